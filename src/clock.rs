@@ -1,0 +1,210 @@
+//! Time. The only room that reads the machine's clocks.
+//!
+//! Three kinds, never mixed: [`Wall`] for people and signatures, [`Monotonic`] for timeouts, `media::MediaTime` for media.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::ops::{Add, Sub};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+/// Milliseconds since the Unix epoch, UTC. May step back when the machine's clock is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Wall(pub i64);
+
+impl Wall {
+    /// Whole seconds since the Unix epoch, rounded down.
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+
+    /// From whole seconds since the Unix epoch.
+    pub const fn from_unix_seconds(seconds: i64) -> Self {
+        Wall(seconds * 1_000)
+    }
+}
+
+/// Time since the process (or the manual clock) began. Never steps back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Monotonic(pub Duration);
+
+impl Add<Duration> for Monotonic {
+    type Output = Monotonic;
+    fn add(self, d: Duration) -> Monotonic {
+        Monotonic(self.0 + d)
+    }
+}
+
+impl Sub for Monotonic {
+    type Output = Duration;
+    /// The distance, zero when `other` is later.
+    fn sub(self, other: Monotonic) -> Duration {
+        self.0.saturating_sub(other.0)
+    }
+}
+
+/// A sleep handed out by a [`Clock`]. Dropping it cancels it.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where time comes from.
+pub trait Clock: fmt::Debug + Send + Sync {
+    /// Time for timeouts.
+    fn monotonic(&self) -> Monotonic;
+    /// Time for people and signatures.
+    fn wall(&self) -> Wall;
+    /// Ready once `monotonic()` has reached `deadline`.
+    fn sleep_until(&self, deadline: Monotonic) -> Sleep;
+    /// Ready after `duration`.
+    fn sleep(&self, duration: Duration) -> Sleep {
+        self.sleep_until(self.monotonic() + duration)
+    }
+}
+
+/// A deadline passed before the work was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("deadline passed")]
+pub struct Elapsed;
+
+/// Runs `work` for at most `duration` of `clock`. `work` is dropped when the time is over.
+pub async fn timeout<F: Future>(clock: &dyn Clock, duration: Duration, work: F) -> Result<F::Output, Elapsed> {
+    let sleep = clock.sleep(duration);
+    tokio::select! {
+        biased;
+        output = work => Ok(output),
+        () = sleep => Err(Elapsed),
+    }
+}
+
+/// The machine's clocks.
+#[derive(Debug)]
+pub struct SystemClock {
+    origin: std::time::Instant,
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the room that reads the clocks")]
+impl SystemClock {
+    /// Monotonic time begins now.
+    pub fn new() -> Self {
+        SystemClock { origin: std::time::Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the room that reads the clocks")]
+impl Clock for SystemClock {
+    fn monotonic(&self) -> Monotonic {
+        Monotonic(self.origin.elapsed())
+    }
+
+    fn wall(&self) -> Wall {
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Wall(since_epoch.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    fn sleep_until(&self, deadline: Monotonic) -> Sleep {
+        Box::pin(tokio::time::sleep_until((self.origin + deadline.0).into()))
+    }
+}
+
+/// A clock that moves only when told to, for tests and simulation. Clones share the time.
+#[derive(Clone, Debug, Default)]
+pub struct ManualClock {
+    state: Arc<Mutex<ManualState>>,
+}
+
+#[derive(Debug, Default)]
+struct ManualState {
+    monotonic: Monotonic,
+    wall: Wall,
+    sleepers: BTreeMap<(Monotonic, u64), oneshot::Sender<()>>,
+    next_sleeper: u64,
+}
+
+impl ManualClock {
+    /// Monotonic time zero, wall time `wall`.
+    pub fn new(wall: Wall) -> Self {
+        let clock = ManualClock::default();
+        clock.lock().wall = wall;
+        clock
+    }
+
+    /// Moves both clocks forward and wakes who is due, in order of their deadlines.
+    pub fn advance(&self, by: Duration) {
+        let mut state = self.lock();
+        state.monotonic = state.monotonic + by;
+        state.wall.0 += i64::try_from(by.as_millis()).expect("tests advance by less than an age");
+        let now = state.monotonic;
+        while let Some(entry) = state.sleepers.first_entry().filter(|e| e.key().0 <= now) {
+            // A sleeper that was dropped no longer listens; that is no error.
+            let _ = entry.remove().send(());
+        }
+    }
+
+    /// Sets the wall clock, as an operator or NTP may, without moving monotonic time.
+    pub fn set_wall(&self, wall: Wall) {
+        self.lock().wall = wall;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, ManualState> {
+        self.state.lock().expect("no code panics while holding this lock")
+    }
+}
+
+impl Clock for ManualClock {
+    fn monotonic(&self) -> Monotonic {
+        self.lock().monotonic
+    }
+
+    fn wall(&self) -> Wall {
+        self.lock().wall
+    }
+
+    fn sleep_until(&self, deadline: Monotonic) -> Sleep {
+        let mut state = self.lock();
+        if deadline <= state.monotonic {
+            return Box::pin(std::future::ready(()));
+        }
+        let (wake, woken) = oneshot::channel();
+        let id = state.next_sleeper;
+        state.next_sleeper += 1;
+        state.sleepers.insert((deadline, id), wake);
+        Box::pin(async move {
+            // The sender lives in the clock; if the clock is gone nobody advances it, so the sleep never ends.
+            if woken.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn manual_sleep_ends_when_time_is_advanced_past_it() {
+        let clock = ManualClock::new(Wall(1_000));
+        let mut sleep = clock.sleep(Duration::from_secs(2));
+        clock.advance(Duration::from_secs(1));
+        assert!(futures_util::poll!(&mut sleep).is_pending());
+        clock.advance(Duration::from_secs(1));
+        sleep.await;
+        assert_eq!(clock.wall(), Wall(3_000));
+    }
+
+    #[tokio::test]
+    async fn timeout_prefers_finished_work() {
+        let clock = ManualClock::default();
+        assert_eq!(timeout(&clock, Duration::ZERO, async { 7 }).await, Ok(7));
+        assert_eq!(timeout(&clock, Duration::ZERO, std::future::pending::<()>()).await, Err(Elapsed));
+    }
+}

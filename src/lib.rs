@@ -1,0 +1,20 @@
+//! livebucket: an object store and a live-video service at once.
+//!
+//! A bucket may hold *live channels*. A publisher pushes RTMP to a channel; the service cuts the stream into
+//! MPEG-TS fragments, stores each as an ordinary object and keeps an HLS playlist object that names the latest
+//! ones. Everything that a viewer needs is a GET.
+//!
+//! The rooms, from the bottom up (`ARCHITECTURE.md` is the map, `tests/it/layers.rs` keeps its walls):
+//!
+//! | room | what it is for |
+//! |---|---|
+//! | [`media`] | time and access units, without protocol or container |
+//! | [`clock`], [`task`], [`limits`], [`net`] | the base: time, tasks, bounds, sockets |
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod clock;
+pub mod limits;
+pub mod media;
+pub mod net;
+pub mod task;

@@ -1,0 +1,189 @@
+//! Every bound of the service, each with its reason.
+//!
+//! A bound that an operator may have to move is a configuration key whose default stands here.
+
+use std::time::Duration;
+
+// ---- base and doors ------------------------------------------------------------------------------------------
+
+/// Sockets served at once over all doors: a descriptor and a task each, well under the usual 64 Ki descriptors.
+pub const SOCKETS_MAX: usize = 16_384;
+/// The first byte tells the protocol; a peer that sends none costs a socket for this long.
+pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A TLS handshake that takes longer is an attack or a dead path.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// After a failed accept (no descriptors left) the door waits this long instead of spinning.
+pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// All of a graceful stop: orchestrators kill after 30 s.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
+
+// ---- RTMP ----------------------------------------------------------------------------------------------------
+
+/// From the first byte to the answered `connect` command: handshakes take milliseconds, a silent peer costs a task.
+pub const RTMP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// From there to an accepted `publish`, however much a peer talks: nobody who does not publish may stay.
+pub const RTMP_PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
+/// A publisher that sends no byte for this long is gone. Its last fragment is committed next, and within 30 s of its last
+/// byte the channel is free for its return.
+pub const RTMP_READ_TIMEOUT: Duration = Duration::from_secs(20);
+/// Replies are small: a peer that does not read them within this time is gone.
+pub const RTMP_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// After a refusal the socket is read and thrown away for this long, so that a reset does not destroy the answer.
+pub const RTMP_LINGER: Duration = Duration::from_secs(2);
+/// One read of a socket that does not publish yet: its commands fit, and ten thousand idle sockets cost 40 MiB.
+pub const RTMP_COMMAND_BYTES: usize = 4 * 1024;
+/// One read of a publisher's socket: a key frame of a usual stream in one call.
+pub const RTMP_READ_BYTES: usize = 64 * 1024;
+/// Buckets looked at for a publish URL that names none.
+pub const RTMP_BUCKETS_TRIED_MAX: usize = 64;
+
+// ---- live ----------------------------------------------------------------------------------------------------
+
+/// Access units between a publisher's socket and the owner of its broadcast: a second or two of picture and sound, so
+/// that the end of one fragment does not stop the socket. When it is full the socket is not read.
+pub const QUEUE_UNITS_MAX: usize = 256;
+/// Payload bytes of the same queue: the units of a 40 Mbit/s stream are large.
+pub const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Transport-stream bytes gathered before they are appended to the growing blob: a file write a piece, not a frame.
+pub const GATHER_BYTES: usize = 128 * 1024;
+/// A fragment's payload: FragDuration 100 s at 40 Mbit/s stays below; a stream without key frames or clock does not.
+pub const FRAGMENT_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Closed fragments that wait behind the one being committed: two are in flight together, then no unit is taken.
+pub const FRAGMENTS_WAITING: usize = 1;
+/// A store that takes longer for one step than this ends the connection: the publisher should learn of it.
+pub const STORE_STALL: Duration = Duration::from_secs(30);
+/// Fragments that may fail one after the other before the connection is ended.
+pub const FAILED_FRAGMENTS_MAX: u32 = 3;
+/// Taken milliseconds that a fragment's name may step over: a user's objects, one beside the other.
+pub const NAME_STEPS_MAX: u32 = 1_000;
+/// Audio units held back until the first key frame: ten seconds of the highest sample rate.
+pub const HELD_UNITS_MAX: usize = 1_024;
+/// Their bytes.
+pub const HELD_BYTES_MAX: u64 = 1024 * 1024;
+/// How often the figures of a live connection are brought up to date.
+pub const STAT_INTERVAL: Duration = Duration::from_secs(1);
+/// The window that bandwidth and frame rate are averaged over.
+pub const STAT_WINDOW: Duration = Duration::from_secs(8);
+/// Pause before an end of connection that could not be written is tried again.
+pub const END_RETRY: Duration = Duration::from_secs(1);
+
+// ---- store ---------------------------------------------------------------------------------------------------
+
+/// Bodies up to this size live in the metadata commit itself: playlists and small PUTs need no file.
+pub const INLINE_BYTES_MAX: usize = 32 * 1024;
+/// Finished connections that a channel's history keeps; the wire shows 10.
+pub const CONNECTION_HISTORY_KEPT: usize = 100;
+/// Metadata commands that wait for the writer: at most 32 MiB of inline bodies, and well over the number of requests that
+/// a commit's sync can keep waiting.
+pub const META_QUEUE_MAX: usize = 1_024;
+/// How long a caller waits for a place in the full queue before it is told to come again; half of a client's patience.
+pub const META_QUEUE_WAIT: Duration = Duration::from_secs(10);
+/// How long a connection waits for another's lock. Ours never contend; a backup tool that reads the file may.
+pub const META_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Long metadata reads at once; more would only evict each other's pages.
+pub const META_SCANS_MAX: usize = 8;
+/// Idle read connections kept open: one for each long read and for each core of a usual machine.
+pub const META_READERS_KEPT: usize = 24;
+/// Page cache of the metadata writer in KiB: inner pages and hot leaves of some million objects.
+pub const META_WRITER_CACHE_KIB: i64 = 32 * 1024;
+/// Page cache of each read connection in KiB; what it misses, the machine's page cache has.
+pub const META_READER_CACHE_KIB: i64 = 4 * 1024;
+/// Statements that each connection keeps prepared: more than there are.
+pub const META_STATEMENTS_CACHED: usize = 128;
+/// Pages of the write-ahead log after which it is folded into the database: each fold costs two syncs, each page read
+/// through the log a lookup. 16 MiB.
+pub const META_WAL_PAGES: i64 = 4_096;
+/// Size to which the log's file is cut back after a burst, in bytes.
+pub const META_WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
+
+// blobs and bodies
+/// Largest body of one PUT, and of all appends to one object together: the object API's own limit.
+pub const OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Bytes that are read, hashed or handed on at once: large enough that a system call is a small part of the cost, small
+/// enough that hashing one holds up the reactor for a fraction of a millisecond only.
+pub const BODY_PIECE_BYTES: usize = 128 * 1024;
+/// A blob's writer gathers small appends up to this before it writes: a publisher holds kilobytes, not seconds of video.
+pub const BLOB_GATHER_BYTES: usize = 64 * 1024;
+/// Blocking file reads at once: a disk's queue is full long before, and each costs a thread.
+pub const FILE_READS_MAX: usize = 32;
+/// Blocking file writes, syncs and deletions at once. Apart from the reads, so that playback never waits behind a sync.
+pub const FILE_WRITES_MAX: usize = 32;
+/// Directories of which the file store remembers that their names are durable: new blobs go to the newest only.
+pub const DURABLE_DIRECTORIES_MAX: usize = 256;
+/// Longest read of one object; a slower reader is cut off and continues with a range. 5 GiB need 3 Mbit/s.
+pub const OBJECT_READ_MAX: Duration = Duration::from_secs(4 * 3600);
+/// Garbage waits this long: the longest read, and a margin for the time between looking an object up and reading it (I3).
+pub const GARBAGE_GRACE: Duration = Duration::from_secs(4 * 3600 + 600);
+/// The collector looks for garbage this often.
+pub const COLLECT_INTERVAL: Duration = Duration::from_secs(60);
+/// Blobs deleted between two looks at the stop token.
+pub const COLLECT_PAGE: usize = 256;
+/// A full sweep of unnamed blobs this often: only crashes and lost answers make any, so it is a net, not a path.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(6 * 3600);
+/// The first full sweep comes this long after the start: when clients are back and the disk is calm.
+pub const SWEEP_FIRST_AFTER: Duration = Duration::from_secs(300);
+/// The full sweep leaves blobs alone that are younger than this. What is in flight is known exactly; this is a second belt.
+pub const SWEEP_GRACE: Duration = Duration::from_secs(3600);
+/// Blobs compared with metadata at once.
+pub const SWEEP_PAGE: usize = 512;
+/// The sweep before the doors open goes back this far: uploads and fragments in flight at a crash are younger, and a start
+/// must not read a directory of millions. The full sweep finds the rest.
+pub const STARTUP_SWEEP_REACH: Duration = Duration::from_secs(2 * 3600);
+/// A blob whose commit was given up on without an answer is left alone this long: the commit may still wait in the queue.
+pub const SETTLE_GRACE: Duration = Duration::from_secs(600);
+/// Objects that the checker holds at once; their inline bodies come with them.
+pub const CHECK_PAGE: usize = 128;
+/// Findings that a check keeps in words; more are only counted.
+pub const CHECK_FINDINGS_MAX: usize = 10_000;
+
+// ---- HTTP ----------------------------------------------------------------------------------------------------
+
+/// Requests answered at once over all sockets, their bodies included: each holds a few pieces of a body in memory.
+/// One more gets 503 `ServiceUnavailable`, which clients retry.
+pub const HTTP_REQUESTS_MAX: usize = 2_048;
+/// A request's head, request line included: 8 KiB of metadata, a long presigned query and what proxies add.
+pub const HTTP_HEAD_BYTES_MAX: usize = 32 * 1024;
+/// What a socket may have read ahead of its request: a body is taken in pieces of at most this size.
+pub const HTTP_READ_BUFFER_MAX: usize = 128 * 1024;
+/// From a head's first byte to its last: a client that drips its head holds a socket no longer than this.
+pub const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// A kept-alive socket without a request: longer than the pools of the client libraries keep theirs (usually 5 to 60 s).
+pub const HTTP_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// A request body that brings no byte for this long is given up: 400 `RequestTimeout`.
+pub const HTTP_BODY_STALL: Duration = Duration::from_secs(30);
+/// A request body must bring [`HTTP_BODY_WINDOW_BYTES_MIN`] in each such span of waiting for it, or end: a body that drips
+/// a byte before each stall would hold a permit for ever.
+pub const HTTP_BODY_WINDOW: Duration = Duration::from_secs(60);
+/// 2 kbit/s: slower than any path on which an upload is of use, and than any producer worth a request of its own.
+pub const HTTP_BODY_WINDOW_BYTES_MIN: u64 = 16 * 1024;
+/// A response of which the client takes no byte for this long is given up; together with the window of a playlist it
+/// bounds how long a replaced blob must be kept (I3).
+pub const HTTP_WRITE_STALL: Duration = Duration::from_secs(60);
+/// What is read and thrown away of a refused request's body, so that the client sees the refusal and not a reset.
+pub const HTTP_DRAIN_BYTES_MAX: u64 = 1024 * 1024;
+/// How long that may take.
+pub const HTTP_DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// When the service stops, a socket that holds half a head or an unflushed answer gets this long; one that serves a
+/// request is asked again after it.
+pub const HTTP_STOP_GRACE: Duration = Duration::from_secs(1);
+/// User metadata of an object, names and values: OSS's own bound.
+pub const USER_METADATA_BYTES_MAX: usize = 8 * 1024;
+/// A playlist that is signed line by line (`hls/sign`): OSS's own bound.
+pub const HLS_SIGN_BYTES_MAX: u64 = 1024 * 1024;
+
+// ---- OSS documents -------------------------------------------------------------------------------------------
+
+/// Largest object of the OSS dialect that one PUT or all appends make: 5 GiB, as the public service has it.
+pub const OSS_OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// A multi-delete of 1000 keys of 1023 bytes, every byte a numeric character reference, is 6 MiB.
+pub const OSS_DELETE_XML_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Any other document: 20 CORS rules with long lists stay far below.
+pub const OSS_XML_BYTES_MAX: usize = 64 * 1024;
+/// Elements within elements: the deepest document has four levels; more is an attack on the stack or the heap.
+pub const OSS_XML_DEPTH_MAX: usize = 16;
+/// A multi-delete of 1000 keys has some 3000 elements; each costs memory far beyond its few bytes of text.
+pub const OSS_XML_ELEMENTS_MAX: usize = 8_192;
+/// Keys of one multi-delete, as the public service has it.
+pub const OSS_DELETE_KEYS_MAX: usize = 1_000;
+/// Rules of a bucket's CORS configuration, as the public service has it.
+pub const OSS_CORS_RULES_MAX: usize = 20;

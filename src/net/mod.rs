@@ -1,0 +1,4 @@
+//! Sockets and host names. Knows no bucket rules, no dialect and no media.
+
+pub mod host;
+pub mod listen;
