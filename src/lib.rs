@@ -9,11 +9,13 @@
 //! | room | what it is for |
 //! |---|---|
 //! | [`media`] | time and access units, without protocol or container |
+//! | [`codec`] | pure readers and writers of foreign bytes: RTMP, FLV, H.264, AAC, MPEG-TS, playlists |
 //! | [`clock`], [`task`], [`limits`], [`net`] | the base: time, tasks, bounds, sockets |
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod clock;
+pub mod codec;
 pub mod limits;
 pub mod media;
 pub mod net;

@@ -1,0 +1,112 @@
+//! The checker finds what is wrong, and nothing else.
+
+use super::fixture::*;
+use crate::codec::mpegts::PACKET_BYTES;
+use crate::codec::mpegts::check::FaultKind;
+use crate::media::{MediaTime, Track};
+
+/// A clean fragment to break: keyframe, sound, picture.
+pub(super) fn clean() -> Vec<u8> {
+    let mut fixture = Fixture::new(true, true);
+    fixture.picture(millis(0), millis(80), true, &[IDR]);
+    fixture.sound(millis(0), &[0x21; 300]);
+    fixture.picture(millis(40), millis(40), false, &[SLICE]);
+    fixture.end()
+}
+
+#[test]
+fn checker_finds_each_fault() {
+    assert_eq!(faults(&check(&[&clean()])), []);
+    let broken = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut fragment = clean();
+        change(&mut fragment);
+        faults(&check(&[&fragment]))
+    };
+    let packet = PACKET_BYTES;
+    assert_eq!(broken(&|bytes| bytes[0] = 0)[0], FaultKind::Malformed("no sync byte"));
+    assert_eq!(broken(&|bytes| bytes[10] ^= 1)[0], FaultKind::Malformed("section CRC"));
+    assert_eq!(broken(&|bytes| bytes.truncate(6 * packet - 1))[0], FaultKind::Malformed("packet ends early"));
+    assert!(broken(&|bytes| drop(bytes.drain(..packet))).contains(&FaultKind::NoTablesFirst));
+    assert_eq!(broken(&|bytes| bytes.clear()), [FaultKind::NoTablesFirst]);
+    let lost = broken(&|bytes| drop(bytes.drain(4 * packet..5 * packet)));
+    assert!(lost.contains(&FaultKind::Malformed("PES packet shorter than it says")), "{lost:?}");
+    let unlisted = broken(&|bytes| bytes[5 * packet + 2] = 0x77);
+    assert!(unlisted.contains(&FaultKind::Unlisted { pid: 0x177 }), "{unlisted:?}");
+}
+
+/// Replaces the first occurrence of `from`.
+fn patched(from: &str, to: &str) -> Vec<FaultKind> {
+    let (from, to) = (hex::decode(from).expect("hex"), hex::decode(to).expect("hex"));
+    let mut fragment = clean();
+    let at = fragment.windows(from.len()).position(|window| window == from).expect("occurs");
+    fragment[at..at + to.len()].copy_from_slice(&to);
+    faults(&check(&[&fragment]))
+}
+
+#[test]
+fn checker_finds_faults_inside_units() {
+    assert_eq!(patched("0000000109f0", "0000000106f0"), [FaultKind::NoDelimiter]);
+    assert_eq!(patched("0000000167", "0000000166")[0], FaultKind::NoParameterSets);
+    assert_eq!(patched("fff150", "fef150"), [FaultKind::BrokenAdts]);
+    // PTS 70 200 becomes 60 000, before DTS 63 000.
+    assert_eq!(patched("3100052471", "310003d4c1"), [FaultKind::PtsBeforeDts(Track::Video, MediaTime(3_000))]);
+    // The first picture's packet on audio's PID.
+    assert!(patched("47410030", "47410130").contains(&FaultKind::StrayPcr { pid: 0x101 }));
+    // One packet of the sound lost its place in the count.
+    assert!(patched("47010131", "47010135").contains(&FaultKind::Continuity { pid: 0x101, expected: 1, found: 5 }));
+}
+
+#[test]
+fn checker_wants_a_pcr_in_every_fragment() {
+    let mut fixture = Fixture::new(true, false);
+    fixture.picture(millis(0), millis(0), true, &[IDR]);
+    let mut fragment = fixture.end();
+    fragment[2 * PACKET_BYTES + 5] &= !0x10;
+    assert_eq!(faults(&check(&[&fragment])), [FaultKind::NoPcr]);
+}
+
+#[test]
+fn checker_finds_faults_of_time_and_order() {
+    let check_muxed = |build: &dyn Fn(&mut Fixture)| {
+        let mut fixture = Fixture::new(true, true);
+        build(&mut fixture);
+        faults(&check(&[&fixture.end()]))
+    };
+    let absent = FaultKind::Absent { pid: 0x101 };
+    assert_eq!(check_muxed(&|fixture| fixture.picture(millis(0), millis(0), true, &[IDR])), [absent]);
+    let no_keyframe = check_muxed(&|fixture| {
+        fixture.picture(millis(0), millis(0), false, &[SLICE]);
+        fixture.sound(millis(0), &[0x21; 9]);
+    });
+    assert_eq!(no_keyframe, [FaultKind::NoKeyframe]);
+    let unmarked_idr = check_muxed(&|fixture| {
+        fixture.picture(millis(0), millis(0), true, &[IDR]);
+        fixture.sound(millis(0), &[0x21; 9]);
+        fixture.picture(millis(40), millis(40), false, &[IDR]);
+    });
+    assert_eq!(unmarked_idr, [FaultKind::NoParameterSets]);
+    let standing = check_muxed(&|fixture| {
+        fixture.picture(millis(40), millis(40), true, &[IDR]);
+        fixture.sound(millis(40), &[0x21; 9]);
+        fixture.sound(millis(40), &[0x21; 9]);
+        fixture.picture(millis(0), millis(0), false, &[SLICE]);
+    });
+    assert_eq!(
+        standing,
+        [FaultKind::DtsNotGrowing(Track::Audio, MediaTime(0)), FaultKind::DtsNotGrowing(Track::Video, millis(-40))]
+    );
+    let late = check_muxed(&|fixture| {
+        fixture.picture(millis(2_000), millis(2_000), true, &[IDR]);
+        fixture.sound(millis(0), &[0x21; 9]);
+    });
+    assert_eq!(late, [FaultKind::Late(Track::Audio, millis(1_300))]);
+}
+
+#[test]
+fn reports_count_what_fragments_hold() {
+    let report = check(&[&clean()]);
+    let fragment = report.fragments[0];
+    let video = fragment.video.expect("video");
+    assert_eq!((video.access_units, video.keyframes, video.last_dts - video.first_dts), (2, 1, millis(40)));
+    assert_eq!(fragment.audio.expect("audio").access_units, 1);
+}
