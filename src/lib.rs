@@ -10,10 +10,12 @@
 //! |---|---|
 //! | [`media`] | time and access units, without protocol or container |
 //! | [`codec`] | pure readers and writers of foreign bytes: RTMP, FLV, H.264, AAC, MPEG-TS, playlists |
+//! | [`auth`] | signatures and the access decision: pure functions |
 //! | [`clock`], [`task`], [`limits`], [`net`] | the base: time, tasks, bounds, sockets |
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod auth;
 pub mod clock;
 pub mod codec;
 pub mod limits;
