@@ -12,6 +12,7 @@
 //! | [`codec`] | pure readers and writers of foreign bytes: RTMP, FLV, H.264, AAC, MPEG-TS, playlists |
 //! | [`auth`] | signatures and the access decision: pure functions |
 //! | [`clock`], [`task`], [`limits`], [`net`] | the base: time, tasks, bounds, sockets |
+//! | [`store`] | ports, records, the object service, recovery; backends below it |
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -21,4 +22,5 @@ pub mod codec;
 pub mod limits;
 pub mod media;
 pub mod net;
+pub mod store;
 pub mod task;

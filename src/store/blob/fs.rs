@@ -1,0 +1,91 @@
+//! Blobs in files of one directory.
+//!
+//! ```text
+//! blobs/tmp/{id}              being written; whatever is here at a start is left over
+//! blobs/{5 hex}/{3 hex}/{id}  finished; the directories are the first 8 of the id's 32 digits
+//! ```
+//!
+//! Ids begin with the time in milliseconds (12 digits), so a directory holds the blobs of 65.5 seconds and its parent the
+//! 4 096 directories of three days: neither grows with the store, and a listing in order of id walks them in order.
+//!
+//! I1: a blob appears under its name by one function, `layout::make_durable`: file synced, renamed, directory
+//! synced, and that directory's own name synced before. Linux only: reads that would not wait are taken on the spot
+//! (`RWF_NOWAIT`, `RESOLVE_CACHED`), everything else goes to a bounded pool and never holds up the reactor.
+
+mod layout;
+mod pool;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::ids::IdSource;
+use crate::clock::Clock;
+use crate::limits;
+use crate::store::{BlobEntry, BlobId, BlobReader, BlobStore, BlobWriter, Result};
+use layout::Layout;
+use pool::FilePool;
+
+/// Blobs in files. Clones share the directory.
+#[derive(Clone, Debug)]
+pub struct FsBlobStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    clock: Arc<dyn Clock>,
+    ids: IdSource,
+    layout: Layout,
+    reads: FilePool,
+    writes: FilePool,
+}
+
+impl FsBlobStore {
+    /// Opens the store in `directory`, which is made when it is not there. One process at a time may hold it; whoever
+    /// opens the data directory sees to that. Blocks: call it before serving.
+    pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
+        let inner = Inner {
+            ids: IdSource::new(clock.clone()),
+            clock,
+            layout: Layout::open(directory)?,
+            reads: FilePool::new(limits::FILE_READS_MAX),
+            writes: FilePool::new(limits::FILE_WRITES_MAX),
+        };
+        Ok(FsBlobStore { inner: Arc::new(inner) })
+    }
+}
+
+#[async_trait]
+impl BlobStore for FsBlobStore {
+    async fn create(&self) -> Result<Box<dyn BlobWriter>> {
+        let id = self.inner.ids.fresh()?;
+        Ok(Box::new(writer::FsWriter::new(self.inner.clone(), id)))
+    }
+
+    async fn open(&self, id: BlobId, range: Range<u64>) -> Result<Box<dyn BlobReader>> {
+        Ok(Box::new(reader::FsReader::open(self.inner.clone(), id, range).await?))
+    }
+
+    async fn delete(&self, ids: &[BlobId]) -> Result<()> {
+        let (inner, ids) = (self.inner.clone(), ids.to_vec());
+        let current = BlobId::new(inner.clock.wall(), [0; 10]);
+        self.inner.writes.run(move || inner.layout.delete(ids, current)).await?
+    }
+
+    async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobEntry>> {
+        let inner = self.inner.clone();
+        self.inner.reads.run(move || inner.layout.list(after, limit)).await?
+    }
+
+    async fn remove_temporaries(&self) -> Result<u64> {
+        let inner = self.inner.clone();
+        self.inner.writes.run(move || inner.layout.remove_temporaries()).await?
+    }
+}

@@ -1,0 +1,313 @@
+//! Names, directories and durability. Every function here blocks; `FilePool` runs them.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::RwLock;
+
+use super::pool::unavailable;
+use crate::limits;
+use crate::store::{BlobEntry, BlobId, Result};
+
+/// Digits of an id that name the outer and the inner directory.
+const OUTER_DIGITS: usize = 5;
+const INNER_DIGITS: usize = 3;
+/// Low bits of an id that its directories leave out.
+const BELOW_DIRECTORIES: u32 = 128 - 4 * (OUTER_DIGITS + INNER_DIGITS) as u32;
+
+/// The directories of one store.
+#[derive(Debug)]
+pub(super) struct Layout {
+    root: PathBuf,
+    temporary: PathBuf,
+    /// For opening by a relative path.
+    root_descriptor: File,
+    /// Directories whose names are known to be durable. A rename into one holds this for reading, making and removing
+    /// one for writing: so no rename lands in a directory that was removed and made again by another, unsynced.
+    durable: RwLock<HashSet<Slot>>,
+}
+
+/// The digits of an id that name its directories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Slot(u32);
+
+impl Slot {
+    fn of(id: BlobId) -> Self {
+        Slot(u32::try_from(id.0 >> BELOW_DIRECTORIES).expect("32 bits are left"))
+    }
+
+    fn names(self) -> (String, String) {
+        let digits = format!("{:08x}", self.0);
+        let (outer, inner) = digits.split_at(OUTER_DIGITS);
+        (outer.to_owned(), inner.to_owned())
+    }
+}
+
+/// A file in the temporary directory. Dropping it removes the file.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    /// The file; always there until drop.
+    file: Option<File>,
+    path: PathBuf,
+    /// It was renamed: nothing is left to remove.
+    renamed: bool,
+}
+
+impl Temporary {
+    /// The open file.
+    pub(super) fn file(&mut self) -> &mut File {
+        self.file.as_mut().expect("taken only by drop")
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if self.renamed {
+            return;
+        }
+        // On the spot, so that a dropped writer has left nothing when drop returns. Taking the name away is quick;
+        // giving back the blocks of a large file is not, and happens when the file is closed: on a blocking thread.
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "temporary file stays until the next start");
+        }
+        let file = self.file.take();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            drop(runtime.spawn_blocking(move || drop(file)));
+        }
+    }
+}
+
+impl Layout {
+    /// Makes the directories that are missing, durably.
+    pub(super) fn open(root: &Path) -> Result<Self> {
+        let temporary = root.join("tmp");
+        let prepare = || -> io::Result<File> {
+            DirBuilder::new().recursive(true).mode(0o700).create(&temporary)?;
+            sync_directory(root)?;
+            match root.parent() {
+                Some(parent) if parent.as_os_str().is_empty() => sync_directory(Path::new("."))?,
+                Some(parent) => sync_directory(parent)?,
+                None => {}
+            }
+            File::open(root)
+        };
+        let root_descriptor = prepare().map_err(|error| unavailable("opening the blob directory", root, &error))?;
+        Ok(Layout { root: root.to_owned(), temporary, root_descriptor, durable: RwLock::default() })
+    }
+
+    /// The root, for opening relative to it.
+    pub(super) fn root_descriptor(&self) -> &File {
+        &self.root_descriptor
+    }
+
+    /// Where a finished blob is, relative to the root.
+    pub(super) fn relative_path(id: BlobId) -> String {
+        let (outer, inner) = Slot::of(id).names();
+        format!("{outer}/{inner}/{id}")
+    }
+
+    /// Where a finished blob is.
+    pub(super) fn path(&self, id: BlobId) -> PathBuf {
+        self.root.join(Self::relative_path(id))
+    }
+
+    fn directory(&self, slot: Slot) -> PathBuf {
+        let (outer, inner) = slot.names();
+        self.root.join(outer).join(inner)
+    }
+
+    /// A new temporary file for a blob.
+    pub(super) fn create_temporary(&self, id: BlobId) -> Result<Temporary> {
+        let path = self.temporary.join(id.to_string());
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let file = file.map_err(|error| unavailable("creating a temporary file", &path, &error))?;
+        Ok(Temporary { file: Some(file), path, renamed: false })
+    }
+
+    /// Turns a temporary file into a finished blob: complete, durable and readable, in that order (I1). This is the only
+    /// way a blob comes to its name. After an error nothing of it is left, or what is left is unnamed and swept.
+    pub(super) fn make_durable(&self, mut temporary: Temporary, id: BlobId) -> Result<()> {
+        let path = self.path(id);
+        temporary.file().sync_all().map_err(|error| unavailable("syncing a blob", temporary.path(), &error))?;
+        self.rename_into(&mut temporary, Slot::of(id), &path)
+            .map_err(|error| unavailable("renaming a blob", &path, &error))?;
+        sync_directory(&self.directory(Slot::of(id))).map_err(|error| {
+            // Its name may or may not survive a power cut: a blob that nobody may count on must not stay.
+            let _ = fs::remove_file(&path);
+            unavailable("syncing a blob's directory", &path, &error)
+        })
+    }
+
+    /// Renames into a directory whose own name is durable, making it first where needed.
+    fn rename_into(&self, temporary: &mut Temporary, slot: Slot, path: &Path) -> io::Result<()> {
+        loop {
+            let durable = self.durable.read().expect("no code panics while holding this lock");
+            if durable.contains(&slot) {
+                fs::rename(temporary.path(), path)?;
+                temporary.renamed = true;
+                return Ok(());
+            }
+            drop(durable);
+            self.make_directory(slot)?;
+        }
+    }
+
+    fn make_directory(&self, slot: Slot) -> io::Result<()> {
+        let mut durable = self.durable.write().expect("no code panics while holding this lock");
+        if durable.contains(&slot) {
+            return Ok(());
+        }
+        let directory = self.directory(slot);
+        DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+        // Also when it was there: whoever made it may have been killed before syncing.
+        sync_directory(directory.parent().expect("it has an outer directory"))?;
+        sync_directory(&self.root)?;
+        if durable.len() >= limits::DURABLE_DIRECTORIES_MAX {
+            durable.clear();
+        }
+        durable.insert(slot);
+        Ok(())
+    }
+
+    /// Removes blobs durably, and directories that this empties unless `current` would go there.
+    pub(super) fn delete(&self, mut ids: Vec<BlobId>, current: BlobId) -> Result<()> {
+        ids.sort_unstable();
+        for group in ids.chunk_by(|a, b| Slot::of(*a) == Slot::of(*b)) {
+            for id in group {
+                let path = self.path(*id);
+                absent_is_fine(fs::remove_file(&path))
+                    .map_err(|error| unavailable("deleting a blob", &path, &error))?;
+            }
+            let slot = Slot::of(group[0]);
+            let directory = self.directory(slot);
+            // Also when nothing was there: an earlier deletion may have failed at just this step.
+            absent_is_fine(sync_directory(&directory))
+                .map_err(|error| unavailable("syncing after deleting", &directory, &error))?;
+            if slot != Slot::of(current) {
+                self.remove_if_empty(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a directory and its parent while they are empty. Failing is no harm: the next deletion tries again.
+    fn remove_if_empty(&self, slot: Slot) {
+        let mut durable = self.durable.write().expect("no code panics while holding this lock");
+        let directory = self.directory(slot);
+        // `rmdir` itself refuses a directory that is not empty.
+        if fs::remove_dir(&directory).is_ok() {
+            durable.remove(&slot);
+            let _ = fs::remove_dir(directory.parent().expect("it has an outer directory"));
+        }
+    }
+
+    /// Finished blobs after `after`, in order, at most `limit`. Holds one directory's page at a time.
+    pub(super) fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobEntry>> {
+        let mut page = Vec::new();
+        let from = after.map(|id| Slot::of(id).0);
+        let outer_from = from.map(|slot| slot >> (4 * INNER_DIGITS));
+        for outer in self.numbered_directories(&self.root, OUTER_DIGITS, outer_from)? {
+            let path = self.root.join(format!("{outer:0OUTER_DIGITS$x}"));
+            let inner_from =
+                from.filter(|_| outer_from == Some(outer)).map(|slot| slot & ((1 << (4 * INNER_DIGITS)) - 1));
+            for inner in self.numbered_directories(&path, INNER_DIGITS, inner_from)? {
+                let slot = Slot((outer << (4 * INNER_DIGITS)) | inner);
+                self.list_slot(slot, after, limit, &mut page)?;
+                if page.len() >= limit {
+                    return Ok(page);
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    /// Names of so many hex digits, in order, from `from` on. A directory that is gone has none.
+    fn numbered_directories(&self, path: &Path, digits: usize, from: Option<u32>) -> Result<Vec<u32>> {
+        let number = |name: &str| {
+            let number = u32::from_str_radix(name, 16).ok()?;
+            (format!("{number:0digits$x}") == name && Some(number) >= from).then_some(number)
+        };
+        let mut numbers: Vec<u32> = names(path)?.filter_map(|name| number(&name)).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Adds one directory's blobs after `after` to `page`, up to `limit` in all.
+    fn list_slot(&self, slot: Slot, mut after: Option<BlobId>, limit: usize, page: &mut Vec<BlobEntry>) -> Result<()> {
+        loop {
+            let room = limit - page.len();
+            if room == 0 {
+                return Ok(());
+            }
+            // The smallest ids that fit: a directory may hold far more than a page.
+            let mut smallest = BTreeSet::new();
+            for name in names(&self.directory(slot))? {
+                let id = BlobId::parse(&name).filter(|id| Slot::of(*id) == slot && id.to_string() == name);
+                smallest.extend(id.filter(|id| Some(*id) > after));
+                if smallest.len() > room {
+                    smallest.pop_last();
+                }
+            }
+            let full = smallest.len() == room;
+            after = smallest.last().copied().or(after);
+            for id in smallest {
+                let path = self.path(id);
+                match fs::symlink_metadata(&path) {
+                    Ok(metadata) => page.push(BlobEntry { id, length: metadata.len() }),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {} // deleted since
+                    Err(error) => return Err(unavailable("listing a blob", &path, &error)),
+                }
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Empties the temporary directory.
+    pub(super) fn remove_temporaries(&self) -> Result<u64> {
+        let mut removed = 0;
+        for name in names(&self.temporary)? {
+            let path = self.temporary.join(name);
+            match fs::remove_file(&path) {
+                Ok(()) => removed += 1,
+                // It takes room but does no harm: no reason not to start.
+                Err(error) => tracing::warn!(path = %path.display(), %error, "temporary file cannot be removed"),
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// The names in a directory; none when it is gone. Names that are not UTF-8 are not ours.
+fn names(path: &Path) -> Result<impl Iterator<Item = String>> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => Some(entries),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(unavailable("listing a directory", path, &error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries.into_iter().flatten() {
+        let entry = entry.map_err(|error| unavailable("listing a directory", path, &error))?;
+        found.extend(entry.file_name().into_string().ok());
+    }
+    Ok(found.into_iter())
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,108 @@
+//! Reads a range of one blob: what the page cache holds on the spot, the rest on the pool.
+
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::ReadWriteFlags;
+
+use super::Inner;
+use super::layout::Layout;
+use super::pool::unavailable;
+use crate::limits::BODY_PIECE_BYTES;
+use crate::store::{BlobId, BlobReader, Result, StoreError, What};
+
+#[derive(Debug)]
+pub(super) struct FsReader {
+    inner: Arc<Inner>,
+    id: BlobId,
+    file: Arc<File>,
+    range: Range<u64>,
+    /// The file system cannot read without waiting (tmpfs): not worth a system call a piece.
+    always_waits: bool,
+}
+
+impl FsReader {
+    pub(super) async fn open(inner: Arc<Inner>, id: BlobId, range: Range<u64>) -> Result<Self> {
+        let file = match open_cached(&inner.layout, id) {
+            Some(file) => file,
+            None => {
+                let on_pool = inner.clone();
+                inner.reads.run(move || open_waiting(&on_pool.layout, id)).await??
+            }
+        };
+        let metadata =
+            file.metadata().map_err(|error| unavailable("opening a blob", &inner.layout.path(id), &error))?;
+        if range.end > metadata.len() {
+            return Err(short(id, metadata.len(), range.end));
+        }
+        Ok(FsReader { inner, id, file: Arc::new(file), range, always_waits: false })
+    }
+
+    /// As much as the page cache holds, from the front.
+    fn fill_cached(&mut self, buffer: &mut [u8]) -> usize {
+        if self.always_waits {
+            return 0;
+        }
+        let mut slices = [IoSliceMut::new(buffer)];
+        match rustix::io::preadv2(&*self.file, &mut slices, self.range.start, ReadWriteFlags::NOWAIT) {
+            Ok(read) => read,
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
+            // Whatever else it is, the waiting read meets it again and says so.
+            Err(_) => {
+                self.always_waits = true;
+                0
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl BlobReader for FsReader {
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        let left = self.range.end.saturating_sub(self.range.start);
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(BODY_PIECE_BYTES);
+        if wanted == 0 {
+            return Ok(None);
+        }
+        let mut buffer = BytesMut::zeroed(wanted);
+        let filled = self.fill_cached(&mut buffer);
+        if filled < wanted {
+            let (file, at) = (self.file.clone(), self.range.start + filled as u64);
+            let work = move || file.read_exact_at(&mut buffer[filled..], at).map(|()| buffer);
+            buffer = self.inner.reads.run(work).await?.map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => short(self.id, at, self.range.end),
+                _ => unavailable("reading a blob", &self.inner.layout.path(self.id), &error),
+            })?;
+        }
+        self.range.start += wanted as u64;
+        Ok(Some(buffer.freeze()))
+    }
+}
+
+fn short(id: BlobId, length: u64, wanted: u64) -> StoreError {
+    tracing::error!(%id, length, wanted, "blob is too short");
+    StoreError::Corrupt(format!("blob {id} has {length} bytes, {wanted} were asked for"))
+}
+
+/// Opens without waiting for the disk, if every directory on the way is in memory (Linux 5.12 and later).
+fn open_cached(layout: &Layout, id: BlobId) -> Option<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let path = Layout::relative_path(id);
+    let opened =
+        rustix::fs::openat2(layout.root_descriptor(), path.as_str(), flags, Mode::empty(), ResolveFlags::CACHED);
+    opened.ok().map(File::from)
+}
+
+fn open_waiting(layout: &Layout, id: BlobId) -> Result<File> {
+    let path = layout.path(id);
+    File::open(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => StoreError::NotFound(What::Blob),
+        _ => unavailable("opening a blob", &path, &error),
+    })
+}

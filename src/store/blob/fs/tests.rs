@@ -1,0 +1,183 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::clock::{ManualClock, Wall};
+use crate::store::conformance::blob::{Bench, blob_suite, pattern, read, write};
+use crate::store::{StoreError, What};
+
+async fn bench() -> Bench {
+    let (directory, clock, store) = fresh();
+    Bench { store: Arc::new(store), clock, keep: Some(Box::new(directory)) }
+}
+
+blob_suite!(bench);
+
+fn fresh() -> (tempfile::TempDir, ManualClock, FsBlobStore) {
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let clock = ManualClock::new(Wall(1_700_000_000_000));
+    let store = FsBlobStore::open(&directory.path().join("blobs"), Arc::new(clock.clone())).expect("open");
+    (directory, clock, store)
+}
+
+/// Everything under the store's directory, relative, in order.
+fn tree(store: &FsBlobStore) -> Vec<String> {
+    fn walk(base: &Path, path: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(path).expect("directory") {
+            let path = entry.expect("entry").path();
+            found.push(path.strip_prefix(base).expect("below").display().to_string());
+            if path.is_dir() {
+                walk(base, &path, found);
+            }
+        }
+    }
+    let root = store.inner.layout.path(BlobId(0));
+    let root = root.ancestors().nth(3).expect("root");
+    let mut found = Vec::new();
+    walk(root, root, &mut found);
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn a_blob_lies_under_the_digits_of_its_time() {
+    let (_directory, _clock, store) = fresh();
+    let id = write(&store, &[pattern(1, 100_000)]).await;
+    let name = id.to_string();
+    // 1_700_000_000_000 ms = 0x018bcfe56800
+    let expected = ["018bc".into(), "018bc/fe5".into(), format!("018bc/fe5/{name}"), "tmp".into()];
+    assert_eq!(tree(&store), expected);
+    let mode = fs::metadata(store.inner.layout.path(id)).expect("file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn small_appends_make_no_file_until_enough_are_gathered() {
+    let (_directory, _clock, store) = fresh();
+    let mut writer = store.create().await.expect("create");
+    for _ in 0..15 {
+        writer.append(pattern(1, 4_096)).await.expect("append");
+    }
+    assert_eq!(tree(&store), ["tmp"]);
+    writer.append(pattern(1, 4_096)).await.expect("append");
+    assert_eq!(tree(&store), ["tmp".to_owned(), format!("tmp/{}", writer.id())]);
+    drop(writer);
+    assert_eq!(tree(&store), ["tmp"]);
+}
+
+#[tokio::test]
+async fn emptied_directories_are_removed_except_the_current_one() {
+    let (_directory, clock, store) = fresh();
+    let old = write(&store, &[pattern(1, 1)]).await;
+    clock.advance(Duration::from_secs(100_000_000));
+    let new = write(&store, &[pattern(2, 1)]).await;
+    store.delete(&[old, new]).await.expect("delete");
+    let left = tree(&store);
+    assert_eq!(left.len(), 3, "tmp and the two current directories: {left:?}");
+    assert!(left.iter().all(|path| !path.starts_with("018bc")), "{left:?}");
+    // The removed directory is made again when the clock steps back to it.
+    clock.set_wall(Wall(1_700_000_000_000));
+    let reopened = FsBlobStore::open(&store_root(&store), Arc::new(clock)).expect("open");
+    let again = write(&reopened, &[pattern(3, 9)]).await;
+    assert_eq!(read(&store, again, 0..9).await.expect("read"), pattern(3, 9));
+}
+
+fn store_root(store: &FsBlobStore) -> std::path::PathBuf {
+    store.inner.layout.path(BlobId(0)).ancestors().nth(3).expect("root").to_owned()
+}
+
+#[tokio::test]
+async fn a_second_process_finds_the_blobs_and_removes_the_temporaries() {
+    let (_directory, clock, store) = fresh();
+    let id = write(&store, &[pattern(1, 200_000)]).await;
+    let mut lost = store.create().await.expect("create");
+    lost.append(pattern(2, 200_000)).await.expect("append");
+    std::mem::forget(lost);
+    let reopened = FsBlobStore::open(&store_root(&store), Arc::new(clock)).expect("open");
+    assert_eq!(reopened.remove_temporaries().await, Ok(1));
+    assert_eq!(reopened.list(None, 10).await, Ok(vec![BlobEntry { id, length: 200_000 }]));
+    assert_eq!(read(&reopened, id, 0..200_000).await.expect("read"), pattern(1, 200_000));
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_short_is_corrupt_at_open_and_in_the_middle() {
+    let (_directory, _clock, store) = fresh();
+    let id = write(&store, &[pattern(1, 500_000)]).await;
+    let mut reader = store.open(id, 0..500_000).await.expect("open");
+    assert_eq!(reader.next().await.expect("read").expect("piece").len(), limits::BODY_PIECE_BYTES);
+    fs::OpenOptions::new().write(true).open(store.inner.layout.path(id)).expect("open").set_len(200_000).expect("cut");
+    let rest = reader.next().await;
+    assert!(matches!(rest, Err(StoreError::Corrupt(_))), "{rest:?}");
+    let open = store.open(id, 0..500_000).await;
+    assert!(matches!(open, Err(StoreError::Corrupt(_))));
+    assert!(store.open(id, 0..200_000).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_write_that_fails_is_unavailable_and_the_writer_stays_failed() {
+    let (_directory, _clock, store) = fresh();
+    let mut writer = store.create().await.expect("create");
+    // The name is taken by a directory: the first write cannot make its file.
+    let taken = store_root(&store).join("tmp").join(writer.id().to_string());
+    fs::create_dir(&taken).expect("plant");
+    let failed = writer.append(pattern(1, 100_000)).await;
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
+    let again = writer.append(Bytes::from_static(b"x")).await.and(writer.finish().await.map(|_| ()));
+    assert!(matches!(again, Err(StoreError::Unavailable(_))), "a failed writer stays failed: {again:?}");
+    fs::remove_dir(taken).expect("clean");
+    assert_eq!(tree(&store), ["tmp"]);
+}
+
+#[tokio::test]
+async fn a_rename_that_fails_leaves_no_temporary() {
+    let (_directory, _clock, store) = fresh();
+    let mut writer = store.create().await.expect("create");
+    writer.append(pattern(1, 100_000)).await.expect("append");
+    let path = store.inner.layout.path(writer.id());
+    fs::create_dir_all(path.join("in the way")).expect("plant");
+    let failed = writer.finish().await;
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
+    assert_eq!(store.remove_temporaries().await, Ok(0));
+}
+
+#[tokio::test]
+async fn strangers_in_the_directories_are_not_listed() {
+    let (_directory, _clock, store) = fresh();
+    let id = write(&store, &[pattern(1, 3)]).await;
+    let directory = store.inner.layout.path(id).parent().expect("parent").to_owned();
+    for name in ["README", "ffffffffffffffffffffffffffffffff", "018BCFE56800FFFFFFFFFFFFFFFFFFFF"] {
+        fs::write(directory.join(name), b"x").expect("plant");
+    }
+    fs::create_dir(store_root(&store).join("lost+found")).expect("plant");
+    fs::write(store_root(&store).join("0"), b"x").expect("plant");
+    assert_eq!(store.list(None, 10).await, Ok(vec![BlobEntry { id, length: 3 }]));
+}
+
+#[tokio::test]
+async fn blobs_of_the_same_slot_from_many_writers_at_once_all_become_durable() {
+    let (_directory, clock, store) = fresh();
+    // Deletions that empty the directory run against renames into it.
+    let first = write(&store, &[pattern(0, 1)]).await;
+    clock.advance(Duration::from_secs(600));
+    let slot_time = first.created();
+    let mut written = Vec::new();
+    for round in 0..20u64 {
+        let writer = async {
+            let mut writer = writer::FsWriter::new(store.inner.clone(), BlobId::new(slot_time, [round as u8 + 1; 10]));
+            writer.append(pattern(round, 10)).await.expect("append");
+            let id = writer.id();
+            Box::new(writer).finish().await.expect("finish");
+            id
+        };
+        let remove = written.last().copied().unwrap_or(first);
+        let (id, deleted) = tokio::join!(writer, store.delete(std::slice::from_ref(&remove)));
+        deleted.expect("delete");
+        written.push(id);
+    }
+    let last = *written.last().expect("twenty");
+    assert_eq!(store.list(None, 100).await, Ok(vec![BlobEntry { id: last, length: 10 }]));
+    assert_eq!(store.open(first, 0..1).await.err(), Some(StoreError::NotFound(What::Blob)));
+}

@@ -1,0 +1,166 @@
+//! Accounts, keys, buckets, and the end of the store.
+
+use super::*;
+
+pub(super) async fn key_is_read_back(s: &dyn MetaStore) {
+    let put = s.put_access_key("camera team", "id", "secret/+=", Wall(7)).await.expect("a new key");
+    assert_eq!((put.secret.as_str(), put.account_name.as_str()), ("secret/+=", "camera team"));
+    assert!(put.enabled);
+    assert_eq!(put.created, Wall(7));
+    assert_eq!(s.access_key("id").await, Ok(Some(put)));
+    assert_eq!(s.access_key("ID").await, Ok(None), "ids differ by case");
+}
+
+pub(super) async fn same_key_again_is_no_error_and_enables_it(s: &dyn MetaStore) {
+    let put = s.put_access_key("a", "id", "secret", Wall(7)).await.expect("a new key");
+    s.disable_access_key("id").await.expect("known");
+    assert!(!s.access_key("id").await.expect("readable").expect("kept").enabled);
+    assert_eq!(s.put_access_key("a", "id", "secret", Wall(8)).await.as_ref(), Ok(&put));
+    assert_eq!(s.access_key("id").await, Ok(Some(put)));
+}
+
+pub(super) async fn another_secret_under_an_id_is_refused(s: &dyn MetaStore) {
+    let put = s.put_access_key("a", "id", "secret", Wall(7)).await.expect("a new key");
+    let other = s.put_access_key("a", "id", "other", Wall(8)).await;
+    assert_eq!(other, Err(StoreError::AlreadyExists(What::AccessKey)));
+    assert_eq!(s.access_key("id").await, Ok(Some(put)));
+}
+
+pub(super) async fn another_account_under_an_id_is_refused_and_not_made(s: &dyn MetaStore) {
+    let first = s.put_access_key("a", "id", "secret", Wall(7)).await.expect("a new key");
+    let other = s.put_access_key("b", "id", "secret", Wall(8)).await;
+    assert_eq!(other, Err(StoreError::AlreadyExists(What::AccessKey)));
+    let next = s.put_access_key("c", "id2", "secret", Wall(9)).await.expect("a new key");
+    assert_eq!(next.account.0, first.account.0 + 1, "the refused account left no gap");
+}
+
+pub(super) async fn keys_of_one_account_share_it(s: &dyn MetaStore) {
+    let a1 = s.put_access_key("a", "1", "x", Wall(1)).await.expect("new");
+    let b = s.put_access_key("b", "2", "x", Wall(1)).await.expect("new");
+    let a2 = s.put_access_key("a", "3", "x", Wall(1)).await.expect("new");
+    assert_eq!(a1.account, a2.account);
+    assert_ne!(a1.account, b.account);
+}
+
+pub(super) async fn disabling_an_unknown_key_is_not_found(s: &dyn MetaStore) {
+    assert_eq!(s.disable_access_key("id").await, Err(StoreError::NotFound(What::AccessKey)));
+}
+
+pub(super) async fn keys_are_listed_in_order_of_id(s: &dyn MetaStore) {
+    for id in ["b", "a", "Z"] {
+        s.put_access_key("account", id, "x", Wall(1)).await.expect("new");
+    }
+    s.disable_access_key("a").await.expect("known");
+    let listed = s.list_access_keys().await.expect("readable");
+    let seen: Vec<_> = listed.iter().map(|k| (k.id.as_str(), k.enabled)).collect();
+    assert_eq!(seen, [("Z", true), ("a", false), ("b", true)]);
+}
+
+pub(super) async fn bucket_is_read_back(s: &dyn MetaStore) {
+    let owner = owner(s).await;
+    let made = s.create_bucket(&bucket_name("films"), owner, Acl::PublicRead, Wall(5)).await.expect("free");
+    assert_eq!((made.owner_name.as_str(), made.acl, made.created), ("owner", Acl::PublicRead, Wall(5)));
+    assert_eq!(made.cors, CorsConfig::default());
+    assert_eq!(s.bucket(&bucket_name("films")).await, Ok(Some(made)));
+    assert_eq!(s.bucket(&bucket_name("film")).await, Ok(None));
+}
+
+pub(super) async fn bucket_name_is_taken_whoever_owns_it(s: &dyn MetaStore) {
+    bucket(s, "films").await;
+    let other = s.put_access_key("b", "2", "x", Wall(1)).await.expect("new").account;
+    for account in [owner(s).await, other] {
+        let again = s.create_bucket(&bucket_name("films"), account, Acl::Private, Wall(5)).await;
+        assert_eq!(again, Err(StoreError::AlreadyExists(What::Bucket)));
+    }
+}
+
+pub(super) async fn bucket_needs_an_account(s: &dyn MetaStore) {
+    let made = s.create_bucket(&bucket_name("films"), AccountId(77), Acl::Private, Wall(5)).await;
+    assert_eq!(made, Err(StoreError::NotFound(What::AccessKey)));
+    assert_eq!(s.bucket(&bucket_name("films")).await, Ok(None));
+}
+
+pub(super) async fn buckets_are_listed_by_owner_in_pages(s: &dyn MetaStore) {
+    for name in ["b-2", "a-1", "b-1", "b-3"] {
+        bucket(s, name).await;
+    }
+    let mine = owner(s).await;
+    let other = s.put_access_key("b", "2", "x", Wall(1)).await.expect("new").account;
+    s.create_bucket(&bucket_name("b-0"), other, Acl::Private, Wall(1)).await.expect("free");
+    let list = async |account, prefix: &str, after: &str, limit| {
+        let page = s.list_buckets(account, prefix, after, limit).await.expect("readable");
+        (page.entries.iter().map(|b| b.name.to_string()).collect::<Vec<_>>().join(" "), page.truncated)
+    };
+    assert_eq!(list(mine, "", "", 10).await, ("a-1 b-1 b-2 b-3".into(), false));
+    assert_eq!(list(mine, "", "", 4).await, ("a-1 b-1 b-2 b-3".into(), false));
+    assert_eq!(list(mine, "", "", 3).await, ("a-1 b-1 b-2".into(), true));
+    assert_eq!(list(mine, "b", "b-1", 1).await, ("b-2".into(), true));
+    assert_eq!(list(mine, "b-", "b-2", 1).await, ("b-3".into(), false));
+    assert_eq!(list(mine, "c", "", 9).await, (String::new(), false));
+    assert_eq!(list(other, "", "", 9).await, ("b-0".into(), false));
+}
+
+pub(super) async fn bucket_settings_change(s: &dyn MetaStore) {
+    let id = bucket(s, "films").await;
+    let rule = CorsRule {
+        allowed_origins: vec!["*".into()],
+        allowed_methods: vec!["GET".into()],
+        max_age_seconds: Some(60),
+        ..CorsRule::default()
+    };
+    let cors = CorsConfig { rules: vec![rule, CorsRule::default()], response_vary: true };
+    s.set_bucket_acl(id, Acl::PublicReadWrite).await.expect("there");
+    s.set_bucket_cors(id, cors.clone()).await.expect("there");
+    let read = s.bucket(&bucket_name("films")).await.expect("readable").expect("there");
+    assert_eq!((read.acl, read.cors), (Acl::PublicReadWrite, cors));
+    s.set_bucket_cors(id, CorsConfig::default()).await.expect("there");
+    let read = s.bucket(&bucket_name("films")).await.expect("readable").expect("there");
+    assert_eq!(read.cors, CorsConfig::default());
+}
+
+pub(super) async fn settings_of_a_missing_bucket_are_not_found(s: &dyn MetaStore) {
+    let missing = Err(StoreError::NotFound(What::Bucket));
+    assert_eq!(s.set_bucket_acl(BucketId(9), Acl::Private).await, missing);
+    assert_eq!(s.set_bucket_cors(BucketId(9), CorsConfig::default()).await, missing);
+    assert_eq!(s.delete_bucket(BucketId(9)).await, missing);
+}
+
+pub(super) async fn bucket_with_an_object_or_a_channel_is_not_deleted(s: &dyn MetaStore) {
+    let id = bucket(s, "films").await;
+    put(s, object(id, "a", vec![]), 1).await;
+    assert_eq!(s.delete_bucket(id).await, Err(StoreError::BucketNotEmpty));
+    delete(s, id, "a", 2).await;
+    channel(s, id, "cam").await;
+    assert_eq!(s.delete_bucket(id).await, Err(StoreError::BucketNotEmpty));
+    s.delete_channel(id, &channel_name("cam")).await.expect("not live");
+    assert_eq!(s.delete_bucket(id).await, Ok(()));
+    assert_eq!(s.bucket(&bucket_name("films")).await, Ok(None));
+}
+
+pub(super) async fn bucket_made_again_is_another_one(s: &dyn MetaStore) {
+    let first = bucket(s, "films").await;
+    channel(s, first, "cam").await;
+    let claimed = claim(s, first, "cam", 1).await;
+    s.commit_fragment(fragment_commit(first, "cam", (1, claimed.epoch), 1_000, 0), Wall(2)).await.expect("owner");
+    end(s, first, "cam", claimed.epoch, 6_000).await.expect("owner");
+    s.delete_channel(first, &channel_name("cam")).await.expect("not live");
+    s.delete_objects(first, &[key("cam/1000.ts"), key("cam/playlist.m3u8")], Wall(3)).await.expect("allowed");
+    s.delete_bucket(first).await.expect("empty");
+    assert_eq!(s.audit_windows().await, Ok(vec![]), "a bucket's windows go with it");
+
+    let second = bucket(s, "films").await;
+    assert_ne!(first, second);
+    channel(s, second, "cam").await;
+    let fresh = claim(s, second, "cam", 2).await;
+    assert_eq!((fresh.last_name_ms, fresh.next_sequence), (None, 0));
+}
+
+pub(super) async fn closed_store_is_unavailable(s: &dyn MetaStore) {
+    let id = bucket(s, "films").await;
+    s.close().await.expect("nothing hinders it");
+    s.close().await.expect("closing again is no error");
+    let unavailable = |result: Result<()>| matches!(result, Err(StoreError::Unavailable(_)));
+    assert!(unavailable(s.object(id, &key("a")).await.map(drop)), "point read");
+    assert!(unavailable(s.list_objects(id, &ListQuery::default()).await.map(drop)), "scan");
+    assert!(unavailable(try_put(s, object(id, "a", vec![]), 1).await.map(drop)), "write");
+}

@@ -1,0 +1,320 @@
+//! What "a metadata backend is correct" means: short cases over the port alone, run on every backend and wrapper.
+//!
+//! A new backend adds a line to the modules at the foot, and is done when they are green.
+
+mod accounts;
+mod blobs;
+mod channels;
+mod listing;
+mod live;
+mod objects;
+mod random;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::clock::{SystemClock, Wall};
+use crate::store::digest::Crc64;
+use crate::store::meta::faulty::FaultyMetaStore;
+use crate::store::meta::memory::MemoryMetaStore;
+use crate::store::meta::sqlite::SqliteMetaStore;
+use crate::store::*;
+
+/// A store under test, and what must live as long as it.
+pub(super) struct Subject {
+    store: Arc<dyn MetaStore>,
+    _directory: Option<tempfile::TempDir>,
+}
+
+impl std::ops::Deref for Subject {
+    type Target = dyn MetaStore;
+    fn deref(&self) -> &Self::Target {
+        &*self.store
+    }
+}
+
+fn memory() -> Subject {
+    Subject { store: Arc::new(MemoryMetaStore::new()), _directory: None }
+}
+
+fn sqlite() -> Subject {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = SqliteMetaStore::open(&directory.path().join("meta.db"), Arc::new(SystemClock::new()));
+    Subject { store: Arc::new(store.expect("a fresh database")), _directory: Some(directory) }
+}
+
+fn faulty_without_faults() -> Subject {
+    Subject { store: Arc::new(FaultyMetaStore::new(memory().store)), _directory: None }
+}
+
+// ---- what the cases are made of ------------------------------------------------------------------------------
+
+/// The account that owns everything.
+async fn owner(store: &dyn MetaStore) -> AccountId {
+    store.put_access_key("owner", "owner-key", "secret", Wall(1)).await.expect("a key").account
+}
+
+async fn bucket(store: &dyn MetaStore, name: &str) -> BucketId {
+    let owner = owner(store).await;
+    store.create_bucket(&bucket_name(name), owner, Acl::Private, Wall(1)).await.expect("a free name").id
+}
+
+fn bucket_name(name: &str) -> BucketName {
+    BucketName::new(name).expect("a valid bucket name")
+}
+
+fn key(bytes: impl AsRef<[u8]>) -> ObjectKey {
+    ObjectKey::new(bytes.as_ref()).expect("a valid key")
+}
+
+fn blob_id(number: u64) -> BlobId {
+    BlobId(u128::from(number))
+}
+
+/// The first `length` bytes of a blob.
+fn in_blob(number: u64, length: u64) -> Extent {
+    Extent::Blob { id: blob_id(number), offset: 0, length }
+}
+
+fn inline(text: &str) -> Extent {
+    Extent::Inline(Bytes::copy_from_slice(text.as_bytes()))
+}
+
+/// An object whose digests are those of its inline text (blobs count as no bytes in them).
+fn object(bucket: BucketId, name: impl AsRef<[u8]>, extents: Vec<Extent>) -> ObjectRecord {
+    let mut crc = Crc64::new();
+    for extent in &extents {
+        if let Extent::Inline(bytes) = extent {
+            crc.update(bytes);
+        }
+    }
+    ObjectRecord {
+        bucket,
+        key: key(name),
+        kind: ObjectKind::Normal,
+        size: extents.iter().map(Extent::length).sum(),
+        etag: ETag { digest: [crc.value().to_le_bytes()[0]; 16], parts: None },
+        crc64: crc.value(),
+        content_md5: None,
+        last_modified: Wall(0),
+        acl: None,
+        headers: ContentHeaders::default(),
+        user_metadata: Vec::new(),
+        extents,
+    }
+}
+
+async fn try_put(store: &dyn MetaStore, object: ObjectRecord, now: i64) -> Result<ObjectRecord> {
+    store.commit_object(ObjectCommit { object, condition: WriteCondition::Always }, Wall(now)).await
+}
+
+async fn put(store: &dyn MetaStore, object: ObjectRecord, now: i64) -> ObjectRecord {
+    try_put(store, object, now).await.expect("an object that nothing forbids")
+}
+
+async fn delete(store: &dyn MetaStore, bucket: BucketId, name: &str, now: i64) {
+    store.delete_objects(bucket, &[key(name)], Wall(now)).await.expect("deleting is always allowed");
+}
+
+async fn exists(store: &dyn MetaStore, bucket: BucketId, name: &str) -> bool {
+    store.object(bucket, &key(name)).await.expect("readable").is_some()
+}
+
+async fn state(store: &dyn MetaStore, blob: u64) -> BlobState {
+    store.blob_states(&[blob_id(blob)]).await.expect("readable")[0]
+}
+
+fn channel_name(name: &str) -> ChannelName {
+    ChannelName::new(name).expect("a valid channel name")
+}
+
+fn config() -> ChannelConfig {
+    ChannelConfig {
+        description: "A camera".into(),
+        display_name: None,
+        status: ChannelStatus::Enabled,
+        frag_duration: 5,
+        frag_count: 3,
+        playlist_name: "playlist.m3u8".into(),
+        snapshot: None,
+    }
+}
+
+async fn channel(store: &dyn MetaStore, bucket: BucketId, name: &str) -> ChannelRecord {
+    let name = channel_name(name);
+    store.put_channel(bucket, &name, config(), false, Wall(1)).await.expect("a channel that nothing forbids")
+}
+
+fn claim_request(bucket: BucketId, channel: &str, connection: u128, started: i64) -> ClaimRequest {
+    ClaimRequest {
+        bucket,
+        channel: channel_name(channel),
+        connection: ConnectionId(connection),
+        remote_addr: "192.0.2.1:50000".into(),
+        started: Wall(started),
+        playlist_name: None,
+    }
+}
+
+async fn claim(store: &dyn MetaStore, bucket: BucketId, channel: &str, connection: u128) -> Claim {
+    store.claim(claim_request(bucket, channel, connection, 100)).await.expect("a free channel")
+}
+
+async fn end(store: &dyn MetaStore, bucket: BucketId, channel: &str, epoch: Epoch, ended: i64) -> Result<()> {
+    let cause = TerminationCause::Unpublished;
+    store.end_connection(bucket, &channel_name(channel), epoch, Wall(ended), cause).await
+}
+
+fn fragment(name_ms: i64, sequence: u64) -> FragmentRecord {
+    FragmentRecord { name_ms, sequence, duration: MediaTime::from_secs(5), discontinuity: sequence == 0 }
+}
+
+/// Fragment `sequence` of connection `connection`, named `name_ms`, in blob `name_ms`; the playlist names it alone.
+fn fragment_commit(
+    bucket: BucketId,
+    channel: &str,
+    (connection, epoch): (u128, Epoch),
+    name_ms: i64,
+    sequence: u64,
+) -> FragmentCommit {
+    let record = fragment(name_ms, sequence);
+    let entry = WindowEntry { name_ms, duration: record.duration, discontinuity: record.discontinuity };
+    let blob = in_blob(name_ms.unsigned_abs(), 188);
+    FragmentCommit {
+        bucket,
+        channel: channel_name(channel),
+        epoch,
+        connection: ConnectionId(connection),
+        fragment: record,
+        object: object(bucket, format!("{channel}/{name_ms}.ts"), vec![blob]),
+        playlist: object(bucket, format!("{channel}/playlist.m3u8"), vec![inline(&format!("{name_ms}.ts"))]),
+        playlist_name: "playlist.m3u8".into(),
+        window: WindowRecord {
+            media_sequence: sequence,
+            discontinuity_sequence: 0,
+            target_duration: 5,
+            entries: vec![entry],
+        },
+        ended: Wall(name_ms + 5_000),
+    }
+}
+
+// ---- the cases on every backend ------------------------------------------------------------------------------
+
+/// Makes a test of each case for each backend.
+macro_rules! on_every_backend {
+    ($($room:ident: [$($case:ident)*])*) => {
+        mod on_memory { $(mod $room { $(on_every_backend!(@test memory $room $case);)* })* }
+        mod on_sqlite { $(mod $room { $(on_every_backend!(@test sqlite $room $case);)* })* }
+        mod on_faulty { $(mod $room { $(on_every_backend!(@test faulty_without_faults $room $case);)* })* }
+    };
+    (@test $make:ident $room:ident $case:ident) => {
+        #[tokio::test]
+        async fn $case() {
+            let subject = crate::store::conformance::meta::$make();
+            crate::store::conformance::meta::$room::$case(&*subject).await;
+            // Whatever a case did, it leaves a sound store behind.
+            assert_eq!(subject.audit_backend().await.unwrap_or_default(), Vec::<String>::new());
+        }
+    };
+}
+
+on_every_backend! {
+    accounts: [
+        key_is_read_back
+        same_key_again_is_no_error_and_enables_it
+        another_secret_under_an_id_is_refused
+        another_account_under_an_id_is_refused_and_not_made
+        keys_of_one_account_share_it
+        disabling_an_unknown_key_is_not_found
+        keys_are_listed_in_order_of_id
+        bucket_is_read_back
+        bucket_name_is_taken_whoever_owns_it
+        bucket_needs_an_account
+        buckets_are_listed_by_owner_in_pages
+        bucket_settings_change
+        settings_of_a_missing_bucket_are_not_found
+        bucket_with_an_object_or_a_channel_is_not_deleted
+        bucket_made_again_is_another_one
+        closed_store_is_unavailable
+    ]
+    objects: [
+        every_field_is_read_back
+        empty_object_has_no_extents
+        replacing_takes_the_place
+        object_needs_its_bucket
+        forbidden_overwrite_is_already_exists
+        compare_and_swap_by_etag
+        own_acl_is_set_and_removed
+        deleting_removes_what_is_there
+        first_append_makes_an_appendable_object
+        append_adds_bytes_digest_and_tag
+        append_elsewhere_than_the_end_is_refused
+        append_to_another_kind_is_refused
+        append_needs_its_bucket
+        appends_of_blobs_and_text_keep_their_order
+        append_to_an_empty_appendable_object
+        append_of_nothing_keeps_the_body
+        objects_are_audited_over_buckets_in_pages
+    ]
+    listing: [
+        keys_come_in_byte_order
+        prefix_selects
+        delimiter_rolls_up
+        marker_inside_a_rolled_up_prefix_skips_it
+        pages_join_to_the_whole
+        last_byte_value_is_no_end
+        long_delimiter_and_no_delimiter
+        page_of_nothing
+        summary_says_what_the_object_says
+        other_buckets_are_not_listed
+    ]
+    blobs: [
+        replaced_body_becomes_garbage
+        shared_blob_is_garbage_only_after_its_last_name
+        blob_named_by_old_and_new_body_stays
+        blob_named_twice_in_a_body_is_one
+        garbage_named_again_is_none
+        taken_garbage_cannot_be_named
+        garbage_is_handed_out_oldest_first_until_forgotten
+        furthest_range_is_the_state
+        refused_commit_leaves_no_trace
+    ]
+    channels: [
+        channel_is_read_back
+        put_again_keeps_the_creation_time
+        only_if_absent_refuses_an_existing_one
+        channel_needs_its_bucket
+        live_channel_is_neither_put_nor_deleted
+        status_changes_also_while_live
+        channels_are_listed_in_byte_order_and_counted
+        buckets_that_hold_a_channel
+        deleting_a_channel_keeps_objects_names_and_windows
+        deleting_a_missing_channel_is_no_error
+    ]
+    live: [
+        claim_needs_an_enabled_channel
+        claim_gives_growing_epochs
+        claimed_channel_is_live
+        repeated_claim_is_the_same
+        fragment_and_playlist_appear_together
+        stale_owner_cannot_commit
+        taken_key_is_not_overwritten
+        name_is_never_given_again
+        sequence_never_goes_back
+        keys_must_follow_names
+        repeated_commit_is_answered_as_done
+        claim_resumes_names_sequence_and_window
+        each_playlist_has_its_own_window
+        ended_connection_is_history
+        stale_end_is_refused_and_a_repeated_one_changes_nothing
+        history_keeps_the_newest
+        fragments_of_a_range
+        fragment_row_goes_with_its_object
+        fragment_row_stays_when_its_object_is_overwritten
+        lost_connections_end_at_their_last_fragment
+        replaced_playlist_blob_becomes_garbage
+        windows_are_audited
+    ]
+}

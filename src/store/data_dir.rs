@@ -1,0 +1,107 @@
+//! The data directory of one machine: its layout, its permissions, and the lock that gives it one owner.
+//!
+//! ```text
+//! livebucket-data/          0700
+//!   lock                    held by the process that owns the directory
+//!   control.sock            0600; how `livebucket key` and `url` reach a running server
+//!   meta.db  meta.db-wal    metadata: SQLite, 0600
+//!   blobs/                  bodies over 32 KiB, one file each
+//! ```
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// An owned data directory. The lock goes with the value, and with the process however it ends.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// Why a data directory cannot be owned.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// Another process owns it.
+    #[error("data directory {0} is in use by another process")]
+    InUse(PathBuf),
+    /// There is none.
+    #[error("data directory {0} does not exist")]
+    Missing(PathBuf),
+    /// The file system refuses.
+    #[error("data directory {path}: {source}")]
+    Io {
+        /// What was touched.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+impl DataDir {
+    /// Owns the directory; makes it when it is missing.
+    pub fn create_and_lock(path: &Path) -> Result<DataDir, DataDirError> {
+        let at = |source| DataDirError::Io { path: path.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at)?;
+        // Secrets are inside, and the directory may have been made by somebody's script.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(at)?;
+        DataDir::lock(path)
+    }
+
+    /// Owns a directory that exists.
+    pub fn lock(path: &Path) -> Result<DataDir, DataDirError> {
+        if !path.is_dir() {
+            return Err(DataDirError::Missing(path.to_owned()));
+        }
+        let lock_path = path.join("lock");
+        let at = |source| DataDirError::Io { path: lock_path.clone(), source };
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path).map_err(at)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(DataDir { path: path.to_owned(), _lock: lock }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(DataDirError::InUse(path.to_owned())),
+            Err(errno) => Err(at(errno.into())),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The metadata database.
+    pub fn meta_path(&self) -> PathBuf {
+        self.path.join("meta.db")
+    }
+
+    /// The blobs.
+    pub fn blob_path(&self) -> PathBuf {
+        self.path.join("blobs")
+    }
+
+    /// The control socket of a data directory, owned or not.
+    pub fn control_path(path: &Path) -> PathBuf {
+        path.join("control.sock")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_has_one_owner_and_no_other_reader() {
+        let temp = tempfile::tempdir().expect("a directory");
+        let path = temp.path().join("data");
+        assert!(matches!(DataDir::lock(&path), Err(DataDirError::Missing(_))));
+        let owned = DataDir::create_and_lock(&path).expect("free");
+        assert!(matches!(DataDir::create_and_lock(&path), Err(DataDirError::InUse(_))));
+        let mode = fs::metadata(&path).expect("made").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        drop(owned);
+        DataDir::lock(&path).expect("free again");
+    }
+}

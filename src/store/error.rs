@@ -1,0 +1,78 @@
+//! What can go wrong in the store, as meanings. Causes are logged where they are known and do not cross the port.
+
+/// The meaning of a failed store call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing there; says what was looked for.
+    #[error("not found: {0}")]
+    NotFound(What),
+    /// Already there; says what.
+    #[error("already exists: {0}")]
+    AlreadyExists(What),
+    /// The bucket still holds objects or live channels.
+    #[error("bucket is not empty")]
+    BucketNotEmpty,
+    /// The channel has an open connection.
+    #[error("channel is live")]
+    ChannelLive,
+    /// The channel's status is disabled.
+    #[error("channel is disabled")]
+    ChannelDisabled,
+    /// A stated condition does not hold (forbidden overwrite, a conditional write).
+    #[error("precondition failed")]
+    PreconditionFailed,
+    /// An append named a position that is not the object's length; carries the length.
+    #[error("append position is not the object's length {0}")]
+    PositionNotLength(u64),
+    /// An append to an object that was not made by appending.
+    #[error("object is not appendable")]
+    NotAppendable,
+    /// The caller's epoch is not the newest: another owner has claimed the channel.
+    #[error("stale epoch")]
+    StaleEpoch,
+    /// The body did not match the digest that was promised.
+    #[error("digest mismatch")]
+    DigestMismatch,
+    /// The body is longer than the service takes.
+    #[error("too large")]
+    TooLarge,
+    /// The store cannot serve now: queue full past the deadline, disk full, I/O error. Worth a retry.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// Stored state contradicts itself. Not worth a retry; an operator must look.
+    #[error("corrupt: {0}")]
+    Corrupt(String),
+}
+
+/// The kind of thing a [`StoreError`] speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// An access key.
+    AccessKey,
+    /// A bucket.
+    Bucket,
+    /// An object.
+    Object,
+    /// A blob: bytes that metadata may name.
+    Blob,
+    /// A live channel.
+    Channel,
+    /// A connection: one publisher's stay on a channel.
+    Connection,
+}
+
+impl std::fmt::Display for What {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            What::AccessKey => "access key",
+            What::Bucket => "bucket",
+            What::Object => "object",
+            What::Blob => "blob",
+            What::Channel => "live channel",
+            What::Connection => "connection",
+        })
+    }
+}
+
+/// Shorthand of the store's rooms.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;

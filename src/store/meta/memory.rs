@@ -1,0 +1,628 @@
+//! Metadata in maps behind one mutex: the readable reference of the port's semantics, and a fast store for tests.
+//!
+//! Nothing survives the process. Where another backend and this one differ, this one is right or the port's text is.
+//!
+//! Every method judges first and changes afterwards, so a refused call leaves no trace.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::rules::{self, LiveState};
+use crate::clock::Wall;
+use crate::limits::CONNECTION_HISTORY_KEPT;
+use crate::store::*;
+
+/// A [`MetaStore`] in memory.
+#[derive(Debug)]
+pub struct MemoryMetaStore {
+    /// `None` once closed.
+    state: Mutex<Option<State>>,
+}
+
+impl MemoryMetaStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        MemoryMetaStore { state: Mutex::new(Some(State::default())) }
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        work(state.as_mut().ok_or_else(rules::closed)?)
+    }
+}
+
+impl Default for MemoryMetaStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+type ChannelId = (BucketId, ChannelName);
+
+#[derive(Debug, Default)]
+struct State {
+    accounts: BTreeMap<String, AccountId>,
+    keys: BTreeMap<String, AccessKeyRecord>,
+    buckets: BTreeMap<BucketId, BucketRecord>,
+    /// The newest bucket id ever given: a bucket made again is another one.
+    last_bucket: i64,
+    objects: BTreeMap<(BucketId, ObjectKey), ObjectRecord>,
+    channels: BTreeMap<ChannelId, ChannelRecord>,
+    /// Outlives the channel.
+    live: BTreeMap<ChannelId, LiveState>,
+    /// Oldest first; only the last may be open.
+    connections: BTreeMap<ChannelId, Vec<Connection>>,
+    /// A row stands exactly as long as the fragment's object.
+    fragments: BTreeMap<(ChannelId, i64), FragmentRecord>,
+    /// Outlives the channel.
+    windows: BTreeMap<(ChannelId, String), WindowRecord>,
+    garbage: BTreeMap<BlobId, Garbage>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    epoch: u64,
+    record: ConnectionRecord,
+    /// End of the newest stored fragment.
+    stored_until: Option<Wall>,
+}
+
+impl Connection {
+    fn is_open(&self) -> bool {
+        self.record.ended.is_none()
+    }
+}
+
+#[derive(Debug)]
+struct Garbage {
+    since: Wall,
+    /// Handed to the collector: its bytes may be gone, so it is never named again.
+    taken: bool,
+}
+
+impl State {
+    fn bucket(&mut self, bucket: BucketId) -> Result<&mut BucketRecord> {
+        self.buckets.get_mut(&bucket).ok_or(StoreError::NotFound(What::Bucket))
+    }
+
+    fn is_named(&self, id: BlobId) -> bool {
+        self.objects.values().any(|object| rules::blobs_of(&object.extents).any(|named| named == id))
+    }
+
+    /// A blob that the collector has taken cannot be named again.
+    fn check_blobs(&self, extents: &[Extent]) -> Result<()> {
+        let taken = |id| self.garbage.get(&id).is_some_and(|g| g.taken);
+        if rules::blobs_of(extents).any(taken) { Err(StoreError::NotFound(What::Blob)) } else { Ok(()) }
+    }
+
+    fn place(&mut self, object: ObjectRecord, now: Wall) {
+        for id in rules::blobs_of(&object.extents) {
+            self.garbage.remove(&id);
+        }
+        let replaced = self.objects.insert((object.bucket, object.key.clone()), object);
+        if let Some(replaced) = replaced {
+            self.retire(&replaced, now);
+        }
+    }
+
+    /// Blobs that nothing names any more become garbage.
+    fn retire(&mut self, gone: &ObjectRecord, now: Wall) {
+        for id in rules::blobs_of(&gone.extents) {
+            if !self.is_named(id) {
+                self.garbage.entry(id).or_insert(Garbage { since: now, taken: false });
+            }
+        }
+    }
+
+    fn open_connection(&mut self, channel: &ChannelId) -> Option<&mut Connection> {
+        self.connections.get_mut(channel)?.last_mut().filter(|c| c.is_open())
+    }
+
+    fn check_not_live(&mut self, channel: &ChannelId) -> Result<()> {
+        if self.open_connection(channel).is_some() { Err(StoreError::ChannelLive) } else { Ok(()) }
+    }
+
+    fn has_fragment_object(&self, channel: &ChannelId, name_ms: i64) -> bool {
+        self.objects.contains_key(&(channel.0, rules::fragment_key(&channel.1, name_ms)))
+    }
+
+    /// Whether the newest fragment is this very commit: then its acknowledgement was lost on the way.
+    fn is_repeat(&self, commit: &FragmentCommit, id: &ChannelId, live: LiveState) -> bool {
+        live.last_name_ms == Some(commit.fragment.name_ms)
+            && self.fragments.get(&(id.clone(), commit.fragment.name_ms)) == Some(&commit.fragment)
+            && self
+                .objects
+                .get(&(commit.bucket, commit.object.key.clone()))
+                .is_some_and(|present| present.extents == commit.object.extents)
+    }
+}
+
+fn prune(connections: &mut Vec<Connection>) {
+    let finished = connections.iter().filter(|c| !c.is_open()).count();
+    // The open one is the newest, so the oldest are finished ones.
+    connections.drain(..finished.saturating_sub(CONNECTION_HISTORY_KEPT));
+}
+
+#[async_trait]
+impl MetaStore for MemoryMetaStore {
+    async fn put_access_key(&self, account_name: &str, id: &str, secret: &str, now: Wall) -> Result<AccessKeyRecord> {
+        self.with(|s| {
+            if let Some(key) = s.keys.get_mut(id) {
+                if key.account_name != account_name || key.secret != secret {
+                    return Err(StoreError::AlreadyExists(What::AccessKey));
+                }
+                key.enabled = true;
+                return Ok(key.clone());
+            }
+            let next = AccountId(s.accounts.len() as i64 + 1);
+            let account = *s.accounts.entry(account_name.to_owned()).or_insert(next);
+            let key = AccessKeyRecord {
+                id: id.to_owned(),
+                secret: secret.to_owned(),
+                account,
+                account_name: account_name.to_owned(),
+                enabled: true,
+                created: now,
+            };
+            s.keys.insert(id.to_owned(), key.clone());
+            Ok(key)
+        })
+    }
+
+    async fn access_key(&self, id: &str) -> Result<Option<AccessKeyRecord>> {
+        self.with(|s| Ok(s.keys.get(id).cloned()))
+    }
+
+    async fn list_access_keys(&self) -> Result<Vec<AccessKeyRecord>> {
+        self.with(|s| Ok(s.keys.values().cloned().collect()))
+    }
+
+    async fn disable_access_key(&self, id: &str) -> Result<()> {
+        self.with(|s| {
+            s.keys.get_mut(id).ok_or(StoreError::NotFound(What::AccessKey))?.enabled = false;
+            Ok(())
+        })
+    }
+
+    async fn create_bucket(&self, name: &BucketName, owner: AccountId, acl: Acl, now: Wall) -> Result<BucketRecord> {
+        self.with(|s| {
+            if s.buckets.values().any(|b| b.name == *name) {
+                return Err(StoreError::AlreadyExists(What::Bucket));
+            }
+            let account = s.accounts.iter().find(|(_, id)| **id == owner);
+            // An account exists only through its keys, so that is what is missing.
+            let (owner_name, _) = account.ok_or(StoreError::NotFound(What::AccessKey))?;
+            let record = BucketRecord {
+                id: BucketId(s.last_bucket + 1),
+                name: name.clone(),
+                owner,
+                owner_name: owner_name.clone(),
+                acl,
+                created: now,
+                cors: CorsConfig::default(),
+            };
+            s.last_bucket = record.id.0;
+            s.buckets.insert(record.id, record.clone());
+            Ok(record)
+        })
+    }
+
+    async fn bucket(&self, name: &BucketName) -> Result<Option<BucketRecord>> {
+        self.with(|s| Ok(s.buckets.values().find(|b| b.name == *name).cloned()))
+    }
+
+    async fn list_buckets(
+        &self,
+        owner: AccountId,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Page<BucketRecord>> {
+        self.with(|s| {
+            let wanted =
+                |b: &&BucketRecord| b.owner == owner && b.name.as_str().starts_with(prefix) && b.name.as_str() > after;
+            let mut found: Vec<_> = s.buckets.values().filter(wanted).cloned().collect();
+            found.sort_by(|a, b| a.name.cmp(&b.name));
+            Ok(rules::page(found, limit))
+        })
+    }
+
+    async fn set_bucket_acl(&self, bucket: BucketId, acl: Acl) -> Result<()> {
+        self.with(|s| {
+            s.bucket(bucket)?.acl = acl;
+            Ok(())
+        })
+    }
+
+    async fn set_bucket_cors(&self, bucket: BucketId, cors: CorsConfig) -> Result<()> {
+        self.with(|s| {
+            s.bucket(bucket)?.cors = cors;
+            Ok(())
+        })
+    }
+
+    async fn delete_bucket(&self, bucket: BucketId) -> Result<()> {
+        self.with(|s| {
+            s.bucket(bucket)?;
+            if s.objects.keys().any(|(b, _)| *b == bucket) || s.channels.keys().any(|(b, _)| *b == bucket) {
+                return Err(StoreError::BucketNotEmpty);
+            }
+            s.buckets.remove(&bucket);
+            // Its id is never given again, so nobody could ask for what its channels left.
+            s.live.retain(|(b, _), _| *b != bucket);
+            s.windows.retain(|((b, _), _), _| *b != bucket);
+            Ok(())
+        })
+    }
+
+    async fn commit_object(&self, commit: ObjectCommit, now: Wall) -> Result<ObjectRecord> {
+        self.with(|s| {
+            let object = ObjectRecord { last_modified: now, ..commit.object };
+            s.bucket(object.bucket)?;
+            let present = s.objects.get(&(object.bucket, object.key.clone())).map(|o| o.etag);
+            rules::check_condition(commit.condition, present)?;
+            s.check_blobs(&object.extents)?;
+            s.place(object.clone(), now);
+            Ok(object)
+        })
+    }
+
+    async fn commit_append(&self, commit: AppendCommit, now: Wall) -> Result<ObjectRecord> {
+        self.with(|s| {
+            s.bucket(commit.first.bucket)?;
+            let present = s.objects.get(&(commit.first.bucket, commit.first.key.clone())).cloned();
+            let extents = commit.first.extents.clone();
+            let object = rules::appended(present, commit.first, commit.position, now)?;
+            s.check_blobs(&extents)?;
+            s.place(object.clone(), now);
+            Ok(object)
+        })
+    }
+
+    async fn object(&self, bucket: BucketId, key: &ObjectKey) -> Result<Option<ObjectRecord>> {
+        self.with(|s| Ok(s.objects.get(&(bucket, key.clone())).cloned()))
+    }
+
+    async fn delete_objects(&self, bucket: BucketId, keys: &[ObjectKey], now: Wall) -> Result<()> {
+        self.with(|s| {
+            for key in keys {
+                let Some(gone) = s.objects.remove(&(bucket, key.clone())) else { continue };
+                s.retire(&gone, now);
+                if let Some((channel, name_ms)) = rules::fragment_of(key) {
+                    s.fragments.remove(&((bucket, channel), name_ms));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn set_object_acl(&self, bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> Result<()> {
+        self.with(|s| {
+            let object = s.objects.get_mut(&(bucket, key.clone()));
+            object.ok_or(StoreError::NotFound(What::Object))?.acl = acl;
+            Ok(())
+        })
+    }
+
+    async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>> {
+        self.with(|s| {
+            let mut entries: Vec<ListEntry> = Vec::new();
+            for ((b, key), object) in &s.objects {
+                if *b != bucket || !key.as_bytes().starts_with(&query.prefix) {
+                    continue;
+                }
+                let entry = match rules::rolled_up(key.as_bytes(), &query.prefix, query.delimiter.as_deref()) {
+                    Some(prefix) => ListEntry::Prefix(prefix.to_vec()),
+                    None => ListEntry::Object(summary(object)),
+                };
+                // A prefix that the marker lies inside of is less than the marker: the whole of it is skipped.
+                let is_behind = query.after.as_deref().is_none_or(|after| entry.name() > after);
+                if is_behind && entries.last() != Some(&entry) {
+                    entries.push(entry);
+                }
+                if entries.len() > query.limit {
+                    break;
+                }
+            }
+            Ok(rules::page(entries, query.limit))
+        })
+    }
+
+    async fn put_channel(
+        &self,
+        bucket: BucketId,
+        name: &ChannelName,
+        config: ChannelConfig,
+        only_if_absent: bool,
+        now: Wall,
+    ) -> Result<ChannelRecord> {
+        self.with(|s| {
+            s.bucket(bucket)?;
+            let id = (bucket, name.clone());
+            let present = s.channels.get(&id).map(|c| c.created);
+            if only_if_absent && present.is_some() {
+                return Err(StoreError::AlreadyExists(What::Channel));
+            }
+            s.check_not_live(&id)?;
+            let created = present.unwrap_or(now);
+            let record = ChannelRecord { bucket, name: name.clone(), config, created, last_modified: now };
+            s.channels.insert(id, record.clone());
+            Ok(record)
+        })
+    }
+
+    async fn set_channel_status(
+        &self,
+        bucket: BucketId,
+        name: &ChannelName,
+        status: ChannelStatus,
+        now: Wall,
+    ) -> Result<()> {
+        self.with(|s| {
+            let channel = s.channels.get_mut(&(bucket, name.clone())).ok_or(StoreError::NotFound(What::Channel))?;
+            if channel.config.status != status {
+                channel.config.status = status;
+                channel.last_modified = now;
+            }
+            Ok(())
+        })
+    }
+
+    async fn channel(&self, bucket: BucketId, name: &ChannelName) -> Result<Option<ChannelRecord>> {
+        self.with(|s| Ok(s.channels.get(&(bucket, name.clone())).cloned()))
+    }
+
+    async fn list_channels(
+        &self,
+        bucket: BucketId,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Page<ChannelRecord>> {
+        self.with(|s| {
+            let wanted = |c: &&ChannelRecord| {
+                c.bucket == bucket && c.name.as_str().starts_with(prefix) && c.name.as_str() > after
+            };
+            Ok(rules::page(s.channels.values().filter(wanted).cloned().collect(), limit))
+        })
+    }
+
+    async fn buckets_with_channel(&self, name: &ChannelName, limit: usize) -> Result<Vec<BucketRecord>> {
+        self.with(|s| {
+            let holders = s.channels.keys().filter(|(_, n)| n == name).map(|(bucket, _)| s.buckets[bucket].clone());
+            Ok(holders.take(limit).collect())
+        })
+    }
+
+    async fn delete_channel(&self, bucket: BucketId, name: &ChannelName) -> Result<()> {
+        self.with(|s| {
+            let id = (bucket, name.clone());
+            s.check_not_live(&id)?;
+            s.channels.remove(&id);
+            s.connections.remove(&id);
+            Ok(())
+        })
+    }
+
+    async fn count_channels(&self, bucket: BucketId) -> Result<u64> {
+        self.with(|s| Ok(s.channels.keys().filter(|(b, _)| *b == bucket).count() as u64))
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claim> {
+        self.with(|s| {
+            let id = (request.bucket, request.channel);
+            let channel = s.channels.get(&id).cloned().ok_or(StoreError::NotFound(What::Channel))?;
+            let is_repeat = match s.open_connection(&id) {
+                Some(open) if open.record.id == request.connection => true,
+                _ if channel.config.status == ChannelStatus::Disabled => return Err(StoreError::ChannelDisabled),
+                Some(_) => return Err(StoreError::ChannelLive),
+                None => false,
+            };
+            let live = s.live.entry(id.clone()).or_default();
+            if !is_repeat {
+                live.epoch += 1;
+                let record = ConnectionRecord {
+                    id: request.connection,
+                    started: request.started,
+                    ended: None,
+                    remote_addr: request.remote_addr,
+                    cause: None,
+                };
+                let connection = Connection { epoch: live.epoch, record, stored_until: None };
+                s.connections.entry(id.clone()).or_default().push(connection);
+            }
+            let playlist_name = request.playlist_name.unwrap_or_else(|| channel.config.playlist_name.clone());
+            Ok(Claim {
+                epoch: Epoch(live.epoch),
+                channel,
+                last_name_ms: live.last_name_ms,
+                next_sequence: live.next_sequence,
+                window: s.windows.get(&(id, playlist_name)).cloned().unwrap_or_default(),
+            })
+        })
+    }
+
+    async fn commit_fragment(&self, commit: FragmentCommit, now: Wall) -> Result<()> {
+        self.with(|s| {
+            rules::check_fragment_commit(&commit)?;
+            let id = (commit.bucket, commit.channel.clone());
+            let open = s.open_connection(&id);
+            if open.is_none_or(|c| c.epoch != commit.epoch.0 || c.record.id != commit.connection) {
+                return Err(StoreError::StaleEpoch);
+            }
+            let live = s.live.get(&id).copied().unwrap_or_default();
+            if s.is_repeat(&commit, &id, live) {
+                return Ok(());
+            }
+            let key_is_taken = s.objects.contains_key(&(commit.bucket, commit.object.key.clone()));
+            rules::check_fragment_order(&commit, live, key_is_taken)?;
+            s.check_blobs(&commit.object.extents)?;
+            s.check_blobs(&commit.playlist.extents)?;
+
+            s.place(ObjectRecord { last_modified: now, ..commit.object }, now);
+            s.place(ObjectRecord { last_modified: now, ..commit.playlist }, now);
+            s.fragments.insert((id.clone(), commit.fragment.name_ms), commit.fragment);
+            s.windows.insert((id.clone(), commit.playlist_name), commit.window);
+            if let Some(open) = s.open_connection(&id) {
+                open.stored_until = Some(commit.ended);
+            }
+            let last_name_ms = Some(commit.fragment.name_ms);
+            s.live.insert(id, LiveState { last_name_ms, next_sequence: commit.fragment.sequence + 1, ..live });
+            Ok(())
+        })
+    }
+
+    async fn end_connection(
+        &self,
+        bucket: BucketId,
+        channel: &ChannelName,
+        epoch: Epoch,
+        ended: Wall,
+        cause: TerminationCause,
+    ) -> Result<()> {
+        self.with(|s| {
+            let id = (bucket, channel.clone());
+            if s.live.get(&id).is_none_or(|live| live.epoch != epoch.0) {
+                return Err(StoreError::StaleEpoch);
+            }
+            // Already ended: the acknowledgement was lost, and what was written first stands.
+            let Some(open) = s.open_connection(&id) else { return Ok(()) };
+            open.record.ended = Some(ended);
+            open.record.cause = Some(cause);
+            s.connections.entry(id).and_modify(prune);
+            Ok(())
+        })
+    }
+
+    async fn open_connection(&self, bucket: BucketId, channel: &ChannelName) -> Result<Option<ConnectionRecord>> {
+        self.with(|s| Ok(s.open_connection(&(bucket, channel.clone())).map(|c| c.record.clone())))
+    }
+
+    async fn history(&self, bucket: BucketId, channel: &ChannelName, limit: usize) -> Result<Vec<ConnectionRecord>> {
+        self.with(|s| {
+            let all = s.connections.get(&(bucket, channel.clone())).map_or(&[][..], Vec::as_slice);
+            let finished: Vec<_> = all.iter().filter(|c| !c.is_open()).map(|c| c.record.clone()).collect();
+            Ok(finished[finished.len().saturating_sub(limit)..].to_vec())
+        })
+    }
+
+    async fn fragments(
+        &self,
+        bucket: BucketId,
+        channel: &ChannelName,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Vec<FragmentRecord>> {
+        self.with(|s| {
+            let id = (bucket, channel.clone());
+            let rows = s.fragments.iter().filter(|((c, name_ms), _)| *c == id && (from_ms..=to_ms).contains(name_ms));
+            Ok(rows.filter(|((c, name_ms), _)| s.has_fragment_object(c, *name_ms)).map(|(_, f)| *f).collect())
+        })
+    }
+
+    async fn end_lost_connections(&self) -> Result<u64> {
+        self.with(|s| {
+            let mut ended = 0;
+            for connections in s.connections.values_mut() {
+                for connection in connections.iter_mut().filter(|c| c.is_open()) {
+                    connection.record.ended = Some(connection.stored_until.unwrap_or(connection.record.started));
+                    connection.record.cause = Some(TerminationCause::ServiceLost);
+                    ended += 1;
+                }
+                prune(connections);
+            }
+            Ok(ended)
+        })
+    }
+
+    async fn garbage(&self, before: Wall, limit: usize) -> Result<Vec<BlobId>> {
+        self.with(|s| {
+            let mut due: Vec<_> = s.garbage.iter_mut().filter(|(_, g)| g.since < before).collect();
+            due.sort_by_key(|(id, g)| (g.since, **id));
+            due.truncate(limit);
+            Ok(due
+                .into_iter()
+                .map(|(id, garbage)| {
+                    garbage.taken = true;
+                    *id
+                })
+                .collect())
+        })
+    }
+
+    async fn forget_garbage(&self, ids: &[BlobId]) -> Result<()> {
+        self.with(|s| {
+            s.garbage.retain(|id, _| !ids.contains(id));
+            Ok(())
+        })
+    }
+
+    async fn blob_states(&self, ids: &[BlobId]) -> Result<Vec<BlobState>> {
+        self.with(|s| {
+            let mut furthest: BTreeMap<BlobId, u64> = BTreeMap::new();
+            for extent in s.objects.values().flat_map(|o| &o.extents) {
+                if let Extent::Blob { id, offset, length } = extent {
+                    let end = furthest.entry(*id).or_default();
+                    *end = (*end).max(offset + length);
+                }
+            }
+            let state = |id: &BlobId| match furthest.get(id) {
+                Some(end) => BlobState::Named(*end),
+                None if s.garbage.contains_key(id) => BlobState::Garbage,
+                None => BlobState::Unknown,
+            };
+            Ok(ids.iter().map(state).collect())
+        })
+    }
+
+    async fn audit_objects(&self, after: Option<(BucketId, ObjectKey)>, limit: usize) -> Result<Vec<ObjectRecord>> {
+        self.with(|s| {
+            let behind = s.objects.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
+            Ok(behind.take(limit).map(|(_, object)| object.clone()).collect())
+        })
+    }
+
+    async fn audit_windows(&self) -> Result<Vec<WindowAudit>> {
+        self.with(|s| {
+            let audit = |((id, playlist_name), window): (&(ChannelId, String), &WindowRecord)| {
+                let names = window.entries.iter().map(|e| e.name_ms);
+                let dangles =
+                    |name: &i64| s.fragments.contains_key(&(id.clone(), *name)) && !s.has_fragment_object(id, *name);
+                WindowAudit {
+                    bucket: id.0,
+                    channel: id.1.clone(),
+                    playlist_name: playlist_name.clone(),
+                    window: window.clone(),
+                    dangling: names.filter(dangles).collect(),
+                }
+            };
+            Ok(s.windows.iter().map(audit).collect())
+        })
+    }
+
+    async fn audit_backend(&self) -> Result<Vec<String>> {
+        self.with(|s| {
+            let named: BTreeSet<BlobId> = s.objects.values().flat_map(|o| rules::blobs_of(&o.extents)).collect();
+            let both = s.garbage.keys().filter(|id| named.contains(id));
+            Ok(both.map(|id| format!("blob {id} is named and garbage at once")).collect())
+        })
+    }
+
+    async fn close(&self) -> Result<()> {
+        // Closing twice is no error: the second caller gets what it wants.
+        *self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = None;
+        Ok(())
+    }
+}
+
+fn summary(object: &ObjectRecord) -> ObjectSummary {
+    ObjectSummary {
+        key: object.key.clone(),
+        kind: object.kind,
+        size: object.size,
+        etag: object.etag,
+        last_modified: object.last_modified,
+    }
+}

@@ -1,0 +1,283 @@
+//! Metadata in one SQLite file: WAL, `synchronous=FULL`, one writer thread, readers beside it.
+//!
+//! An acknowledged call is durable: the writer answers after the commit was synced. Writes of many callers share one
+//! sync (see `writer`), reads see every acknowledged write (see `reader`). The schema and the meaning of each column stand in
+//! `migrations/sqlite`.
+//!
+//! Must never let SQL, a row or a cause of SQLite cross the port.
+
+mod accounts;
+mod blobs;
+mod channels;
+mod error;
+mod live;
+mod objects;
+mod query;
+mod reader;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use self::reader::Readers;
+use self::writer::Writer;
+pub use self::writer::WriterStats;
+use crate::clock::{Clock, Wall};
+use crate::limits::{META_QUEUE_MAX, META_QUEUE_WAIT};
+use crate::store::*;
+
+/// A [`MetaStore`] in an SQLite file.
+#[derive(Debug)]
+pub struct SqliteMetaStore {
+    writer: Writer,
+    readers: Arc<Readers>,
+}
+
+impl SqliteMetaStore {
+    /// Opens or makes the file (mode 0600), brings its schema up to date and starts the writer. Blocks; call it at
+    /// start. The directory exists, and nobody else has the file open.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
+        Self::open_with(path, clock, META_QUEUE_MAX, META_QUEUE_WAIT)
+    }
+
+    /// The same with other bounds: how many commands wait, and how long a caller waits for a place among them.
+    pub fn open_with(path: &Path, clock: Arc<dyn Clock>, queue_max: usize, queue_wait: Duration) -> Result<Self> {
+        let conn = schema::open_writer(path)?;
+        let writer = Writer::start(conn, clock, queue_max, queue_wait).map_err(|cause| {
+            tracing::error!(%cause, "the metadata writer cannot start");
+            StoreError::Unavailable("the metadata writer cannot start".into())
+        })?;
+        Ok(SqliteMetaStore { writer, readers: Readers::new(path.to_owned()) })
+    }
+
+    /// What the writer has done since it was opened.
+    pub fn writer_stats(&self) -> WriterStats {
+        self.writer.stats()
+    }
+}
+
+#[async_trait]
+impl MetaStore for SqliteMetaStore {
+    async fn put_access_key(&self, account_name: &str, id: &str, secret: &str, now: Wall) -> Result<AccessKeyRecord> {
+        let (account, id, secret) = (account_name.to_owned(), id.to_owned(), secret.to_owned());
+        let work = move |c: &_| accounts::put_access_key(c, &account, &id, &secret, now);
+        self.writer.submit("put_access_key", work).await
+    }
+
+    async fn access_key(&self, id: &str) -> Result<Option<AccessKeyRecord>> {
+        self.readers.point("access_key", |c| accounts::access_key(c, id))
+    }
+
+    async fn list_access_keys(&self) -> Result<Vec<AccessKeyRecord>> {
+        self.readers.scan("list_access_keys", accounts::list_access_keys).await
+    }
+
+    async fn disable_access_key(&self, id: &str) -> Result<()> {
+        let id = id.to_owned();
+        self.writer.submit("disable_access_key", move |c| accounts::disable_access_key(c, &id)).await
+    }
+
+    async fn create_bucket(&self, name: &BucketName, owner: AccountId, acl: Acl, now: Wall) -> Result<BucketRecord> {
+        let name = name.clone();
+        self.writer.submit("create_bucket", move |c| accounts::create_bucket(c, &name, owner, acl, now)).await
+    }
+
+    async fn bucket(&self, name: &BucketName) -> Result<Option<BucketRecord>> {
+        self.readers.point("bucket", |c| accounts::bucket(c, name))
+    }
+
+    async fn list_buckets(
+        &self,
+        owner: AccountId,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Page<BucketRecord>> {
+        let (prefix, after) = (prefix.to_owned(), after.to_owned());
+        let read = move |c: &_| accounts::list_buckets(c, owner, &prefix, &after, limit);
+        self.readers.scan("list_buckets", read).await
+    }
+
+    async fn set_bucket_acl(&self, bucket: BucketId, acl: Acl) -> Result<()> {
+        self.writer.submit("set_bucket_acl", move |c| accounts::set_bucket_acl(c, bucket, acl)).await
+    }
+
+    async fn set_bucket_cors(&self, bucket: BucketId, cors: CorsConfig) -> Result<()> {
+        self.writer.submit("set_bucket_cors", move |c| accounts::set_bucket_cors(c, bucket, &cors)).await
+    }
+
+    async fn delete_bucket(&self, bucket: BucketId) -> Result<()> {
+        self.writer.submit("delete_bucket", move |c| accounts::delete_bucket(c, bucket)).await
+    }
+
+    async fn commit_object(&self, commit: ObjectCommit, now: Wall) -> Result<ObjectRecord> {
+        self.writer.submit("commit_object", move |c| objects::commit(c, commit, now)).await
+    }
+
+    async fn commit_append(&self, commit: AppendCommit, now: Wall) -> Result<ObjectRecord> {
+        self.writer.submit("commit_append", move |c| objects::append(c, commit, now)).await
+    }
+
+    async fn object(&self, bucket: BucketId, key: &ObjectKey) -> Result<Option<ObjectRecord>> {
+        self.readers.point("object", |c| objects::object(c, bucket, key))
+    }
+
+    async fn delete_objects(&self, bucket: BucketId, keys: &[ObjectKey], now: Wall) -> Result<()> {
+        let keys = keys.to_vec();
+        self.writer.submit("delete_objects", move |c| objects::delete(c, bucket, &keys, now)).await
+    }
+
+    async fn set_object_acl(&self, bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> Result<()> {
+        let key = key.clone();
+        self.writer.submit("set_object_acl", move |c| objects::set_acl(c, bucket, &key, acl)).await
+    }
+
+    async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>> {
+        let query = query.clone();
+        self.readers.scan("list_objects", move |c| objects::list(c, bucket, &query)).await
+    }
+
+    async fn put_channel(
+        &self,
+        bucket: BucketId,
+        name: &ChannelName,
+        config: ChannelConfig,
+        only_if_absent: bool,
+        now: Wall,
+    ) -> Result<ChannelRecord> {
+        let name = name.clone();
+        let work = move |c: &_| channels::put(c, bucket, &name, config, only_if_absent, now);
+        self.writer.submit("put_channel", work).await
+    }
+
+    async fn set_channel_status(
+        &self,
+        bucket: BucketId,
+        name: &ChannelName,
+        status: ChannelStatus,
+        now: Wall,
+    ) -> Result<()> {
+        let name = name.clone();
+        let work = move |c: &_| channels::set_status(c, bucket, &name, status, now);
+        self.writer.submit("set_channel_status", work).await
+    }
+
+    async fn channel(&self, bucket: BucketId, name: &ChannelName) -> Result<Option<ChannelRecord>> {
+        self.readers.point("channel", |c| channels::channel(c, bucket, name))
+    }
+
+    async fn list_channels(
+        &self,
+        bucket: BucketId,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Page<ChannelRecord>> {
+        let (prefix, after) = (prefix.to_owned(), after.to_owned());
+        self.readers.scan("list_channels", move |c| channels::list(c, bucket, &prefix, &after, limit)).await
+    }
+
+    async fn buckets_with_channel(&self, name: &ChannelName, limit: usize) -> Result<Vec<BucketRecord>> {
+        let name = name.clone();
+        self.readers.scan("buckets_with_channel", move |c| accounts::buckets_with_channel(c, &name, limit)).await
+    }
+
+    async fn delete_channel(&self, bucket: BucketId, name: &ChannelName) -> Result<()> {
+        let name = name.clone();
+        self.writer.submit("delete_channel", move |c| channels::delete(c, bucket, &name)).await
+    }
+
+    async fn count_channels(&self, bucket: BucketId) -> Result<u64> {
+        self.readers.scan("count_channels", move |c| channels::count(c, bucket)).await
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claim> {
+        self.writer.submit("claim", move |c| live::claim(c, request)).await
+    }
+
+    async fn commit_fragment(&self, commit: FragmentCommit, now: Wall) -> Result<()> {
+        self.writer.submit("commit_fragment", move |c| live::commit_fragment(c, commit, now)).await
+    }
+
+    async fn end_connection(
+        &self,
+        bucket: BucketId,
+        channel: &ChannelName,
+        epoch: Epoch,
+        ended: Wall,
+        cause: TerminationCause,
+    ) -> Result<()> {
+        let channel = channel.clone();
+        let work = move |c: &_| live::end_connection(c, bucket, &channel, epoch, ended, cause);
+        self.writer.submit("end_connection", work).await
+    }
+
+    async fn open_connection(&self, bucket: BucketId, channel: &ChannelName) -> Result<Option<ConnectionRecord>> {
+        self.readers.point("open_connection", |c| live::open_connection(c, bucket, channel))
+    }
+
+    async fn history(&self, bucket: BucketId, channel: &ChannelName, limit: usize) -> Result<Vec<ConnectionRecord>> {
+        let channel = channel.clone();
+        self.readers.scan("history", move |c| live::history(c, bucket, &channel, limit)).await
+    }
+
+    async fn fragments(
+        &self,
+        bucket: BucketId,
+        channel: &ChannelName,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Vec<FragmentRecord>> {
+        let channel = channel.clone();
+        self.readers.scan("fragments", move |c| live::fragments(c, bucket, &channel, from_ms, to_ms)).await
+    }
+
+    async fn end_lost_connections(&self) -> Result<u64> {
+        self.writer.submit("end_lost_connections", live::end_lost_connections).await
+    }
+
+    async fn garbage(&self, before: Wall, limit: usize) -> Result<Vec<BlobId>> {
+        self.writer.submit("garbage", move |c| blobs::take_garbage(c, before, limit)).await
+    }
+
+    async fn forget_garbage(&self, ids: &[BlobId]) -> Result<()> {
+        let ids = ids.to_vec();
+        self.writer.submit("forget_garbage", move |c| blobs::forget_garbage(c, &ids)).await
+    }
+
+    async fn blob_states(&self, ids: &[BlobId]) -> Result<Vec<BlobState>> {
+        let ids = ids.to_vec();
+        self.readers.scan("blob_states", move |c| blobs::states(c, &ids)).await
+    }
+
+    async fn audit_objects(&self, after: Option<(BucketId, ObjectKey)>, limit: usize) -> Result<Vec<ObjectRecord>> {
+        self.readers.scan("audit_objects", move |c| objects::audit_objects(c, after, limit)).await
+    }
+
+    async fn audit_windows(&self) -> Result<Vec<WindowAudit>> {
+        self.readers.scan("audit_windows", live::audit_windows).await
+    }
+
+    async fn audit_backend(&self) -> Result<Vec<String>> {
+        self.readers.scan("audit_backend", blobs::audit_backend).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        // Readers first: an open snapshot would keep the log from being folded into the database.
+        self.readers.close();
+        if let Some(thread) = self.writer.close() {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                return Err(StoreError::Unavailable("the metadata writer did not end as it should".into()));
+            }
+        }
+        Ok(())
+    }
+}

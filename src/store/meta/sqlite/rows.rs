@@ -1,0 +1,376 @@
+//! Between records and columns. The meaning of every column stands in `migrations/sqlite`.
+
+use bytes::Bytes;
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::{Sql, corrupt};
+use crate::clock::Wall;
+use crate::store::*;
+
+/// A count or length as SQLite holds it. Nothing that we store comes near the limit.
+pub(super) fn int(value: u64) -> Sql<i64> {
+    i64::try_from(value).map_err(|_| StoreError::TooLarge.into())
+}
+
+/// A count or length as it was stored.
+pub(super) fn uint(row: &Row<'_>, column: usize) -> Sql<u64> {
+    u64::try_from(row.get::<_, i64>(column)?).map_err(|_| corrupt(format!("column {column} is negative")))
+}
+
+/// A stored number that must fit 32 bits.
+pub(super) fn uint32(row: &Row<'_>, column: usize) -> Sql<u32> {
+    Ok(row.get::<_, u32>(column)?)
+}
+
+/// How many rows to read at most.
+pub(super) fn row_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// A time.
+pub(super) fn wall(row: &Row<'_>, column: usize) -> Sql<Wall> {
+    Ok(Wall(row.get(column)?))
+}
+
+/// Exactly 16 bytes.
+pub(super) fn bytes16(row: &Row<'_>, column: usize) -> Sql<[u8; 16]> {
+    Ok(row.get(column)?)
+}
+
+/// A blob id.
+pub(super) fn blob_id(row: &Row<'_>, column: usize) -> Sql<BlobId> {
+    Ok(BlobId(u128::from_be_bytes(bytes16(row, column)?)))
+}
+
+/// A blob id's column.
+pub(super) fn blob_bytes(id: BlobId) -> [u8; 16] {
+    id.0.to_be_bytes()
+}
+
+fn opaque(row: &Row<'_>, column: usize) -> Sql<Option<Bytes>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        ValueRef::Blob(bytes) => Ok(Some(Bytes::copy_from_slice(bytes))),
+        other => Err(corrupt(format!("column {column} holds {}", other.data_type()))),
+    }
+}
+
+pub(super) fn acl_code(acl: Acl) -> i64 {
+    match acl {
+        Acl::Private => 0,
+        Acl::PublicRead => 1,
+        Acl::PublicReadWrite => 2,
+    }
+}
+
+pub(super) fn acl(code: i64) -> Sql<Acl> {
+    match code {
+        0 => Ok(Acl::Private),
+        1 => Ok(Acl::PublicRead),
+        2 => Ok(Acl::PublicReadWrite),
+        other => Err(corrupt(format!("ACL {other}"))),
+    }
+}
+
+pub(super) fn kind_code(kind: ObjectKind) -> i64 {
+    match kind {
+        ObjectKind::Normal => 0,
+        ObjectKind::Multipart => 1,
+        ObjectKind::Appendable => 2,
+    }
+}
+
+fn kind(code: i64) -> Sql<ObjectKind> {
+    match code {
+        0 => Ok(ObjectKind::Normal),
+        1 => Ok(ObjectKind::Multipart),
+        2 => Ok(ObjectKind::Appendable),
+        other => Err(corrupt(format!("object kind {other}"))),
+    }
+}
+
+fn cause(text: &str) -> Sql<TerminationCause> {
+    use TerminationCause::*;
+    [
+        Unpublished,
+        ConnectionLost,
+        Timeout,
+        Disabled,
+        KeyDisabled,
+        ProtocolError,
+        StorageError,
+        ServiceShutdown,
+        ServiceLost,
+    ]
+    .into_iter()
+    .find(|cause| cause.as_str() == text)
+    .ok_or_else(|| corrupt(format!("termination cause {text:?}")))
+}
+
+/// A value kept as JSON text.
+pub(super) fn to_json(value: &impl Serialize) -> Sql<String> {
+    serde_json::to_string(value).map_err(|e| corrupt(format!("cannot be written as JSON: {e}")))
+}
+
+fn from_json<T: DeserializeOwned>(text: &str) -> Sql<T> {
+    serde_json::from_str(text).map_err(|e| corrupt(format!("stored JSON: {e}")))
+}
+
+/// See `object.user_metadata`.
+pub(super) fn pack_user_metadata(entries: &[(String, Bytes)]) -> Sql<Option<Vec<u8>>> {
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    let mut packed = Vec::new();
+    for (name, value) in entries {
+        let name_length = u16::try_from(name.len()).map_err(|_| StoreError::TooLarge)?;
+        let value_length = u32::try_from(value.len()).map_err(|_| StoreError::TooLarge)?;
+        packed.extend_from_slice(&name_length.to_le_bytes());
+        packed.extend_from_slice(name.as_bytes());
+        packed.extend_from_slice(&value_length.to_le_bytes());
+        packed.extend_from_slice(value);
+    }
+    Ok(Some(packed))
+}
+
+fn unpack_user_metadata(packed: Bytes) -> Option<Vec<(String, Bytes)>> {
+    let mut rest = packed;
+    let mut take = |length: usize| (rest.len() >= length).then(|| rest.split_to(length));
+    let mut entries = Vec::new();
+    while let Some(length) = take(2) {
+        let name = take(usize::from(u16::from_le_bytes(length[..].try_into().ok()?)))?;
+        let length = take(4)?;
+        let value = take(u32::from_le_bytes(length[..].try_into().ok()?) as usize)?;
+        entries.push((String::from_utf8(name.to_vec()).ok()?, value));
+    }
+    rest.is_empty().then_some(entries)
+}
+
+/// Bytes of one packed window entry.
+const WINDOW_ENTRY_BYTES: usize = 17;
+
+/// See `playlist_window.entries`.
+pub(super) fn pack_window(entries: &[WindowEntry]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(entries.len() * WINDOW_ENTRY_BYTES);
+    for entry in entries {
+        packed.extend_from_slice(&entry.name_ms.to_le_bytes());
+        packed.extend_from_slice(&entry.duration.0.to_le_bytes());
+        packed.push(u8::from(entry.discontinuity));
+    }
+    packed
+}
+
+fn unpack_window(packed: &[u8]) -> Sql<Vec<WindowEntry>> {
+    let (entries, rest) = packed.as_chunks::<WINDOW_ENTRY_BYTES>();
+    if !rest.is_empty() {
+        return Err(corrupt("a playlist window ends within an entry"));
+    }
+    let number = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("eight bytes of seventeen"));
+    Ok(entries
+        .iter()
+        .map(|e| WindowEntry {
+            name_ms: number(&e[..8]),
+            duration: MediaTime(number(&e[8..16])),
+            discontinuity: e[16] != 0,
+        })
+        .collect())
+}
+
+/// Of `k.id, k.secret, k.account, a.name, k.enabled, k.created_ms`.
+pub(super) fn access_key(row: &Row<'_>) -> Sql<AccessKeyRecord> {
+    Ok(AccessKeyRecord {
+        id: row.get(0)?,
+        secret: row.get(1)?,
+        account: AccountId(row.get(2)?),
+        account_name: row.get(3)?,
+        enabled: row.get(4)?,
+        created: wall(row, 5)?,
+    })
+}
+
+/// Of `b.id, b.name, b.owner, a.name, b.acl, b.created_ms, b.cors`.
+pub(super) fn bucket(row: &Row<'_>) -> Sql<BucketRecord> {
+    let name: String = row.get(1)?;
+    let cors: Option<String> = row.get(6)?;
+    Ok(BucketRecord {
+        id: BucketId(row.get(0)?),
+        name: BucketName::new(&name).ok_or_else(|| corrupt(format!("bucket name {name:?}")))?,
+        owner: AccountId(row.get(2)?),
+        owner_name: row.get(3)?,
+        acl: acl(row.get(4)?)?,
+        created: wall(row, 5)?,
+        cors: cors.map_or_else(|| Ok(CorsConfig::default()), |text| from_json(&text))?,
+    })
+}
+
+/// Columns that [`summary`] reads.
+pub(super) const SUMMARY_COLUMNS: &str = "key, kind, size, modified_ms, etag, etag_parts";
+
+pub(super) fn object_key(bytes: &[u8]) -> Sql<ObjectKey> {
+    ObjectKey::new(bytes).ok_or_else(|| corrupt("an object's key is empty or too long"))
+}
+
+/// The key is read by the caller, who compares it first.
+pub(super) fn summary(row: &Row<'_>, key: ObjectKey) -> Sql<ObjectSummary> {
+    Ok(ObjectSummary {
+        key,
+        kind: kind(row.get(1)?)?,
+        size: uint(row, 2)?,
+        last_modified: wall(row, 3)?,
+        etag: ETag { digest: bytes16(row, 4)?, parts: row.get(5)? },
+    })
+}
+
+/// Columns of `object o` that [`object`] reads, and of `extent e` that [`extent`] reads behind them.
+pub(super) const OBJECT_AND_EXTENT_COLUMNS: &str = "o.key, o.kind, o.size, o.modified_ms, o.etag, o.etag_parts, \
+     o.bucket, o.crc64, o.content_md5, o.acl, o.content_type, o.cache_control, o.content_disposition, \
+     o.content_encoding, o.content_language, o.expires, o.user_metadata, e.length, e.blob, e.start, e.bytes";
+
+/// An object without its extents.
+pub(super) fn object(row: &Row<'_>) -> Sql<ObjectRecord> {
+    let head = summary(row, object_key(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?)?;
+    let own_acl: Option<i64> = row.get(9)?;
+    let metadata = opaque(row, 16)?
+        .map(|packed| unpack_user_metadata(packed).ok_or_else(|| corrupt(format!("user metadata of {}", head.key))));
+    Ok(ObjectRecord {
+        bucket: BucketId(row.get(6)?),
+        kind: head.kind,
+        size: head.size,
+        etag: head.etag,
+        crc64: row.get::<_, i64>(7)?.cast_unsigned(),
+        content_md5: row.get(8)?,
+        last_modified: head.last_modified,
+        acl: own_acl.map(acl).transpose()?,
+        headers: ContentHeaders {
+            content_type: opaque(row, 10)?,
+            cache_control: opaque(row, 11)?,
+            content_disposition: opaque(row, 12)?,
+            content_encoding: opaque(row, 13)?,
+            content_language: opaque(row, 14)?,
+            expires: opaque(row, 15)?,
+        },
+        user_metadata: metadata.transpose()?.unwrap_or_default(),
+        extents: Vec::new(),
+        key: head.key,
+    })
+}
+
+/// The extent beside an object; `None` for an empty body.
+pub(super) fn extent(row: &Row<'_>) -> Sql<Option<Extent>> {
+    if row.get_ref(17)? == ValueRef::Null {
+        return Ok(None);
+    }
+    if let Some(bytes) = opaque(row, 20)? {
+        return Ok(Some(Extent::Inline(bytes)));
+    }
+    Ok(Some(Extent::Blob { id: blob_id(row, 18)?, offset: uint(row, 19)?, length: uint(row, 17)? }))
+}
+
+/// A channel's name as it is stored.
+pub(super) fn channel_name(row: &Row<'_>, column: usize) -> Sql<ChannelName> {
+    let bytes = row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?;
+    let name = std::str::from_utf8(bytes).ok().and_then(ChannelName::new);
+    name.ok_or_else(|| corrupt("a channel's name"))
+}
+
+/// Columns that [`channel`] reads.
+pub(super) const CHANNEL_COLUMNS: &str = "bucket, name, description, display_name, enabled, frag_duration, frag_count, \
+     playlist_name, snapshot, created_ms, modified_ms";
+
+pub(super) fn channel(row: &Row<'_>) -> Sql<ChannelRecord> {
+    let snapshot: Option<String> = row.get(8)?;
+    let enabled: bool = row.get(4)?;
+    Ok(ChannelRecord {
+        bucket: BucketId(row.get(0)?),
+        name: channel_name(row, 1)?,
+        config: ChannelConfig {
+            description: row.get(2)?,
+            display_name: row.get(3)?,
+            status: if enabled { ChannelStatus::Enabled } else { ChannelStatus::Disabled },
+            frag_duration: uint32(row, 5)?,
+            frag_count: uint32(row, 6)?,
+            playlist_name: row.get(7)?,
+            snapshot: snapshot.map(|text| from_json(&text)).transpose()?,
+        },
+        created: wall(row, 9)?,
+        last_modified: wall(row, 10)?,
+    })
+}
+
+/// Columns that [`connection`] reads.
+pub(super) const CONNECTION_COLUMNS: &str = "id, started_ms, ended_ms, remote_addr, cause";
+
+pub(super) fn connection(row: &Row<'_>) -> Sql<ConnectionRecord> {
+    let text: Option<String> = row.get(4)?;
+    Ok(ConnectionRecord {
+        id: ConnectionId(u128::from_be_bytes(bytes16(row, 0)?)),
+        started: wall(row, 1)?,
+        ended: row.get::<_, Option<i64>>(2)?.map(Wall),
+        remote_addr: row.get(3)?,
+        cause: text.map(|text| cause(&text)).transpose()?,
+    })
+}
+
+/// Columns that [`fragment`] reads.
+pub(super) const FRAGMENT_COLUMNS: &str = "name_ms, sequence, duration_ticks, discontinuity";
+
+pub(super) fn fragment(row: &Row<'_>) -> Sql<FragmentRecord> {
+    Ok(FragmentRecord {
+        name_ms: row.get(0)?,
+        sequence: uint(row, 1)?,
+        duration: MediaTime(row.get(2)?),
+        discontinuity: row.get(3)?,
+    })
+}
+
+/// Columns that [`window`] reads.
+pub(super) const WINDOW_COLUMNS: &str = "media_sequence, discontinuity_sequence, target_duration, entries";
+
+pub(super) fn window(row: &Row<'_>) -> Sql<WindowRecord> {
+    Ok(WindowRecord {
+        media_sequence: uint(row, 0)?,
+        discontinuity_sequence: uint(row, 1)?,
+        target_duration: uint32(row, 2)?,
+        entries: unpack_window(row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_metadata_survives_and_cut_bytes_are_refused() {
+        let entries = vec![("".into(), Bytes::from_static(b"\x00\xff")), ("owner".into(), Bytes::new())];
+        let packed = Bytes::from(pack_user_metadata(&entries).expect("short").expect("not empty"));
+        assert_eq!(unpack_user_metadata(packed.clone()), Some(entries));
+        // A cut between two entries is a shorter list; any other is none.
+        for at in (1..packed.len()).filter(|at| *at != 8) {
+            assert_eq!(unpack_user_metadata(packed.slice(..at)), None, "cut at {at}");
+        }
+        assert!(pack_user_metadata(&[]).expect("nothing").is_none());
+    }
+
+    #[test]
+    fn windows_survive_and_cut_bytes_are_refused() {
+        let entry = |name_ms, discontinuity| WindowEntry { name_ms, duration: MediaTime(-1), discontinuity };
+        let entries = vec![entry(i64::MAX, true), entry(1, false)];
+        let packed = pack_window(&entries);
+        assert_eq!(unpack_window(&packed).expect("whole"), entries);
+        assert!(unpack_window(&packed[1..]).is_err());
+    }
+
+    #[test]
+    fn every_code_reads_back() {
+        for value in [Acl::Private, Acl::PublicRead, Acl::PublicReadWrite] {
+            assert_eq!(acl(acl_code(value)).expect("known"), value);
+        }
+        for value in [ObjectKind::Normal, ObjectKind::Multipart, ObjectKind::Appendable] {
+            assert_eq!(kind(kind_code(value)).expect("known"), value);
+        }
+        assert!(acl(3).is_err() && kind(3).is_err() && cause("?").is_err());
+    }
+}

@@ -1,0 +1,102 @@
+//! Opening the database file: mode, pragmas, migrations.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::meaning_of;
+use crate::limits::{
+    META_BUSY_TIMEOUT, META_READER_CACHE_KIB, META_STATEMENTS_CACHED, META_WAL_BYTES_KEPT, META_WAL_PAGES,
+    META_WRITER_CACHE_KIB,
+};
+use crate::store::{Result, StoreError};
+
+/// The numbered SQL files, compiled in.
+pub(super) mod embedded {
+    refinery::embed_migrations!("migrations/sqlite");
+}
+
+/// Opens the one connection that writes; makes the file and brings its schema up to date.
+pub(super) fn open_writer(path: &Path) -> Result<Connection> {
+    make_private_file(path).map_err(|cause| {
+        tracing::error!(path = %path.display(), %cause, "metadata database cannot be made");
+        StoreError::Unavailable("the metadata database cannot be made".into())
+    })?;
+    let mut conn = open_and_configure(path).map_err(|cause| {
+        tracing::error!(path = %path.display(), %cause, "metadata database cannot be opened");
+        meaning_of(&cause)
+    })?;
+    migrate(&mut conn)?;
+    Ok(conn)
+}
+
+/// Opens one more connection that only reads.
+pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(META_BUSY_TIMEOUT)?;
+    conn.pragma_update(None, "cache_size", -META_READER_CACHE_KIB)?;
+    keep_statements(&conn)?;
+    Ok(conn)
+}
+
+/// SQLite would make the file by the process's umask; secrets stand in it. Its `-wal` and `-shm` take the file's mode.
+fn make_private_file(path: &Path) -> io::Result<()> {
+    let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Ok(file) => {
+            file.sync_all()?;
+            // The name must be as durable as the first commit that the service acknowledges.
+            let directory = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            fs::File::open(directory)?.sync_all()
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+fn open_and_configure(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(META_BUSY_TIMEOUT)?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    // Each commit is synced: acknowledged means durable. Committing together makes it cheap.
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "cache_size", -META_WRITER_CACHE_KIB)?;
+    conn.pragma_update(None, "wal_autocheckpoint", META_WAL_PAGES)?;
+    conn.pragma_update(None, "journal_size_limit", META_WAL_BYTES_KEPT)?;
+    keep_statements(&conn)?;
+    Ok(conn)
+}
+
+/// Each statement is parsed once a connection. Without the stability guarantee SQLite plans a statement anew for every
+/// value that is bound to it, once a partial index is in sight: that made a lookup six times as dear.
+fn keep_statements(conn: &Connection) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    conn.set_prepared_statement_cache_capacity(META_STATEMENTS_CACHED);
+    Ok(())
+}
+
+fn migrate(conn: &mut Connection) -> Result<()> {
+    let report = embedded::migrations::runner().run(conn).map_err(|error| {
+        tracing::error!(%error, "metadata schema cannot be brought up to date");
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(inner) = cause {
+            if let Some(sql) = inner.downcast_ref::<rusqlite::Error>() {
+                return meaning_of(sql);
+            }
+            cause = inner.source();
+        }
+        StoreError::Corrupt("the metadata schema is not one that this version knows".into())
+    })?;
+    for migration in report.applied_migrations() {
+        tracing::info!(%migration, "metadata schema migrated");
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! The one thread that writes.
+//!
+//! It takes every command that waits and commits them together: one transaction, one sync, and a savepoint for each
+//! command, so that a command that fails rolls back alone. A command is answered only after the commit; when the commit
+//! fails, every command of the batch is `Unavailable`, also those that had failed on their own, because what they
+//! judged by is gone.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::Sql;
+use crate::clock::{self, Clock};
+use crate::store::meta::rules;
+use crate::store::{Result, StoreError};
+
+/// How much the writer has done, for tests and metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriterStats {
+    /// Transactions committed.
+    pub commits: u64,
+    /// Commands that those carried, failed ones included.
+    pub commands: u64,
+}
+
+/// A command that has run but is not committed.
+struct Ran {
+    failed: bool,
+    /// Tells the caller. Dropped uncalled, the caller gets `Unavailable`.
+    acknowledge: Box<dyn FnOnce() + Send>,
+}
+
+type Command = Box<dyn FnOnce(&Connection) -> Ran + Send>;
+
+/// The handle: submits commands and waits for their commit.
+#[derive(Debug)]
+pub(super) struct Writer {
+    /// `None` once closed; the thread ends when the last sender is gone and the queue is empty.
+    queue: Mutex<Option<mpsc::Sender<Command>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    clock: Arc<dyn Clock>,
+    wait_max: Duration,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    commits: AtomicU64,
+    commands: AtomicU64,
+}
+
+impl Writer {
+    /// Starts the thread. `queue_max` commands may wait; a caller waits `wait_max` for a place.
+    pub(super) fn start(
+        conn: Connection,
+        clock: Arc<dyn Clock>,
+        queue_max: usize,
+        wait_max: Duration,
+    ) -> std::io::Result<Self> {
+        let (queue, commands) = mpsc::channel(queue_max);
+        let counters = Arc::new(Counters::default());
+        let counted = counters.clone();
+        // A thread of its own, not the blocking pool: it lives as long as the store and is the only one to write.
+        let thread = std::thread::Builder::new()
+            .name("meta-writer".into())
+            .spawn(move || run(conn, commands, queue_max, &counted))?;
+        Ok(Writer { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), clock, wait_max, counters })
+    }
+
+    /// Runs `work` within a transaction; its value is returned once that is durable.
+    ///
+    /// Dropping the future after the command was queued does not undo it.
+    pub(super) async fn submit<T: Send + 'static>(
+        &self,
+        call: &'static str,
+        work: impl FnOnce(&Connection) -> Sql<T> + Send + 'static,
+    ) -> Result<T> {
+        let queue = lock(&self.queue).clone().ok_or_else(rules::closed)?;
+        let (reply, answer) = oneshot::channel();
+        let command: Command = Box::new(move |conn| {
+            let outcome = work(conn).map_err(|failure| failure.meaning(call));
+            // A caller that went away no longer listens; that is no error.
+            Ran { failed: outcome.is_err(), acknowledge: Box::new(move || drop(reply.send(outcome))) }
+        });
+        match clock::timeout(&*self.clock, self.wait_max, queue.send(command)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(StoreError::Unavailable("the metadata writer has ended".into())),
+            Err(clock::Elapsed) => {
+                metrics::counter!("livebucket_meta_queue_full_total").increment(1);
+                return Err(StoreError::Unavailable("the metadata queue is full".into()));
+            }
+        }
+        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the change could not be committed".into())))
+    }
+
+    /// What was done so far.
+    pub(super) fn stats(&self) -> WriterStats {
+        WriterStats {
+            commits: self.counters.commits.load(Ordering::Relaxed),
+            commands: self.counters.commands.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes no more commands; what waits is still committed. The caller joins the thread; `None` when another did.
+    pub(super) fn close(&self) -> Option<JoinHandle<()>> {
+        *lock(&self.queue) = None;
+        lock(&self.thread).take()
+    }
+}
+
+impl Drop for Writer {
+    /// A store that nobody closed still commits what waits. Short: at most the commits of one full queue.
+    fn drop(&mut self) {
+        if let Some(thread) = self.close() {
+            // A panic of the thread was reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nothing panics while holding this lock")
+}
+
+fn run(conn: Connection, mut commands: mpsc::Receiver<Command>, batch_max: usize, counters: &Counters) {
+    while let Some(first) = commands.blocking_recv() {
+        let mut batch = vec![first];
+        while batch.len() < batch_max
+            && let Ok(command) = commands.try_recv()
+        {
+            batch.push(command);
+        }
+        let size = batch.len() as u64;
+        match commit_together(&conn, batch) {
+            Ok(ran) => {
+                counters.commits.fetch_add(1, Ordering::Relaxed);
+                counters.commands.fetch_add(size, Ordering::Relaxed);
+                metrics::counter!("livebucket_meta_commits_total").increment(1);
+                metrics::counter!("livebucket_meta_commands_total").increment(size);
+                ran.into_iter().for_each(|ran| (ran.acknowledge)());
+            }
+            Err(cause) => {
+                metrics::counter!("livebucket_meta_commit_failures_total").increment(1);
+                tracing::error!(%cause, commands = size, "metadata commit failed");
+                roll_back(&conn);
+            }
+        }
+    }
+    // Leaves one file: whoever copies the directory of a stopped service needs no log beside it.
+    if let Err(cause) = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        tracing::warn!(%cause, "metadata log was not folded into the database; the next start reads it");
+    }
+}
+
+/// An error means that nothing of the batch was committed. Commands that did not run or did not commit are dropped,
+/// and so are answered `Unavailable`.
+fn commit_together(conn: &Connection, batch: Vec<Command>) -> rusqlite::Result<Vec<Ran>> {
+    execute(conn, "BEGIN IMMEDIATE")?;
+    let mut done = Vec::with_capacity(batch.len());
+    for command in batch {
+        execute(conn, "SAVEPOINT command")?;
+        // A bug in one command must not end the only writer.
+        let ran = catch_unwind(AssertUnwindSafe(|| command(conn)));
+        if ran.as_ref().map_or(true, |ran| ran.failed) {
+            // On a full disk SQLite may have rolled back the whole transaction by itself: then this fails.
+            execute(conn, "ROLLBACK TO command")?;
+        }
+        execute(conn, "RELEASE command")?;
+        match ran {
+            Ok(ran) => done.push(ran),
+            Err(_) => {
+                metrics::counter!("livebucket_task_panics_total", "task" => "meta-writer").increment(1);
+                tracing::error!("a metadata command panicked and was rolled back");
+            }
+        }
+    }
+    execute(conn, "COMMIT")?;
+    Ok(done)
+}
+
+fn roll_back(conn: &Connection) {
+    if !conn.is_autocommit()
+        && let Err(cause) = execute(conn, "ROLLBACK")
+    {
+        tracing::error!(%cause, "metadata transaction could not be rolled back");
+    }
+}
+
+fn execute(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute([]).map(drop)
+}

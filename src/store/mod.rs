@@ -1,0 +1,355 @@
+//! The store: what is kept, in which order it becomes durable, and the ports that backends implement.
+//!
+//! Ports speak intent: each method of [`MetaStore`] is one transaction, and returns only once its effect is durable.
+//! No transaction object, no SQL and no row type crosses a port. Invariants I1 to I7 of `ARCHITECTURE.md` are kept here.
+//!
+//! Must never decide when to cut a fragment or know a dialect.
+
+use std::fmt;
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::clock::Wall;
+
+pub mod blob;
+#[cfg(test)]
+pub mod conformance;
+pub mod data_dir;
+pub mod digest;
+pub mod error;
+pub mod meta;
+pub mod objects;
+pub mod records;
+pub mod recovery;
+
+pub use error::{Result, StoreError, What};
+pub use records::*;
+
+// ---- blobs ---------------------------------------------------------------------------------------------------
+
+/// Immutable byte sequences under fresh ids.
+#[async_trait]
+pub trait BlobStore: fmt::Debug + Send + Sync {
+    /// Begins a blob under a fresh id. Nothing is readable before [`BlobWriter::finish`].
+    async fn create(&self) -> Result<Box<dyn BlobWriter>>;
+
+    /// Opens a range of a finished blob. `NotFound(Blob)` when it is gone, `Corrupt` when it is shorter than the range.
+    async fn open(&self, id: BlobId, range: Range<u64>) -> Result<Box<dyn BlobReader>>;
+
+    /// Removes blobs; ids that are not there are no error. Durable when it returns.
+    async fn delete(&self, ids: &[BlobId]) -> Result<()>;
+
+    /// Finished blobs with ids greater than `after`, in order of id, at most `limit`.
+    async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobEntry>>;
+
+    /// Removes what unfinished writers of an earlier process left. Call only before any writer exists. Returns how many.
+    async fn remove_temporaries(&self) -> Result<u64>;
+}
+
+/// One finished blob in a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobEntry {
+    /// Id.
+    pub id: BlobId,
+    /// Bytes.
+    pub length: u64,
+}
+
+/// A blob being written. Dropping it unfinished leaves nothing behind.
+#[async_trait]
+pub trait BlobWriter: fmt::Debug + Send {
+    /// The id the blob will have.
+    fn id(&self) -> BlobId;
+    /// Adds bytes at the end.
+    async fn append(&mut self, bytes: Bytes) -> Result<()>;
+    /// Makes the blob complete, durable and readable, in that order (I1). Returns its length.
+    async fn finish(self: Box<Self>) -> Result<u64>;
+}
+
+/// Reads a range of a blob in pieces.
+#[async_trait]
+pub trait BlobReader: fmt::Debug + Send {
+    /// The next piece, never empty; `None` at the end of the range.
+    async fn next(&mut self) -> Result<Option<Bytes>>;
+}
+
+// ---- metadata ------------------------------------------------------------------------------------------------
+
+/// An object to commit; the store fills in `last_modified` from `now` and judges `condition` in the same transaction.
+#[derive(Clone, Debug)]
+pub struct ObjectCommit {
+    /// The object. Its blobs are finished.
+    pub object: ObjectRecord,
+    /// What must hold of the object it replaces.
+    pub condition: WriteCondition,
+}
+
+/// Bytes appended to an `Appendable` object (or its first bytes).
+#[derive(Clone, Debug)]
+pub struct AppendCommit {
+    /// The object as it is when this append creates it (`size`, `crc64`, `etag`, `extents` describe the new bytes alone).
+    pub first: ObjectRecord,
+    /// Must equal the present size (0 when there is no object).
+    pub position: u64,
+}
+
+/// A claim on a channel: the beginning of a connection.
+#[derive(Clone, Debug)]
+pub struct ClaimRequest {
+    /// Bucket.
+    pub bucket: BucketId,
+    /// Channel.
+    pub channel: ChannelName,
+    /// Fresh connection id.
+    pub connection: ConnectionId,
+    /// `ip:port` of the publisher.
+    pub remote_addr: String,
+    /// When publishing began.
+    pub started: Wall,
+    /// Playlist to write, when the publisher overrides the configured one.
+    pub playlist_name: Option<String>,
+}
+
+/// What an owner needs to go on where the channel stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Goes into every commit of this connection.
+    pub epoch: Epoch,
+    /// The channel as it is configured now.
+    pub channel: ChannelRecord,
+    /// The newest fragment name ever given in this channel, over deletions of the channel too (I7).
+    pub last_name_ms: Option<i64>,
+    /// The sequence number of the next fragment.
+    pub next_sequence: u64,
+    /// The window of the playlist this connection writes; default when it was never written.
+    pub window: WindowRecord,
+}
+
+/// A fragment and the playlist that names it: visible together or not at all (I4).
+#[derive(Clone, Debug)]
+pub struct FragmentCommit {
+    /// Bucket.
+    pub bucket: BucketId,
+    /// Channel.
+    pub channel: ChannelName,
+    /// From the claim; an older one gets `StaleEpoch` (I6).
+    pub epoch: Epoch,
+    /// The connection that made it.
+    pub connection: ConnectionId,
+    /// The index row.
+    pub fragment: FragmentRecord,
+    /// The fragment's object. A taken key gets `AlreadyExists(Object)`: nothing is overwritten (I7).
+    pub object: ObjectRecord,
+    /// The playlist's object, which replaces the one before.
+    pub playlist: ObjectRecord,
+    /// Name of the playlist within the channel.
+    pub playlist_name: String,
+    /// The window that the playlist shows.
+    pub window: WindowRecord,
+    /// Wall time of the fragment's end; where history ends this connection if the service dies now.
+    pub ended: Wall,
+}
+
+/// Where a listing begins and what it rolls up.
+#[derive(Clone, Debug, Default)]
+pub struct ListQuery {
+    /// Keys that begin with this.
+    pub prefix: Vec<u8>,
+    /// Roll up what follows `prefix` up to and including this; `None` or empty rolls up nothing.
+    pub delimiter: Option<Vec<u8>>,
+    /// Entries strictly after this key; a marker inside (or equal to) a rolled-up prefix skips that whole prefix.
+    pub after: Option<Vec<u8>>,
+    /// Keys and common prefixes together, at least 1.
+    pub limit: usize,
+}
+
+/// One entry of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListEntry {
+    /// An object.
+    Object(ObjectSummary),
+    /// A common prefix, which ends in the delimiter.
+    Prefix(Vec<u8>),
+}
+
+impl ListEntry {
+    /// The key or the prefix; as `after` it continues a listing behind this entry.
+    pub fn name(&self) -> &[u8] {
+        match self {
+            ListEntry::Object(o) => o.key.as_bytes(),
+            ListEntry::Prefix(p) => p,
+        }
+    }
+}
+
+/// One page of anything that is listed in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// Entries in order.
+    pub entries: Vec<T>,
+    /// More exist after the last entry.
+    pub truncated: bool,
+}
+
+/// What metadata says of a blob id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlobState {
+    /// An object's extent names it; carries the end of the furthest range that is named.
+    Named(u64),
+    /// No longer named; waits for its grace to pass.
+    Garbage,
+    /// Metadata does not know it: in flight, or left by a crash.
+    Unknown,
+}
+
+/// Metadata: everything but bytes. Each method is one transaction and durable when it returns.
+#[async_trait]
+pub trait MetaStore: fmt::Debug + Send + Sync {
+    // -- accounts and keys
+    /// Adds an access key; makes the account when there is none of that name. Another account's or another secret's key
+    /// under the same id is `AlreadyExists(AccessKey)`; the same key again is no error and enables it.
+    async fn put_access_key(&self, account_name: &str, id: &str, secret: &str, now: Wall) -> Result<AccessKeyRecord>;
+    /// One key.
+    async fn access_key(&self, id: &str) -> Result<Option<AccessKeyRecord>>;
+    /// All keys in order of id.
+    async fn list_access_keys(&self) -> Result<Vec<AccessKeyRecord>>;
+    /// Disables a key. `NotFound(AccessKey)`.
+    async fn disable_access_key(&self, id: &str) -> Result<()>;
+
+    // -- buckets
+    /// Makes a bucket. `AlreadyExists(Bucket)` whoever owns it.
+    async fn create_bucket(&self, name: &BucketName, owner: AccountId, acl: Acl, now: Wall) -> Result<BucketRecord>;
+    /// One bucket by name.
+    async fn bucket(&self, name: &BucketName) -> Result<Option<BucketRecord>>;
+    /// An account's buckets in order of name.
+    async fn list_buckets(
+        &self,
+        owner: AccountId,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Page<BucketRecord>>;
+    /// `NotFound(Bucket)`.
+    async fn set_bucket_acl(&self, bucket: BucketId, acl: Acl) -> Result<()>;
+    /// `NotFound(Bucket)`. The default value removes the rules.
+    async fn set_bucket_cors(&self, bucket: BucketId, cors: CorsConfig) -> Result<()>;
+    /// `BucketNotEmpty` while objects or channels remain; `NotFound(Bucket)`.
+    async fn delete_bucket(&self, bucket: BucketId) -> Result<()>;
+
+    // -- objects
+    /// Puts an object in place of the one under its key. Blobs that lose their last name become garbage (I2).
+    /// Returns the object as committed. `NotFound(Bucket)`, and the condition's errors.
+    async fn commit_object(&self, commit: ObjectCommit, now: Wall) -> Result<ObjectRecord>;
+    /// Appends. `PositionNotLength`, `NotAppendable`, `NotFound(Bucket)`. Returns the whole object.
+    async fn commit_append(&self, commit: AppendCommit, now: Wall) -> Result<ObjectRecord>;
+    /// One object with its extents.
+    async fn object(&self, bucket: BucketId, key: &ObjectKey) -> Result<Option<ObjectRecord>>;
+    /// Removes objects in one transaction; keys that are not there are no error. A fragment's index row goes with it.
+    async fn delete_objects(&self, bucket: BucketId, keys: &[ObjectKey], now: Wall) -> Result<()>;
+    /// `NotFound(Object)`. `None` follows the bucket.
+    async fn set_object_acl(&self, bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> Result<()>;
+    /// A page of a listing. Its cost follows the page, not the bucket: common prefixes are skipped over.
+    async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>>;
+
+    // -- channels
+    /// Puts a channel's settings in place of the ones under its name. `ChannelLive` while a connection is open.
+    /// With `only_if_absent` an existing one is `AlreadyExists(Channel)`. `NotFound(Bucket)`.
+    async fn put_channel(
+        &self,
+        bucket: BucketId,
+        name: &ChannelName,
+        config: ChannelConfig,
+        only_if_absent: bool,
+        now: Wall,
+    ) -> Result<ChannelRecord>;
+    /// Sets the status, also of a live channel. `NotFound(Channel)`. Setting the same again changes nothing.
+    async fn set_channel_status(
+        &self,
+        bucket: BucketId,
+        name: &ChannelName,
+        status: ChannelStatus,
+        now: Wall,
+    ) -> Result<()>;
+    /// One channel.
+    async fn channel(&self, bucket: BucketId, name: &ChannelName) -> Result<Option<ChannelRecord>>;
+    /// Channels in byte order of name.
+    async fn list_channels(
+        &self,
+        bucket: BucketId,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Page<ChannelRecord>>;
+    /// Buckets that hold a channel of this name (for publish URLs without a bucket), at most `limit`.
+    async fn buckets_with_channel(&self, name: &ChannelName, limit: usize) -> Result<Vec<BucketRecord>>;
+    /// Removes a channel; its objects, last fragment name and windows stay. `ChannelLive`; a missing one is no error.
+    async fn delete_channel(&self, bucket: BucketId, name: &ChannelName) -> Result<()>;
+    /// Channels of a bucket.
+    async fn count_channels(&self, bucket: BucketId) -> Result<u64>;
+
+    // -- live
+    /// Opens a connection. `NotFound(Channel)`, `ChannelDisabled`, `ChannelLive` while another connection is open.
+    async fn claim(&self, request: ClaimRequest) -> Result<Claim>;
+    /// Makes a fragment and its playlist visible in one step.
+    async fn commit_fragment(&self, commit: FragmentCommit, now: Wall) -> Result<()>;
+    /// Ends a connection in history. `StaleEpoch` when another has claimed the channel since.
+    async fn end_connection(
+        &self,
+        bucket: BucketId,
+        channel: &ChannelName,
+        epoch: Epoch,
+        ended: Wall,
+        cause: TerminationCause,
+    ) -> Result<()>;
+    /// The open connection, if any.
+    async fn open_connection(&self, bucket: BucketId, channel: &ChannelName) -> Result<Option<ConnectionRecord>>;
+    /// The newest `limit` finished connections, oldest first. (History is kept for at least 100 of them.)
+    async fn history(&self, bucket: BucketId, channel: &ChannelName, limit: usize) -> Result<Vec<ConnectionRecord>>;
+    /// Fragments whose name lies in `from_ms..=to_ms` and whose object exists, in order.
+    async fn fragments(
+        &self,
+        bucket: BucketId,
+        channel: &ChannelName,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Vec<FragmentRecord>>;
+    /// Ends every open connection at the end of its last stored fragment (or its start) as `ServiceLost`.
+    /// Call before any claim. Returns how many.
+    async fn end_lost_connections(&self) -> Result<u64>;
+
+    // -- blobs
+    /// Garbage since before `before`, oldest first.
+    async fn garbage(&self, before: Wall, limit: usize) -> Result<Vec<BlobId>>;
+    /// Forgets garbage whose blobs were deleted.
+    async fn forget_garbage(&self, ids: &[BlobId]) -> Result<()>;
+    /// What is known of each id, in the order asked.
+    async fn blob_states(&self, ids: &[BlobId]) -> Result<Vec<BlobState>>;
+
+    // -- the checker
+    /// Objects over all buckets in order of (bucket, key), strictly after `after`.
+    async fn audit_objects(&self, after: Option<(BucketId, ObjectKey)>, limit: usize) -> Result<Vec<ObjectRecord>>;
+    /// Every live playlist window ever written, with what its entries and its playlist object come to.
+    async fn audit_windows(&self) -> Result<Vec<WindowAudit>>;
+    /// The backend's own integrity check; an empty list means sound.
+    async fn audit_backend(&self) -> Result<Vec<String>>;
+
+    /// Commits what waits and closes. Later calls fail with `Unavailable`.
+    async fn close(&self) -> Result<()>;
+}
+
+/// One live window, for the checker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowAudit {
+    /// Bucket.
+    pub bucket: BucketId,
+    /// Channel.
+    pub channel: ChannelName,
+    /// Name of the playlist within the channel.
+    pub playlist_name: String,
+    /// The window.
+    pub window: WindowRecord,
+    /// Names of entries that have an index row but no object: a breach of I4. (A user's own DELETE removes both.)
+    pub dangling: Vec<i64>,
+}

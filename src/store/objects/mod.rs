@@ -1,0 +1,217 @@
+//! The object service: bodies become extents, extents become objects, in the order that keeps every promise.
+//!
+//! A write streams the body into a blob ([`BodyWriter`]), makes the blob durable, and only then commits the row that
+//! names it (I1). An object is replaced by swapping its row, never by touching its bytes (I2); a copy names the same
+//! blobs. A commit that was refused takes its blob away at once. A commit that ended without an answer may yet come
+//! true, so its blob stays *in flight* until it is known (I5): see [`in_flight`].
+//!
+//! Range and conditional rules are here for all dialects; which rules, a dialect says.
+
+mod body;
+mod conditions;
+pub mod in_flight;
+mod range;
+mod read;
+#[cfg(test)]
+pub(in crate::store) mod tests;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use body::{BodyWriter, Digests, StoredBody};
+pub use conditions::{ConditionOutcome, Conditions, check_conditions};
+pub use in_flight::InFlight;
+pub use range::{RangeOutcome, RangeRules, resolve_range};
+pub use read::ObjectBody;
+
+use crate::clock::Clock;
+use crate::limits;
+use crate::store::{
+    Acl, AppendCommit, BlobStore, BucketId, ContentHeaders, MetaStore, ObjectCommit, ObjectKey, ObjectKind,
+    ObjectRecord, Result, StoreError, What, WriteCondition,
+};
+
+/// Everything about a new object but its body.
+#[derive(Clone, Debug)]
+pub struct PutRequest {
+    /// Bucket.
+    pub bucket: BucketId,
+    /// Key.
+    pub key: ObjectKey,
+    /// How it is made.
+    pub kind: ObjectKind,
+    /// Content headers.
+    pub headers: ContentHeaders,
+    /// User metadata: lower-case names without prefix.
+    pub user_metadata: Vec<(String, Bytes)>,
+    /// The object's own ACL; `None` follows the bucket.
+    pub acl: Option<Acl>,
+    /// What must hold of the object it replaces.
+    pub condition: WriteCondition,
+    /// The digest that the client promised (`Content-MD5`).
+    pub expected_md5: Option<[u8; 16]>,
+}
+
+/// Writes and reads objects. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ObjectService {
+    meta: Arc<dyn MetaStore>,
+    blobs: Arc<dyn BlobStore>,
+    clock: Arc<dyn Clock>,
+    in_flight: InFlight,
+}
+
+impl ObjectService {
+    /// A service over these stores. One a process: it knows which blobs are in flight.
+    pub fn new(meta: Arc<dyn MetaStore>, blobs: Arc<dyn BlobStore>, clock: Arc<dyn Clock>) -> Self {
+        let in_flight = InFlight::new(clock.clone());
+        ObjectService { meta, blobs, clock, in_flight }
+    }
+
+    /// Blobs that this process has created and not yet named or discarded; the collector spares them.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    /// Takes a body of any length.
+    pub fn writer(&self, digests: Digests) -> BodyWriter {
+        BodyWriter::new(self.blobs.clone(), self.in_flight.clone(), digests)
+    }
+
+    /// Puts an object. `DigestMismatch`, `NotFound(Bucket)`, and the condition's errors; after these nothing of the body
+    /// is left. After `Unavailable` the object is the old or the new one, whole.
+    pub async fn put(&self, request: PutRequest, body: StoredBody) -> Result<ObjectRecord> {
+        let outcome = match verify(&request, &body) {
+            Ok(()) => {
+                let commit = ObjectCommit { condition: request.condition, object: record(request, &body) };
+                self.meta.commit_object(commit, self.clock.wall()).await
+            }
+            Err(refused) => Err(refused),
+        };
+        self.conclude(outcome, body).await
+    }
+
+    /// Appends to an `Appendable` object, or makes it when `position` is 0 and there is none. `PositionNotLength`,
+    /// `NotAppendable`, `TooLarge`, `DigestMismatch`, `NotFound(Bucket)`. The request's `condition` does not apply.
+    pub async fn append(&self, request: PutRequest, position: u64, body: StoredBody) -> Result<ObjectRecord> {
+        let fits = position.checked_add(body.size).is_some_and(|size| size <= limits::OBJECT_BYTES_MAX);
+        let outcome = match verify(&request, &body) {
+            Ok(()) if !fits => Err(StoreError::TooLarge),
+            Ok(()) => {
+                let mut first = record(request, &body);
+                (first.kind, first.content_md5) = (ObjectKind::Appendable, None);
+                self.meta.commit_append(AppendCommit { first, position }, self.clock.wall()).await
+            }
+            Err(refused) => Err(refused),
+        };
+        self.conclude(outcome, body).await
+    }
+
+    /// Makes an object with the body of `source`; no byte is copied. `NotFound(Object)` when the source has been deleted
+    /// since it was looked up and its bytes are being collected.
+    pub async fn copy(&self, source: &ObjectRecord, request: PutRequest) -> Result<ObjectRecord> {
+        let condition = request.condition;
+        let object = ObjectRecord {
+            size: source.size,
+            etag: source.etag,
+            crc64: source.crc64,
+            content_md5: source.content_md5,
+            extents: source.extents.clone(),
+            ..blank(request)
+        };
+        let copied = self.meta.commit_object(ObjectCommit { object, condition }, self.clock.wall()).await;
+        copied.map_err(|error| match error {
+            StoreError::NotFound(What::Blob) => StoreError::NotFound(What::Object),
+            other => other,
+        })
+    }
+
+    /// Reads `range` of an object's body; what lies past its end is left out.
+    pub fn read(&self, object: &ObjectRecord, range: Range<u64>) -> ObjectBody {
+        ObjectBody::new(self.blobs.clone(), self.clock.clone(), object, range)
+    }
+
+    /// Deletes objects; keys that are not there are no error.
+    pub async fn delete(&self, bucket: BucketId, keys: &[ObjectKey]) -> Result<()> {
+        self.meta.delete_objects(bucket, keys, self.clock.wall()).await
+    }
+
+    /// Takes a body away that no object will name. Failing is no harm: the collector comes back to it.
+    pub async fn discard(&self, body: StoredBody) {
+        if let Some(blob) = body.into_blob() {
+            match self.blobs.delete(&[blob.id()]).await {
+                Ok(()) => blob.resolve(),
+                Err(error) => tracing::warn!(blob = %blob.id(), %error, "discarded blob stays for the collector"),
+            }
+        }
+    }
+
+    /// Settles what becomes of the body once its commit has answered.
+    async fn conclude<T>(&self, outcome: Result<T>, body: StoredBody) -> Result<T> {
+        match &outcome {
+            Ok(_) => body.committed(),
+            Err(error) if is_refusal(error) => self.discard(body).await,
+            // The commit may have happened: the collector asks the metadata once no command can be under way.
+            Err(_) => drop(body),
+        }
+        outcome
+    }
+}
+
+/// Whether this answer of a commit proves that nothing was committed.
+fn is_refusal(error: &StoreError) -> bool {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Corrupt(_) => false,
+        StoreError::NotFound(_)
+        | StoreError::AlreadyExists(_)
+        | StoreError::BucketNotEmpty
+        | StoreError::ChannelLive
+        | StoreError::ChannelDisabled
+        | StoreError::PreconditionFailed
+        | StoreError::PositionNotLength(_)
+        | StoreError::NotAppendable
+        | StoreError::StaleEpoch
+        | StoreError::DigestMismatch
+        | StoreError::TooLarge => true,
+    }
+}
+
+fn verify(request: &PutRequest, body: &StoredBody) -> Result<()> {
+    match request.expected_md5 {
+        Some(expected) if body.md5 != Some(expected) => Err(StoreError::DigestMismatch),
+        _ => Ok(()),
+    }
+}
+
+fn record(request: PutRequest, body: &StoredBody) -> ObjectRecord {
+    ObjectRecord {
+        size: body.size,
+        etag: body.etag,
+        crc64: body.crc64,
+        content_md5: body.md5,
+        extents: body.extents.clone(),
+        ..blank(request)
+    }
+}
+
+/// The request's part of a record; the body's part is still to be filled in.
+fn blank(request: PutRequest) -> ObjectRecord {
+    let mut user_metadata = request.user_metadata;
+    user_metadata.sort();
+    ObjectRecord {
+        bucket: request.bucket,
+        key: request.key,
+        kind: request.kind,
+        size: 0,
+        etag: crate::store::ETag { digest: [0; 16], parts: None },
+        crc64: 0,
+        content_md5: None,
+        last_modified: crate::clock::Wall(0),
+        acl: request.acl,
+        headers: request.headers,
+        user_metadata,
+        extents: Vec::new(),
+    }
+}

@@ -1,0 +1,87 @@
+//! A body on its way out, piece by piece.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::clock::{Clock, Monotonic};
+use crate::limits;
+use crate::store::{BlobReader, BlobStore, Extent, ObjectRecord, Result, StoreError, What};
+
+/// Reads a range of an object's body. An object that is replaced or deleted meanwhile still reads as it was: its blobs
+/// wait as garbage for longer than any read may last (I3).
+#[derive(Debug)]
+pub struct ObjectBody {
+    blobs: Arc<dyn BlobStore>,
+    clock: Arc<dyn Clock>,
+    deadline: Monotonic,
+    /// What is left, cut to the range.
+    extents: VecDeque<Extent>,
+    reader: Option<Box<dyn BlobReader>>,
+}
+
+impl ObjectBody {
+    pub(super) fn new(
+        blobs: Arc<dyn BlobStore>,
+        clock: Arc<dyn Clock>,
+        object: &ObjectRecord,
+        range: Range<u64>,
+    ) -> Self {
+        let deadline = clock.monotonic() + limits::OBJECT_READ_MAX;
+        ObjectBody { blobs, clock, deadline, extents: cut(&object.extents, &range), reader: None }
+    }
+
+    /// The next piece, never empty; `None` at the end of the range. `Unavailable` once the read has taken too long,
+    /// `Corrupt` when the bytes are not what the object promises.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        if self.clock.monotonic() >= self.deadline {
+            return Err(StoreError::Unavailable("the read took too long".into()));
+        }
+        loop {
+            if let Some(reader) = &mut self.reader {
+                if let Some(piece) = reader.next().await? {
+                    return Ok(Some(piece));
+                }
+                self.reader = None;
+            }
+            match self.extents.pop_front() {
+                None => return Ok(None),
+                Some(Extent::Inline(bytes)) => return Ok(Some(bytes)),
+                Some(Extent::Blob { id, offset, length }) => {
+                    let opened = self.blobs.open(id, offset..offset + length).await;
+                    self.reader = Some(opened.map_err(|error| match error {
+                        StoreError::NotFound(What::Blob) => {
+                            tracing::error!(blob = %id, "an object names a blob that is missing");
+                            StoreError::Corrupt(format!("blob {id} is missing"))
+                        }
+                        other => other,
+                    })?);
+                }
+            }
+        }
+    }
+}
+
+/// The parts of `extents` that lie in `range`, none empty.
+fn cut(extents: &[Extent], range: &Range<u64>) -> VecDeque<Extent> {
+    let mut parts = VecDeque::new();
+    let mut at = 0u64;
+    for extent in extents {
+        let end = at.saturating_add(extent.length());
+        let (from, to) = (range.start.max(at), range.end.min(end));
+        if from < to {
+            let (skip, length) = (from - at, to - from);
+            parts.push_back(match extent {
+                Extent::Inline(bytes) => {
+                    let index = |n: u64| usize::try_from(n).expect("inside bytes in memory");
+                    Extent::Inline(bytes.slice(index(skip)..index(skip + length)))
+                }
+                Extent::Blob { id, offset, .. } => Extent::Blob { id: *id, offset: offset + skip, length },
+            });
+        }
+        at = end;
+    }
+    parts
+}

@@ -1,0 +1,516 @@
+//! Plain records, as they cross the ports. No SQL and no row type of a database appears here.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+pub use crate::auth::access::Acl;
+use crate::clock::Wall;
+pub use crate::media::MediaTime;
+
+/// An account owns buckets and access keys. Its decimal form is the owner id on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(pub i64);
+
+/// One access key. The secret must be recoverable: signatures are HMACs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessKeyRecord {
+    /// The public id.
+    pub id: String,
+    /// The secret. Never logged.
+    pub secret: String,
+    /// The account it speaks for.
+    pub account: AccountId,
+    /// That account's name.
+    pub account_name: String,
+    /// A disabled key authenticates nothing.
+    pub enabled: bool,
+    /// When it was made.
+    pub created: Wall,
+}
+
+impl fmt::Debug for AccessKeyRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessKeyRecord").field("id", &self.id).field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+/// A bucket's identity. A bucket that is deleted and made again has another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BucketId(pub i64);
+
+/// A valid bucket name: 3 to 63 of `a-z 0-9 - .`, first and last not `-` or `.`. (Dots come from S3 only; the OSS
+/// dialect refuses them when a bucket is made.)
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BucketName(String);
+
+impl BucketName {
+    /// `None` when the name breaks a rule.
+    pub fn new(name: &str) -> Option<Self> {
+        let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let bytes = name.as_bytes();
+        let valid = (3..=63).contains(&bytes.len())
+            && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-' || *b == b'.')
+            && edge(bytes.first())
+            && edge(bytes.last());
+        valid.then(|| BucketName(name.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for BucketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An object's key: 1 to 1024 bytes, any bytes. Byte order is the listing order. Each dialect adds its own rules.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey(Vec<u8>);
+
+impl ObjectKey {
+    /// Longest key that any dialect allows (S3), in bytes.
+    pub const BYTES_MAX: usize = 1024;
+
+    /// `None` when empty or too long.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Self> {
+        let bytes = bytes.into();
+        (!bytes.is_empty() && bytes.len() <= Self::BYTES_MAX).then_some(ObjectKey(bytes))
+    }
+
+    /// `{channel}/{name}`: where a channel's fragments and playlists live.
+    pub fn in_channel(channel: &ChannelName, name: &str) -> Self {
+        let key = format!("{}/{name}", channel.as_str()).into_bytes();
+        debug_assert!(key.len() <= Self::BYTES_MAX, "channel names are at most 63 bytes, playlist names 128");
+        ObjectKey(key)
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// A valid live channel name: 1 to 63 bytes of UTF-8 without `/`, not starting with `\`. (OSS PutLiveChannel.)
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelName(String);
+
+impl ChannelName {
+    /// Longest name in bytes.
+    pub const BYTES_MAX: usize = 63;
+
+    /// `None` when the name breaks a rule; `live::channel` says which.
+    pub fn new(name: &str) -> Option<Self> {
+        let valid = !name.is_empty() && name.len() <= Self::BYTES_MAX && !name.contains('/') && !name.starts_with('\\');
+        valid.then(|| ChannelName(name.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChannelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketRecord {
+    /// Identity.
+    pub id: BucketId,
+    /// Name, unique in the service.
+    pub name: BucketName,
+    /// Owning account.
+    pub owner: AccountId,
+    /// That account's name.
+    pub owner_name: String,
+    /// Who may do what besides the owner.
+    pub acl: Acl,
+    /// When it was made.
+    pub created: Wall,
+    /// CORS rules in order; empty when none are set.
+    pub cors: CorsConfig,
+}
+
+/// A bucket's CORS rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CorsConfig {
+    /// Rules in order; the first that matches wins. At most 20.
+    pub rules: Vec<CorsRule>,
+    /// Send `Vary: Origin` on every response.
+    pub response_vary: bool,
+}
+
+/// One CORS rule. Strings as they were put.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CorsRule {
+    /// Origins, each with at most one `*`.
+    pub allowed_origins: Vec<String>,
+    /// `GET`, `PUT`, `POST`, `DELETE`, `HEAD`.
+    pub allowed_methods: Vec<String>,
+    /// Request headers, each with at most one `*`.
+    pub allowed_headers: Vec<String>,
+    /// Response headers a page may read.
+    pub expose_headers: Vec<String>,
+    /// Seconds a preflight may be cached.
+    pub max_age_seconds: Option<u32>,
+}
+
+/// A blob's name. Ids are fresh and ordered by time: milliseconds since the epoch in the upper 48 bits, random below.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobId(pub u128);
+
+impl BlobId {
+    /// A fresh id.
+    pub fn new(now: Wall, random: [u8; 10]) -> Self {
+        let mut low = [0u8; 16];
+        low[6..].copy_from_slice(&random);
+        let millis = u128::try_from(now.0.max(0)).expect("not negative");
+        BlobId((millis << 80) | u128::from_be_bytes(low))
+    }
+
+    /// When it was made.
+    pub fn created(self) -> Wall {
+        Wall(i64::try_from(self.0 >> 80).expect("48 bits"))
+    }
+
+    /// From the 32 hex digits of its text form.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok().map(BlobId)).flatten()
+    }
+}
+
+impl fmt::Display for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BlobId({self})")
+    }
+}
+
+/// A piece of an object's body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The bytes themselves, at most `limits::INLINE_BYTES_MAX`.
+    Inline(Bytes),
+    /// A range of a finished blob.
+    Blob {
+        /// Which blob.
+        id: BlobId,
+        /// First byte within it.
+        offset: u64,
+        /// Bytes; never zero.
+        length: u64,
+    },
+}
+
+impl Extent {
+    /// Bytes of it.
+    pub fn length(&self) -> u64 {
+        match self {
+            Extent::Inline(bytes) => bytes.len() as u64,
+            Extent::Blob { length, .. } => *length,
+        }
+    }
+}
+
+/// An entity tag: an MD5, or the multipart form (a digest and a part count). Dialects differ in letter case only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ETag {
+    /// 16 bytes of digest.
+    pub digest: [u8; 16],
+    /// Part count of the multipart form, in which the digest is not the MD5 of the body.
+    pub parts: Option<u32>,
+}
+
+impl ETag {
+    /// Lower-case hex without quotes, as S3 writes it.
+    pub fn to_lower_hex(self) -> String {
+        let mut text = hex::encode(self.digest);
+        if let Some(parts) = self.parts {
+            text.push_str(&format!("-{parts}"));
+        }
+        text
+    }
+
+    /// Upper-case hex without quotes, as OSS writes it.
+    pub fn to_upper_hex(self) -> String {
+        self.to_lower_hex().to_ascii_uppercase()
+    }
+}
+
+/// How an object was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectKind {
+    /// One PUT, a copy, a fragment or a playlist.
+    Normal,
+    /// Parts.
+    Multipart,
+    /// Appends.
+    Appendable,
+}
+
+/// Content headers as they were sent, byte for byte.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContentHeaders {
+    /// `Content-Type`.
+    pub content_type: Option<Bytes>,
+    /// `Cache-Control`.
+    pub cache_control: Option<Bytes>,
+    /// `Content-Disposition`.
+    pub content_disposition: Option<Bytes>,
+    /// `Content-Encoding`.
+    pub content_encoding: Option<Bytes>,
+    /// `Content-Language`.
+    pub content_language: Option<Bytes>,
+    /// `Expires`.
+    pub expires: Option<Bytes>,
+}
+
+/// An object with its body's extents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectRecord {
+    /// Bucket.
+    pub bucket: BucketId,
+    /// Key.
+    pub key: ObjectKey,
+    /// How it was made.
+    pub kind: ObjectKind,
+    /// Bytes; the sum of the extents' lengths.
+    pub size: u64,
+    /// Entity tag.
+    pub etag: ETag,
+    /// CRC-64/XZ of the whole body.
+    pub crc64: u64,
+    /// MD5 of the whole body where it is known (plain PUTs).
+    pub content_md5: Option<[u8; 16]>,
+    /// When this body was committed.
+    pub last_modified: Wall,
+    /// The object's own ACL; `None` follows the bucket.
+    pub acl: Option<Acl>,
+    /// Content headers.
+    pub headers: ContentHeaders,
+    /// User metadata: lower-case names without prefix, values as bytes, in order of name.
+    pub user_metadata: Vec<(String, Bytes)>,
+    /// The body, in order. Empty for an empty object.
+    pub extents: Vec<Extent>,
+}
+
+/// What a listing says of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectSummary {
+    /// Key.
+    pub key: ObjectKey,
+    /// How it was made.
+    pub kind: ObjectKind,
+    /// Bytes.
+    pub size: u64,
+    /// Entity tag.
+    pub etag: ETag,
+    /// When its body was committed.
+    pub last_modified: Wall,
+}
+
+/// A condition on the object that a write replaces, judged inside the commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WriteCondition {
+    /// None.
+    #[default]
+    Always,
+    /// Only when the key is free (`x-oss-forbid-overwrite: true`); else `AlreadyExists(Object)`.
+    IfAbsent,
+    /// Only over exactly this body (compare and swap); else `PreconditionFailed`.
+    IfETag(ETag),
+}
+
+/// `enabled` or `disabled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelStatus {
+    /// Takes publishers.
+    Enabled,
+    /// Refuses publishers.
+    Disabled,
+}
+
+/// Snapshot settings; kept as they were put. Taking snapshots needs a decoder, which this build does not have.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SnapshotConfig {
+    /// Role to assume.
+    pub role_name: String,
+    /// Bucket of the same owner that receives pictures.
+    pub dest_bucket: String,
+    /// Topic to notify.
+    pub notify_topic: String,
+    /// Seconds between pictures, 1..=100.
+    pub interval: u32,
+}
+
+/// What PutLiveChannel sets; valid once it exists (`live::channel` makes it).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelConfig {
+    /// At most 128 bytes.
+    pub description: String,
+    /// A display name of the flat client form; no OSS document carries it.
+    pub display_name: Option<String>,
+    /// Status.
+    pub status: ChannelStatus,
+    /// Seconds a fragment should last at least, 1..=100.
+    pub frag_duration: u32,
+    /// Fragments in the live window, 1..=100.
+    pub frag_count: u32,
+    /// Ends in `.m3u8`, 6..=128 bytes, no `/`.
+    pub playlist_name: String,
+    /// Snapshot settings.
+    pub snapshot: Option<SnapshotConfig>,
+}
+
+/// A live channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelRecord {
+    /// Bucket.
+    pub bucket: BucketId,
+    /// Name, unique in the bucket.
+    pub name: ChannelName,
+    /// Settings.
+    pub config: ChannelConfig,
+    /// When the name was first put (kept by later puts).
+    pub created: Wall,
+    /// Last change of the settings.
+    pub last_modified: Wall,
+}
+
+/// One publisher's stay on a channel.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u128);
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConnectionId({self})")
+    }
+}
+
+/// Grows with every claim of a channel; a commit with an older one is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Epoch(pub u64);
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TerminationCause {
+    /// The publisher said so (`FCUnpublish`, `deleteStream`, `closeStream`).
+    Unpublished,
+    /// The socket closed or failed.
+    ConnectionLost,
+    /// No byte arrived for the idle limit.
+    Timeout,
+    /// The channel was disabled.
+    Disabled,
+    /// Its access key was disabled.
+    KeyDisabled,
+    /// The stream broke the protocol or a limit.
+    ProtocolError,
+    /// Fragments could not be stored.
+    StorageError,
+    /// The service stopped.
+    ServiceShutdown,
+    /// The service died; written by recovery.
+    ServiceLost,
+}
+
+impl TerminationCause {
+    /// Its stable text form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            TerminationCause::Unpublished => "UNPUBLISHED",
+            TerminationCause::ConnectionLost => "CONNECTION_LOST",
+            TerminationCause::Timeout => "TIMEOUT",
+            TerminationCause::Disabled => "DISABLED",
+            TerminationCause::KeyDisabled => "KEY_DISABLED",
+            TerminationCause::ProtocolError => "PROTOCOL_ERROR",
+            TerminationCause::StorageError => "STORAGE_ERROR",
+            TerminationCause::ServiceShutdown => "SERVICE_SHUTDOWN",
+            TerminationCause::ServiceLost => "SERVICE_LOST",
+        }
+    }
+}
+
+/// A connection as history keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionRecord {
+    /// Identity.
+    pub id: ConnectionId,
+    /// When publishing began.
+    pub started: Wall,
+    /// When it ended; `None` while it lasts.
+    pub ended: Option<Wall>,
+    /// `ip:port` of the publisher.
+    pub remote_addr: String,
+    /// Why it ended.
+    pub cause: Option<TerminationCause>,
+}
+
+/// One stored fragment of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FragmentRecord {
+    /// Milliseconds since the epoch; the object's key is `{channel}/{name_ms}.ts`. Strictly grows in a channel.
+    pub name_ms: i64,
+    /// Counts a channel's fragments from 0 over all connections; a gap means one is gone or was never stored.
+    pub sequence: u64,
+    /// Distance of decode times from this fragment's first access unit to the next fragment's.
+    pub duration: MediaTime,
+    /// Its timeline does not continue the fragment before it.
+    pub discontinuity: bool,
+}
+
+/// The sliding window of one live playlist, enough to go on after a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WindowRecord {
+    /// `EXT-X-MEDIA-SEQUENCE` of the first entry. Only grows.
+    pub media_sequence: u64,
+    /// `EXT-X-DISCONTINUITY-SEQUENCE` of the first entry. Only grows.
+    pub discontinuity_sequence: u64,
+    /// `EXT-X-TARGETDURATION` in seconds; does not shrink during a connection.
+    pub target_duration: u32,
+    /// Fragments, oldest first.
+    pub entries: Vec<WindowEntry>,
+}
+
+/// One line pair of a live playlist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowEntry {
+    /// The fragment's name in milliseconds.
+    pub name_ms: i64,
+    /// Its duration.
+    pub duration: MediaTime,
+    /// `EXT-X-DISCONTINUITY` stands before it.
+    pub discontinuity: bool,
+}
