@@ -13,6 +13,7 @@
 //! | [`auth`] | signatures and the access decision: pure functions |
 //! | [`clock`], [`task`], [`limits`], [`net`] | the base: time, tasks, bounds, sockets |
 //! | [`store`] | ports, records, the object service, recovery; backends below it |
+//! | [`live`] | channels: when to cut, the window, the owner of one publish |
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -20,6 +21,7 @@ pub mod auth;
 pub mod clock;
 pub mod codec;
 pub mod limits;
+pub mod live;
 pub mod media;
 pub mod net;
 pub mod store;

@@ -1,0 +1,359 @@
+//! Decides when a fragment ends and the next one begins.
+//!
+//! Sees facts about access units, never their bytes; knows neither storage nor time of day.
+//! HLS: RFC 8216 section 3 (a fragment starts decodable), 4.3.2.3 (a discontinuity where tracks or codecs change).
+//!
+//! * With video a fragment begins at the first key frame once the one before lasted FragDuration; without a key frame it
+//!   is cut by force after max(2 x FragDuration, 60 s) or at a byte cap.
+//! * Without video it is cut by time. A stream has no video until its codec config or first picture arrives.
+//! * A changed codec config, a jump of the timeline and a new track cut at the next place where a fragment may begin,
+//!   with a discontinuity. Such cuts are saved up and spent, so that no sender can ask for one at every key frame.
+//!
+//! Durations are distances of DTS between the units at which fragments began.
+
+use crate::media::{MediaTime, Track};
+
+/// How long audio waits for the stream's video when nothing has announced any.
+pub const UNANNOUNCED_VIDEO_WAIT: MediaTime = MediaTime::from_secs(2);
+/// How long audio waits for the first key frame once video was announced.
+pub const KEYFRAME_WAIT: MediaTime = MediaTime::from_secs(10);
+/// Early cuts (config, jump, tracks) that can be saved up; one is regained with every FragDuration of media.
+pub const EARLY_CUTS_MAX: u32 = 4;
+/// A forced cut should fall on a picture; audio forces it only when no picture did for this long.
+const AUDIO_FORCES_AFTER: MediaTime = MediaTime::from_secs(1);
+/// Video that is silent for this long when a cut is forced is gone until its next key frame.
+const VIDEO_GONE_AFTER: MediaTime = MediaTime::from_secs(10);
+/// The duration of a unit that has no successor and no predecessor: 25 a second.
+const LONE_UNIT: MediaTime = MediaTime::from_millis(40);
+
+/// The bounds of one connection's fragments.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// A fragment lasts at least this long unless something breaks.
+    pub frag_duration: MediaTime,
+    /// It is cut by force after this time.
+    pub forced_after: MediaTime,
+    /// It is cut by force before it exceeds this many payload bytes.
+    pub bytes_max: u64,
+    /// Audio units that may be held back before the first fragment.
+    pub held_units_max: usize,
+    /// Their bytes.
+    pub held_bytes_max: u64,
+}
+
+impl Settings {
+    /// Of a channel's FragDuration; the forced cut is the OSS rule max(2 x FragDuration, 60 s).
+    pub fn new(frag_duration_secs: u32, bytes_max: u64, held_units_max: usize, held_bytes_max: u64) -> Self {
+        let frag_duration = MediaTime::from_secs(i64::from(frag_duration_secs));
+        let forced_after = MediaTime(frag_duration.0 * 2).max(MediaTime::from_secs(60));
+        Settings { frag_duration, forced_after, bytes_max, held_units_max, held_bytes_max }
+    }
+}
+
+/// What the segmenter is told of an access unit.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// Track.
+    pub track: Track,
+    /// Decode time on the repaired timeline.
+    pub dts: MediaTime,
+    /// A picture that a fragment may begin with.
+    pub keyframe: bool,
+    /// The timeline jumped here.
+    pub discontinuity: bool,
+    /// Payload bytes.
+    pub bytes: u64,
+}
+
+/// What to do with an access unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It belongs to the open fragment.
+    Take,
+    /// Close the open fragment, if there is one; begin another; the unit is its first.
+    Cut(Cut),
+    /// No fragment is open yet: keep this audio unit for the one that will be.
+    Hold,
+    /// Nothing can be done with it.
+    Drop(DropReason),
+}
+
+/// A boundary between fragments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The duration of the fragment that ends here; `None` before the first one.
+    pub closed: Option<MediaTime>,
+    /// Why.
+    pub reason: CutReason,
+    /// The new fragment does not continue the one before it.
+    pub discontinuity: bool,
+    /// The new fragment's tracks: video.
+    pub video: bool,
+    /// The new fragment's tracks: audio.
+    pub audio: bool,
+}
+
+/// Why a fragment begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CutReason {
+    /// The first of the connection.
+    Start,
+    /// FragDuration was reached at a place where a fragment may begin.
+    Duration,
+    /// The forced limit was reached: the new fragment may begin without a key frame.
+    Forced,
+    /// The byte cap was reached: likewise.
+    Bytes,
+    /// Codec config, timeline or tracks changed.
+    Change,
+}
+
+impl CutReason {
+    /// Its label in logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CutReason::Start => "start",
+            CutReason::Duration => "duration",
+            CutReason::Forced => "forced",
+            CutReason::Bytes => "bytes",
+            CutReason::Change => "change",
+        }
+    }
+}
+
+/// Why an access unit is not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// A picture before the first key frame.
+    NoKeyframeYet,
+    /// Its track is not in the open fragment's program map; the next cut brings it in.
+    TrackNotInFragment,
+}
+
+impl DropReason {
+    /// Its label in logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            DropReason::NoKeyframeYet => "before_keyframe",
+            DropReason::TrackNotInFragment => "track_not_in_fragment",
+        }
+    }
+}
+
+/// The cutting state of one connection.
+#[derive(Debug)]
+pub struct Segmenter {
+    settings: Settings,
+    video: TrackState,
+    audio: TrackState,
+    state: State,
+    /// A change waits for the next place where a fragment may begin.
+    change_pending: bool,
+    early_cuts: u32,
+    /// Where the last early cut was regained.
+    regained_at: MediaTime,
+}
+
+#[derive(Debug, Default)]
+struct TrackState {
+    announced: bool,
+    last: Option<MediaTime>,
+    interval: Option<MediaTime>,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting { since: Option<MediaTime>, units: usize, bytes: u64 },
+    Open(Open),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    start: MediaTime,
+    bytes: u64,
+    video: bool,
+    audio: bool,
+}
+
+impl Segmenter {
+    /// Before the first unit.
+    pub fn new(settings: Settings) -> Self {
+        Segmenter {
+            settings,
+            video: TrackState::default(),
+            audio: TrackState::default(),
+            state: State::Waiting { since: None, units: 0, bytes: 0 },
+            change_pending: false,
+            early_cuts: EARLY_CUTS_MAX,
+            regained_at: MediaTime::ZERO,
+        }
+    }
+
+    /// A track's codec config arrived. `changed` says that its contents differ from the one in use.
+    pub fn config(&mut self, track: Track, changed: bool) {
+        let state = self.track_mut(track);
+        let first = !state.announced;
+        state.announced = true;
+        if changed && !first && matches!(self.state, State::Open(_)) {
+            self.change_pending = true;
+        }
+    }
+
+    /// Decides about the next access unit.
+    pub fn unit(&mut self, facts: Facts) -> Step {
+        self.observe(&facts);
+        let step = match self.state {
+            State::Waiting { since, units, bytes } => self.while_waiting(&facts, since, units, bytes),
+            State::Open(open) if open.video => self.with_video(&facts, &open),
+            State::Open(open) => self.without_video(&facts, &open),
+        };
+        if step == Step::Take
+            && let State::Open(open) = &mut self.state
+        {
+            open.bytes += facts.bytes;
+        }
+        step
+    }
+
+    /// The connection ends: the duration of the open fragment, to the end of its last unit. `None` when none is open.
+    pub fn finish(&mut self) -> Option<MediaTime> {
+        let State::Open(open) = self.state else { return None };
+        let end = self.track(Track::Video).end().max(self.track(Track::Audio).end());
+        self.state = State::Waiting { since: None, units: 0, bytes: 0 };
+        Some(distance(open.start, end.unwrap_or(open.start + LONE_UNIT)))
+    }
+
+    fn observe(&mut self, facts: &Facts) {
+        let track = self.track_mut(facts.track);
+        track.announced = true;
+        if let Some(last) = track.last {
+            track.interval = Some((facts.dts - last).min(MediaTime::from_secs(1)));
+        }
+        track.last = Some(facts.dts);
+        if facts.discontinuity && matches!(self.state, State::Open(_)) {
+            self.change_pending = true;
+        }
+        if facts.dts >= self.regained_at + self.settings.frag_duration {
+            self.early_cuts = (self.early_cuts + 1).min(EARLY_CUTS_MAX);
+            self.regained_at = facts.dts;
+        }
+    }
+
+    fn while_waiting(&mut self, facts: &Facts, since: Option<MediaTime>, units: usize, bytes: u64) -> Step {
+        if facts.track == Track::Video {
+            // Audio before the first picture does not matter here: the caller kept what belongs to it.
+            return if facts.keyframe {
+                self.begin(facts, CutReason::Start, None, true, self.audio.announced)
+            } else {
+                Step::Drop(DropReason::NoKeyframeYet)
+            };
+        }
+        let since = since.unwrap_or(facts.dts);
+        let patience = if self.video.announced { KEYFRAME_WAIT } else { UNANNOUNCED_VIDEO_WAIT };
+        let full = units >= self.settings.held_units_max || bytes + facts.bytes > self.settings.held_bytes_max;
+        if full || facts.dts - since >= patience {
+            let step = self.begin(facts, CutReason::Start, None, false, true);
+            if let State::Open(open) = &mut self.state {
+                // The held units stand first in this fragment.
+                open.start = since;
+                open.bytes += bytes;
+            }
+            return step;
+        }
+        self.state = State::Waiting { since: Some(since), units: units + 1, bytes: bytes + facts.bytes };
+        Step::Hold
+    }
+
+    fn with_video(&mut self, facts: &Facts, open: &Open) -> Step {
+        let age = facts.dts - open.start;
+        if facts.track == Track::Audio && !open.audio {
+            self.change_pending = true;
+            return Step::Drop(DropReason::TrackNotInFragment);
+        }
+        if facts.keyframe && age >= self.settings.frag_duration {
+            return self.cut(facts, open, CutReason::Duration, true);
+        }
+        if facts.keyframe && self.may_cut_early() {
+            return self.cut(facts, open, CutReason::Change, true);
+        }
+        if open.bytes + facts.bytes > self.settings.bytes_max {
+            return self.cut(facts, open, CutReason::Bytes, true);
+        }
+        let grace = if facts.track == Track::Audio { AUDIO_FORCES_AFTER } else { MediaTime::ZERO };
+        if age >= self.settings.forced_after + grace {
+            let video_lasts = self.video.last.is_some_and(|last| facts.dts - last < VIDEO_GONE_AFTER);
+            return self.cut(facts, open, CutReason::Forced, video_lasts);
+        }
+        Step::Take
+    }
+
+    fn without_video(&mut self, facts: &Facts, open: &Open) -> Step {
+        if facts.track == Track::Video {
+            return if facts.keyframe {
+                self.change_pending = true;
+                self.cut(facts, open, CutReason::Change, true)
+            } else {
+                Step::Drop(DropReason::NoKeyframeYet)
+            };
+        }
+        if facts.dts - open.start >= self.settings.frag_duration {
+            return self.cut(facts, open, CutReason::Duration, false);
+        }
+        if self.may_cut_early() {
+            return self.cut(facts, open, CutReason::Change, false);
+        }
+        if open.bytes + facts.bytes > self.settings.bytes_max {
+            return self.cut(facts, open, CutReason::Bytes, false);
+        }
+        Step::Take
+    }
+
+    /// Whether a change waits and a saved-up cut can be spent on it; spends it.
+    fn may_cut_early(&mut self) -> bool {
+        let may = self.change_pending && self.early_cuts > 0;
+        self.early_cuts -= u32::from(may);
+        may
+    }
+
+    fn cut(&mut self, facts: &Facts, open: &Open, reason: CutReason, video: bool) -> Step {
+        // A config without any unit announces nothing worth a line in the program map after the first fragment.
+        let audio = self.audio.last.is_some();
+        self.begin(facts, reason, Some(distance(open.start, facts.dts)), video, audio)
+    }
+
+    fn begin(&mut self, facts: &Facts, reason: CutReason, closed: Option<MediaTime>, video: bool, audio: bool) -> Step {
+        let lost_video = matches!(self.state, State::Open(open) if open.video && !video);
+        let discontinuity = closed.is_some() && (self.change_pending || lost_video);
+        self.state = State::Open(Open { start: facts.dts, bytes: facts.bytes, video, audio });
+        self.change_pending = false;
+        Step::Cut(Cut { closed, reason, discontinuity, video, audio })
+    }
+
+    fn track(&self, track: Track) -> &TrackState {
+        match track {
+            Track::Video => &self.video,
+            Track::Audio => &self.audio,
+        }
+    }
+
+    fn track_mut(&mut self, track: Track) -> &mut TrackState {
+        match track {
+            Track::Video => &mut self.video,
+            Track::Audio => &mut self.audio,
+        }
+    }
+}
+
+impl TrackState {
+    fn end(&self) -> Option<MediaTime> {
+        self.last.map(|last| last + self.interval.unwrap_or(LONE_UNIT))
+    }
+}
+
+/// A duration that a playlist can state: at least a millisecond, whatever the tracks' clocks did.
+fn distance(from: MediaTime, to: MediaTime) -> MediaTime {
+    (to - from).max(MediaTime::from_millis(1))
+}
+
+#[cfg(test)]
+mod tests;

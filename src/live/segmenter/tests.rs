@@ -1,0 +1,304 @@
+//! Stories of cutting, told in milliseconds.
+
+use proptest::prelude::*;
+
+use super::*;
+use Track::{Audio as A, Video as V};
+
+/// Drives a segmenter with 5 s fragments and writes down its cuts as (ms of the cut, closed ms, reason).
+struct Story {
+    segmenter: Segmenter,
+    cuts: Vec<(i64, Option<i64>, CutReason)>,
+    last: Option<Cut>,
+}
+
+impl Story {
+    fn new() -> Self {
+        Story::with(Settings::new(5, 1_000_000, 1_000, 1_000_000))
+    }
+
+    fn with(settings: Settings) -> Self {
+        Story { segmenter: Segmenter::new(settings), cuts: Vec::new(), last: None }
+    }
+
+    fn announced(mut self, tracks: &[Track]) -> Self {
+        for &track in tracks {
+            self.segmenter.config(track, true);
+        }
+        self
+    }
+
+    fn facts(&mut self, facts: Facts) -> Step {
+        let step = self.segmenter.unit(facts);
+        if let Step::Cut(cut) = step {
+            self.cuts.push((facts.dts.to_millis(), cut.closed.map(MediaTime::to_millis), cut.reason));
+            self.last = Some(cut);
+        }
+        step
+    }
+
+    fn at(&mut self, track: Track, ms: i64, keyframe: bool) -> Step {
+        self.facts(Facts { track, dts: MediaTime::from_millis(ms), keyframe, discontinuity: false, bytes: 100 })
+    }
+
+    fn jump(&mut self, track: Track, ms: i64, keyframe: bool) -> Step {
+        self.facts(Facts { track, dts: MediaTime::from_millis(ms), keyframe, discontinuity: true, bytes: 100 })
+    }
+
+    /// 25 pictures a second with a key frame every `gop_ms`, and audio beside it.
+    fn play(&mut self, from_ms: i64, to_ms: i64, gop_ms: i64, audio: bool) {
+        for ms in (from_ms..to_ms).step_by(40) {
+            self.at(V, ms, ms % gop_ms == 0);
+            if audio {
+                self.at(A, ms + 1, false);
+            }
+        }
+    }
+
+    fn last(&self) -> Cut {
+        self.last.expect("a cut was made")
+    }
+}
+
+#[test]
+fn cuts_at_the_first_key_frame_past_frag_duration() {
+    let mut story = Story::new().announced(&[V, A]);
+    story.play(0, 15_000, 2_000, true);
+    let expected = [(0, None, CutReason::Start), (6_000, Some(6_000), CutReason::Duration)];
+    assert_eq!(story.cuts[..2], expected);
+    assert_eq!(story.cuts[2..], [(12_000, Some(6_000), CutReason::Duration)]);
+    assert!(!story.last().discontinuity && story.last().video && story.last().audio);
+}
+
+#[test]
+fn last_fragment_ends_behind_its_last_unit() {
+    let mut story = Story::new().announced(&[V]);
+    story.play(0, 1_000, 1_000, false);
+    assert_eq!(story.segmenter.finish(), Some(MediaTime::from_millis(1_000)));
+    assert_eq!(story.segmenter.finish(), None);
+}
+
+#[test]
+fn no_key_frame_is_cut_by_force_after_sixty_seconds() {
+    let mut story = Story::new().announced(&[V, A]);
+    story.play(0, 130_000, 1_000_000, true);
+    let expected = [(60_000, Some(60_000), CutReason::Forced), (120_000, Some(60_000), CutReason::Forced)];
+    assert_eq!(story.cuts[1..], expected);
+    assert!(!story.last().discontinuity);
+}
+
+#[test]
+fn long_frag_duration_moves_the_forced_cut() {
+    assert_eq!(Settings::new(100, 1, 1, 1).forced_after, MediaTime::from_secs(200));
+    assert_eq!(Settings::new(5, 1, 1, 1).forced_after, MediaTime::from_secs(60));
+}
+
+#[test]
+fn byte_cap_cuts_anywhere() {
+    let mut story = Story::with(Settings::new(5, 1_000, 1_000, 1_000_000)).announced(&[V]);
+    story.play(0, 1_000, 1_000_000, false);
+    assert_eq!(story.cuts[1], (400, Some(400), CutReason::Bytes));
+}
+
+#[test]
+fn audio_only_run_is_cut_by_time() {
+    let mut story = Story::new().announced(&[A]);
+    for ms in (0..12_000).step_by(20) {
+        story.at(A, ms, false);
+    }
+    let expected = [
+        (2_000, None, CutReason::Start),
+        (5_000, Some(5_000), CutReason::Duration),
+        (10_000, Some(5_000), CutReason::Duration),
+    ];
+    assert_eq!(story.cuts, expected);
+    assert!(!story.last().video && story.last().audio && !story.last().discontinuity);
+    assert_eq!(story.segmenter.finish(), Some(MediaTime::from_millis(2_000)));
+}
+
+#[test]
+fn audio_waits_for_announced_video_and_belongs_to_its_fragment() {
+    let mut story = Story::new().announced(&[V, A]);
+    for ms in (0..9_000).step_by(20) {
+        assert_eq!(story.at(A, ms, false), Step::Hold);
+    }
+    assert_eq!(story.at(V, 9_000, false), Step::Drop(DropReason::NoKeyframeYet));
+    assert!(matches!(story.at(V, 9_040, true), Step::Cut(Cut { closed: None, video: true, audio: true, .. })));
+}
+
+#[test]
+fn announced_video_that_never_comes_does_not_hold_audio_for_ever() {
+    let mut story = Story::new().announced(&[V, A]);
+    for ms in (0..12_000).step_by(20) {
+        story.at(A, ms, false);
+    }
+    assert_eq!(story.cuts, [(10_000, None, CutReason::Start), (10_020, Some(10_020), CutReason::Duration)]);
+}
+
+#[test]
+fn a_frozen_clock_cannot_hold_audio_without_bound() {
+    let mut story = Story::with(Settings::new(5, 1_000_000, 10, 1_000_000)).announced(&[V, A]);
+    let steps: Vec<_> = (0..11).map(|_| story.at(A, 0, false)).collect();
+    assert!(steps[..10].iter().all(|s| *s == Step::Hold) && matches!(steps[10], Step::Cut(_)));
+}
+
+#[test]
+fn video_that_appears_in_an_audio_run_cuts_at_its_key_frame() {
+    let mut story = Story::new().announced(&[A]);
+    for ms in (0..3_000).step_by(20) {
+        story.at(A, ms, false);
+    }
+    assert_eq!(story.at(V, 3_000, false), Step::Drop(DropReason::NoKeyframeYet));
+    story.at(V, 3_040, true);
+    let cut = story.last();
+    assert_eq!((cut.closed, cut.reason), (Some(MediaTime::from_millis(3_040)), CutReason::Change));
+    assert!(cut.video && cut.audio && cut.discontinuity);
+}
+
+#[test]
+fn audio_that_appears_later_comes_in_at_the_next_key_frame() {
+    let mut story = Story::new().announced(&[V]);
+    story.play(0, 1_000, 1_000, false);
+    assert!(!story.last().audio);
+    story.segmenter.config(A, true);
+    assert_eq!(story.at(A, 1_000, false), Step::Drop(DropReason::TrackNotInFragment));
+    story.at(V, 1_000, true);
+    assert!(story.last().audio && story.last().discontinuity);
+    assert_eq!(story.at(A, 1_020, false), Step::Take);
+}
+
+#[test]
+fn a_config_without_units_leaves_the_program_map_after_the_first_fragment() {
+    let mut story = Story::new().announced(&[V, A]);
+    story.play(0, 6_000, 1_000, false);
+    assert!(!story.last().audio && !story.last().discontinuity);
+}
+
+#[test]
+fn video_that_stops_becomes_an_audio_run_behind_the_forced_fragment() {
+    let mut story = Story::new().announced(&[V, A]);
+    story.play(0, 6_000, 5_000, true);
+    for ms in (6_000..140_000).step_by(20) {
+        story.at(A, ms, false);
+    }
+    // The fragment that held the last pictures, then fragments cut by time.
+    let expected = [
+        (66_000, Some(61_000), CutReason::Forced),
+        (71_000, Some(5_000), CutReason::Duration),
+        (76_000, Some(5_000), CutReason::Duration),
+    ];
+    assert_eq!(story.cuts[2..5], expected);
+    assert!(!story.last().video);
+    story.at(V, 140_000, true);
+    assert!(story.last().video && story.last().discontinuity);
+}
+
+#[test]
+fn repeated_config_changes_nothing() {
+    let mut story = Story::new().announced(&[V]);
+    story.play(0, 1_000, 1_000, false);
+    story.segmenter.config(V, false);
+    story.play(1_000, 4_000, 1_000, false);
+    assert_eq!(story.cuts.len(), 1);
+}
+
+#[test]
+fn changed_config_cuts_at_its_key_frame_with_a_discontinuity() {
+    let mut story = Story::new().announced(&[V, A]);
+    story.play(0, 2_000, 1_000, true);
+    story.segmenter.config(V, true);
+    assert_eq!(story.at(A, 2_000, false), Step::Take);
+    story.at(V, 2_000, true);
+    assert_eq!(story.cuts[1], (2_000, Some(2_000), CutReason::Change));
+    assert!(story.last().discontinuity);
+}
+
+#[test]
+fn a_jump_cuts_at_the_next_key_frame_with_a_discontinuity() {
+    let mut story = Story::new().announced(&[V, A]);
+    story.play(0, 2_000, 1_000, true);
+    assert_eq!(story.jump(A, 2_000, false), Step::Take);
+    assert_eq!(story.at(V, 2_040, false), Step::Take);
+    story.at(V, 2_080, true);
+    assert!(story.last().discontinuity);
+    assert_eq!(story.cuts.len(), 2);
+}
+
+#[test]
+fn changes_at_every_key_frame_do_not_cut_at_every_key_frame() {
+    let mut story = Story::new().announced(&[V]);
+    for second in 0..100 {
+        story.segmenter.config(V, true);
+        story.at(V, second * 1_000, true);
+    }
+    // Four saved up, then one for each five seconds: the regular rhythm, each with its discontinuity.
+    assert!(story.cuts.len() <= 4 + 100 / 5 * 2, "{} cuts", story.cuts.len());
+    assert!(story.last().discontinuity);
+}
+
+fn any_facts() -> impl Strategy<Value = Vec<Facts>> {
+    let one = (any::<bool>(), 0i64..8_000, any::<bool>(), 0u32..40, 1u64..3_000);
+    prop::collection::vec(one, 1..300).prop_map(|units| {
+        let (mut clocks, mut facts) = ([MediaTime::ZERO; 2], Vec::new());
+        for (video, step_ms, keyframe, jump, bytes) in units {
+            let clock = &mut clocks[usize::from(video)];
+            *clock = *clock + MediaTime::from_millis(1 + step_ms / 8);
+            facts.push(Facts {
+                track: if video { V } else { A },
+                dts: *clock,
+                keyframe: video && keyframe,
+                discontinuity: jump == 0,
+                bytes,
+            });
+        }
+        facts
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_fragment_with_video_begins_with_a_key_frame_unless_forced(units in any_facts()) {
+        let mut story = Story::with(Settings::new(2, 40_000, 50, 50_000));
+        for facts in units {
+            if let Step::Cut(cut) = story.facts(facts)
+                && cut.video
+                && !matches!(cut.reason, CutReason::Forced | CutReason::Bytes)
+            {
+                prop_assert!(facts.keyframe, "{cut:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn units_are_only_taken_into_fragments_that_list_their_track(units in any_facts()) {
+        let mut story = Story::with(Settings::new(2, 40_000, 50, 50_000));
+        for facts in units {
+            match story.facts(facts) {
+                Step::Take => {
+                    let cut = story.last();
+                    let listed = if facts.track == V { cut.video } else { cut.audio };
+                    prop_assert!(listed);
+                }
+                Step::Hold => prop_assert!(story.last.is_none() && facts.track == A),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn durations_are_positive_and_bytes_stay_below_the_cap(units in any_facts()) {
+        let mut story = Story::with(Settings::new(2, 40_000, 50, 50_000));
+        let mut bytes = 0;
+        for facts in units {
+            match story.facts(facts) {
+                Step::Cut(cut) => {
+                    prop_assert!(cut.closed.is_none_or(|d| d > MediaTime::ZERO));
+                    bytes = facts.bytes;
+                }
+                Step::Take => bytes += facts.bytes,
+                _ => {}
+            }
+            prop_assert!(bytes <= 40_000);
+        }
+    }
+}
