@@ -24,5 +24,6 @@ pub mod limits;
 pub mod live;
 pub mod media;
 pub mod net;
+pub mod rtmp;
 pub mod store;
 pub mod task;

@@ -1,0 +1,671 @@
+//! Stories of sockets: an encoder's peer on one end, the pump on the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::poll_immediate;
+use tokio::io::DuplexStream;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::auth::rtmp_url::publish_query;
+use crate::clock::{Clock, ManualClock, SystemClock, Wall};
+use crate::codec::flv::{FlvTags, TagKind};
+use crate::codec::rtmp::{ClientConfig, ClientEvent, ClientOutput, ClientPeer};
+use crate::live::testbed::{BEGIN, Bed, channel, settle};
+use crate::net::host::HostRules;
+use crate::net::listen::DoorStream;
+use crate::rtmp::server::RtmpService;
+use crate::store::blob::faulty::{BlobCall, BlobFault};
+use crate::store::meta::faulty::MetaCall;
+use crate::store::{Acl, BucketName, ChannelStatus, MetaStore, TerminationCause};
+use crate::task::TaskSet;
+
+const TC_URL: &str = "rtmp://films.oss.example.com/live";
+const AAC_CONFIG: &[u8] = &[0xaf, 0x00, 0x12, 0x10];
+
+fn deps(bed: &Bed, clock: Arc<dyn Clock>) -> RtmpDeps {
+    let hosts = HostRules { base_domains: vec!["oss.example.com".into()], ..HostRules::default() };
+    RtmpDeps { meta: bed.meta.clone(), registry: bed.registry.clone(), clock, hosts }
+}
+
+/// Ten minutes' worth of publishing rights to `films/ch`, with further parameters.
+fn signed(params: &[(&str, &str)]) -> String {
+    query("AK", "SK", "films", "ch", BEGIN / 1_000 + 600, params)
+}
+
+fn query(id: &str, secret: &str, bucket: &str, channel: &str, expires: i64, params: &[(&str, &str)]) -> String {
+    let params: Vec<_> = params.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    publish_query(id, secret, bucket, channel, expires, &params)
+}
+
+/// An encoder on one end of a stream.
+struct Encoder<S> {
+    stream: S,
+    peer: ClientPeer,
+    /// Everything that the server sent.
+    heard: Vec<u8>,
+}
+
+impl Encoder<DuplexStream> {
+    /// Connects to a pump of its own in `tasks`.
+    fn dial(bed: &Bed, tasks: &TaskSet, stop: &Stop) -> Self {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let (deps, stop) = (deps(bed, Arc::new(bed.clock.clone())), stop.clone());
+        let peer = "192.0.2.7:4711".parse().expect("an address");
+        tasks.spawn("test-pump", async move { serve(&deps, far, peer, &stop).await });
+        Encoder::on(near)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Encoder<S> {
+    fn on(stream: S) -> Self {
+        Encoder { stream, peer: ClientPeer::new(ClientConfig::default(), [7; 1528]), heard: Vec::new() }
+    }
+
+    async fn publish(&mut self, app: &str, tc_url: &str, name: &str) -> Option<ClientEvent> {
+        self.peer.publish(app, tc_url, name);
+        self.event().await
+    }
+
+    async fn publish_signed(&mut self) {
+        let name = format!("ch?{}", signed(&[]));
+        let event = self.publish("live", TC_URL, &name).await;
+        assert!(matches!(event, Some(ClientEvent::Published { .. })), "{event:?}");
+    }
+
+    /// Sends what waits, reads until something happened; `None` when the other side closed.
+    async fn event(&mut self) -> Option<ClientEvent> {
+        let mut buffer = [0u8; 4096];
+        loop {
+            while let Some(output) = self.peer.next_output() {
+                match output {
+                    ClientOutput::Send(bytes) => self.stream.write_all(&bytes).await.ok()?,
+                    ClientOutput::Event(event) => return Some(event),
+                }
+            }
+            match self.stream.read(&mut buffer).await.ok()? {
+                0 => return None,
+                length => {
+                    self.heard.extend_from_slice(&buffer[..length]);
+                    self.peer.feed(&buffer[..length]).expect("the server speaks RTMP");
+                }
+            }
+        }
+    }
+
+    /// The server ends the publish with an `onStatus` of this code and description, then half-closes.
+    async fn ended_with(&mut self, code: &str, description: &str) {
+        assert_eq!(self.event().await, Some(ClientEvent::Closed));
+        assert_eq!(self.event().await, None);
+        let heard = String::from_utf8_lossy(&self.heard);
+        assert!(heard.contains(code) && heard.contains(description), "{code} {description}");
+    }
+
+    async fn flush(&mut self) {
+        while let Some(ClientOutput::Send(bytes)) = self.peer.next_output() {
+            self.stream.write_all(&bytes).await.expect("the pump reads");
+        }
+    }
+
+    async fn tag(&mut self, kind: MediaKind, timestamp: u32, body: &[u8]) {
+        self.peer.media(kind, timestamp, body).expect("short");
+        self.flush().await;
+    }
+
+    async fn audio(&mut self, from_ms: u32, to_ms: u32) {
+        self.tag(MediaKind::Audio, from_ms, AAC_CONFIG).await;
+        for ms in (from_ms..to_ms).step_by(20) {
+            let mut body = vec![0x21; 200];
+            body[..2].copy_from_slice(&[0xaf, 0x01]);
+            self.tag(MediaKind::Audio, ms, &body).await;
+        }
+        settle().await;
+    }
+}
+
+/// What an encoder is told: (onStatus code, description), after which the socket is closed.
+async fn refusal(bed: &Bed, app: &str, tc_url: &str, name: &str) -> (String, String) {
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = Encoder::dial(bed, &tasks, &stop);
+    let event = encoder.publish(app, tc_url, name).await;
+    let Some(ClientEvent::Refused { code, description }) = event else { panic!("{event:?}") };
+    assert_eq!(encoder.event().await, None, "the socket is half-closed behind the answer");
+    drop(encoder);
+    tasks.join().await;
+    (code, description)
+}
+
+/// The refusal of `ch` with this query, as its onStatus code and the description's OSS code and EC.
+async fn told(bed: &Bed, query: &str) -> (String, String) {
+    let (code, description) = refusal(bed, "live", TC_URL, &format!("ch?{query}")).await;
+    let oss_code = description.split(':').next().unwrap_or_default();
+    let ec = description.split("(EC ").nth(1).map(|ec| ec.trim_end_matches(')')).unwrap_or_default();
+    (code, format!("{oss_code} {ec}").trim().to_owned())
+}
+
+async fn accepted(bed: &Bed, app: &str, tc_url: &str, name: &str) {
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = Encoder::dial(bed, &tasks, &stop);
+    let event = encoder.publish(app, tc_url, name).await;
+    assert!(matches!(event, Some(ClientEvent::Published { .. })), "{event:?}");
+    drop(encoder);
+    tasks.join().await;
+}
+
+async fn set_acl(bed: &Bed, acl: Acl) {
+    bed.meta.set_bucket_acl(bed.bucket.id, acl).await.expect("exists");
+}
+
+const DENIED: &str = "NetStream.Publish.Denied";
+const FAILED: &str = "NetStream.Publish.Failed";
+
+#[tokio::test]
+async fn signatures_are_checked_as_the_error_codes_say() {
+    let bed = Bed::new().await;
+    bed.meta.put_access_key("mallory", "AK2", "SK2", Wall(BEGIN)).await.expect("new");
+    bed.meta.put_access_key("alice", "OFF", "SK3", Wall(BEGIN)).await.expect("new");
+    bed.meta.disable_access_key("OFF").await.expect("exists");
+    let later = BEGIN / 1_000 + 600;
+    let good = signed(&[]);
+    let without = |field: &str| good.split('&').filter(|part| !part.starts_with(field)).collect::<Vec<_>>().join("&");
+    for (query, expected) in [
+        (String::new(), "AccessDenied 0002-00000801"),
+        (without("OSSAccessKeyId"), "AccessDenied 0002-00000801"),
+        (query("NONE", "SK", "films", "ch", later, &[]), "InvalidAccessKeyId 0002-00000802"),
+        (query("OFF", "SK3", "films", "ch", later, &[]), "InvalidAccessKeyId 0002-00000802"),
+        (without("Expires"), "AccessDenied 0002-00000803"),
+        (format!("{}&Expires=soon", without("Expires")), "InvalidArgument 0002-00000804"),
+        (query("AK", "SK", "films", "ch", BEGIN / 1_000 - 1, &[]), "AccessDenied 0002-00000805"),
+        (without("Signature"), "AccessDenied 0002-00000806"),
+        (query("AK", "SK", "films", "other", later, &[]), "SignatureDoesNotMatch 0002-00000807"),
+        (query("AK", "wrong", "films", "ch", later, &[]), "SignatureDoesNotMatch 0002-00000807"),
+        (format!("{good}&SignatureVersion=4"), "InvalidArgument 0002-00000808"),
+        (query("AK2", "SK2", "films", "ch", later, &[]), "AccessDenied"),
+    ] {
+        assert_eq!(told(&bed, &query).await, (DENIED.to_owned(), expected.to_owned()), "{query}");
+    }
+    accepted(&bed, "live", TC_URL, &format!("ch?{good}")).await;
+}
+
+#[tokio::test]
+async fn a_public_read_write_bucket_needs_no_signature_but_refuses_a_wrong_one() {
+    let bed = Bed::new().await;
+    set_acl(&bed, Acl::PublicRead).await;
+    assert_eq!(told(&bed, "").await.0, DENIED);
+    set_acl(&bed, Acl::PublicReadWrite).await;
+    accepted(&bed, "live", TC_URL, "ch").await;
+    accepted(&bed, "live", TC_URL, "ch?playlistName=other.m3u8").await;
+    for partial in ["OSSAccessKeyId=AK", "OSSAccessKeyId=AK&Expires=1", "Expires=soon&Signature=x", "Signature="] {
+        accepted(&bed, "live", TC_URL, &format!("ch?{partial}")).await;
+    }
+    let wrong = query("AK", "wrong", "films", "ch", BEGIN / 1_000 + 600, &[]);
+    assert_eq!(told(&bed, &wrong).await.1, "SignatureDoesNotMatch 0002-00000807");
+    let expired = query("AK", "SK", "films", "ch", BEGIN / 1_000 - 1, &[]);
+    assert_eq!(told(&bed, &expired).await.1, "AccessDenied 0002-00000805");
+    bed.meta.put_access_key("bob", "AK2", "SK2", Wall(BEGIN)).await.expect("new");
+    let another = query("AK2", "SK2", "films", "ch", BEGIN / 1_000 + 600, &[]);
+    accepted(&bed, "live", TC_URL, &format!("ch?{another}")).await;
+}
+
+#[tokio::test]
+async fn unknown_targets_are_refused_each_by_its_name() {
+    let bed = Bed::new().await;
+    let later = BEGIN / 1_000 + 600;
+    let other = query("AK", "SK", "films", "other", later, &[]);
+    let (code, description) = refusal(&bed, "live", TC_URL, &format!("other?{other}")).await;
+    assert_eq!(code, FAILED);
+    assert_eq!(description, "NoSuchLiveChannel: The specified live channel does not exist. (EC 0026-00000021)");
+    let nowhere = "rtmp://nowhere.oss.example.com/live";
+    let (code, description) = refusal(&bed, "live", nowhere, &format!("ch?{}", signed(&[]))).await;
+    assert_eq!(code, FAILED);
+    assert!(description.starts_with("NoSuchBucket: "), "{description}");
+    let (code, description) = refusal(&bed, "other", TC_URL, "ch").await;
+    assert_eq!(code, FAILED);
+    assert!(description.starts_with("InvalidChannelName: "), "{description}");
+    let slash = signed(&[("playlistName", "a/b.m3u8")]);
+    assert_eq!(told(&bed, &slash).await, (FAILED.to_owned(), "InvalidArgument".to_owned()));
+}
+
+#[tokio::test]
+async fn disabled_channel_is_refused() {
+    let bed = Bed::new().await;
+    let disabled = ChannelStatus::Disabled;
+    bed.meta.set_channel_status(bed.bucket.id, &channel(), disabled, Wall(BEGIN)).await.expect("exists");
+    assert_eq!(told(&bed, &signed(&[])).await, (DENIED.to_owned(), "LiveChannelDisabled".to_owned()));
+}
+
+#[tokio::test]
+async fn second_publisher_is_refused_while_the_first_is_connected() {
+    let bed = Bed::new().await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut first = Encoder::dial(&bed, &tasks, &stop);
+    first.publish_signed().await;
+    let refused = told(&bed, &signed(&[])).await;
+    assert_eq!(refused, ("NetStream.Publish.BadName".to_owned(), "ChannelStillLive".to_owned()));
+    drop(first);
+    tasks.join().await;
+    accepted(&bed, "live", TC_URL, &format!("ch?{}", signed(&[]))).await;
+}
+
+#[tokio::test]
+async fn without_a_bucket_the_signature_decides() {
+    let bed = Bed::new().await;
+    let bob = bed.meta.put_access_key("bob", "AK2", "SK2", Wall(BEGIN)).await.expect("new");
+    let name = BucketName::new("clips").expect("valid");
+    let clips = bed.meta.create_bucket(&name, bob.account, Acl::Private, Wall(BEGIN)).await.expect("new");
+    bed.put_channel(&clips, "ch", 1).await;
+    let later = BEGIN / 1_000 + 600;
+    let of_bob = query("AK2", "SK2", "clips", "ch", later, &[]);
+    accepted(&bed, "live", "rtmp://127.0.0.1:9000/live", &format!("ch?{of_bob}")).await;
+    assert_eq!(bed.meta.history(clips.id, &channel(), 10).await.expect("memory").len(), 1);
+    assert_eq!(bed.history().await.len(), 0);
+    let wrong = query("AK2", "SK2", "elsewhere", "ch", later, &[]);
+    let (_, description) = refusal(&bed, "live", "rtmp://127.0.0.1/live", &format!("ch?{wrong}")).await;
+    assert!(description.starts_with("SignatureDoesNotMatch"), "{description}");
+    // Without a signature: only when exactly one such bucket is open to all.
+    assert!(refusal(&bed, "live", "rtmp://127.0.0.1/live", "ch").await.1.starts_with("AccessDenied"));
+    set_acl(&bed, Acl::PublicReadWrite).await;
+    accepted(&bed, "live", "rtmp://127.0.0.1/live", "ch").await;
+    bed.meta.set_bucket_acl(clips.id, Acl::PublicReadWrite).await.expect("exists");
+    assert!(refusal(&bed, "live", "rtmp://127.0.0.1/live", "ch").await.1.starts_with("AccessDenied"));
+}
+
+#[tokio::test]
+async fn each_spelling_of_the_target_reaches_the_channel() {
+    let bed = Bed::new().await;
+    bed.put_channel(&bed.bucket, "two words", 1).await;
+    bed.put_channel(&bed.bucket, "clip.mp4", 1).await;
+    let good = signed(&[("playlistName", "p.m3u8")]);
+    let encoded = format!("live%2Fch?{good}");
+    let whole = format!("live/ch?{good}");
+    let words = query("AK", "SK", "films", "two words", BEGIN / 1_000 + 600, &[]);
+    let clip = query("AK", "SK", "films", "clip.mp4", BEGIN / 1_000 + 600, &[]);
+    let decoded = percent_encoding::percent_decode_str(&good).decode_utf8_lossy().into_owned();
+    for (app, tc_url, name) in [
+        ("films/live", "rtmp://127.0.0.1/films/live", format!("ch?{good}")),
+        ("live/films", "rtmp://127.0.0.1/live/films", format!("ch?{good}")),
+        ("films", "rtmp://127.0.0.1/films", format!("live/ch?{good}")),
+        ("live", "rtmp://127.0.0.1/live", format!("films/ch?{good}")),
+        ("live/", TC_URL, format!("ch?{good}")),
+        ("live", TC_URL, format!("ch?{decoded}")),
+        (&encoded, TC_URL, String::new()),
+        (&whole, TC_URL, String::new()),
+        ("live", TC_URL, format!("two%20words?{words}")),
+        ("live", TC_URL, format!("two words?{words}")),
+        ("live", TC_URL, format!("mp4:clip?{clip}")),
+    ] {
+        accepted(&bed, app, tc_url, &name).await;
+    }
+}
+
+#[tokio::test]
+async fn expiry_does_not_cut_a_running_publish() {
+    let bed = Bed::new().await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+    encoder.publish_signed().await;
+    encoder.audio(0, 3_000).await;
+    bed.clock.set_wall(Wall(BEGIN + 3_600_000));
+    encoder.audio(3_000, 6_000).await;
+    encoder.peer.unpublish();
+    encoder.flush().await;
+    settle().await;
+    assert_eq!(bed.history().await[0].cause, Some(TerminationCause::Unpublished));
+    assert_eq!(told(&bed, &signed(&[])).await.1, "AccessDenied 0002-00000805");
+    drop(encoder);
+    tasks.join().await;
+}
+
+#[tokio::test]
+async fn ends_of_a_publish_have_their_causes() {
+    for (end, cause) in [
+        ("close", TerminationCause::ConnectionLost),
+        ("unpublish", TerminationCause::Unpublished),
+        ("garbage", TerminationCause::ProtocolError),
+    ] {
+        let bed = Bed::new().await;
+        let (tasks, stop) = (TaskSet::new(), Stop::new());
+        let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+        encoder.publish_signed().await;
+        encoder.audio(0, 2_500).await;
+        assert_eq!(bed.fragments().await.len(), 1, "the second fragment is open");
+        match end {
+            "unpublish" => encoder.peer.unpublish(),
+            // Type 3 on a chunk stream that never had a header.
+            "garbage" => encoder.stream.write_all(&[0xff; 64]).await.expect("the pump reads"),
+            _ => {}
+        }
+        encoder.flush().await;
+        settle().await;
+        drop(encoder);
+        tasks.join().await;
+        assert_eq!(bed.history().await[0].cause, Some(cause), "{end}");
+        assert_eq!(bed.fragments().await.len(), 2, "{end}");
+        assert_eq!(bed.history().await[0].remote_addr, "192.0.2.7:4711");
+    }
+}
+
+#[tokio::test]
+async fn a_silent_publisher_is_noticed_within_thirty_seconds() {
+    let bed = Bed::new().await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+    encoder.publish_signed().await;
+    bed.advance(Duration::from_secs(15)).await;
+    encoder.audio(0, 20).await;
+    bed.advance(limits::RTMP_READ_TIMEOUT - Duration::from_secs(1)).await;
+    assert!(bed.registry.stat(bed.bucket.id, &channel()).is_some(), "every byte begins the wait anew");
+    assert_eq!(told(&bed, &signed(&[])).await.1, "ChannelStillLive");
+    bed.advance(Duration::from_secs(1)).await;
+    assert_eq!(bed.history().await[0].cause, Some(TerminationCause::Timeout));
+    assert!(
+        limits::RTMP_READ_TIMEOUT + limits::RTMP_WRITE_TIMEOUT <= Duration::from_secs(30),
+        "whatever the answer costs"
+    );
+    accepted(&bed, "live", TC_URL, &format!("ch?{}", signed(&[]))).await;
+    drop(encoder);
+    tasks.join().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_connect_is_closed() {
+    let bed = Bed::new().await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let encoder = Encoder::dial(&bed, &tasks, &stop);
+    bed.advance(limits::RTMP_CONNECT_TIMEOUT - Duration::from_secs(1)).await;
+    assert_eq!(tasks.len(), 1);
+    bed.advance(Duration::from_secs(1)).await;
+    assert!(tasks.is_empty());
+    drop(encoder);
+}
+
+#[tokio::test]
+async fn a_peer_that_talks_but_never_publishes_is_closed() {
+    let bed = Bed::new().await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+    encoder.peer.publish("live", TC_URL, "ch");
+    // C0 and C1; then C2 and `connect`; what would follow is not sent.
+    let mut buffer = [0u8; 8192];
+    for _ in 0..2 {
+        encoder.flush().await;
+        let length = encoder.stream.read(&mut buffer).await.expect("an answer");
+        encoder.peer.feed(&buffer[..length]).expect("RTMP");
+    }
+    bed.advance(limits::RTMP_PUBLISH_TIMEOUT - Duration::from_secs(1)).await;
+    assert_eq!(tasks.len(), 1);
+    bed.advance(Duration::from_secs(1)).await;
+    assert!(tasks.is_empty());
+}
+
+#[tokio::test]
+async fn disabling_tells_the_publisher_why() {
+    let bed = Bed::new().await;
+    for (cause, code, oss_code) in [
+        (TerminationCause::Disabled, DENIED, "LiveChannelDisabled"),
+        (TerminationCause::KeyDisabled, DENIED, "InvalidAccessKeyId"),
+        (TerminationCause::StorageError, FAILED, "InternalError"),
+    ] {
+        let (tasks, stop) = (TaskSet::new(), Stop::new());
+        let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+        encoder.publish_signed().await;
+        bed.registry.disconnect(bed.bucket.id, &channel(), cause);
+        encoder.ended_with(code, oss_code).await;
+        drop(encoder);
+        tasks.join().await;
+        assert_eq!(bed.history().await.last().expect("ended").cause, Some(cause));
+    }
+}
+
+#[tokio::test]
+async fn a_stop_commits_what_was_sent_and_says_so() {
+    let bed = Bed::new().await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+    encoder.publish_signed().await;
+    encoder.audio(0, 2_500).await;
+    stop.pull();
+    encoder.ended_with("NetConnection.Connect.Closed", "ServiceUnavailable: ").await;
+    drop(encoder);
+    tasks.join().await;
+    assert_eq!(bed.history().await[0].cause, Some(TerminationCause::ServiceShutdown));
+    assert_eq!(bed.fragments().await.len(), 2);
+}
+
+#[tokio::test]
+async fn unsupported_video_is_rejected_by_its_name() {
+    let bed = Bed::new().await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+    encoder.publish_signed().await;
+    // Enhanced RTMP: a sequence start of HEVC.
+    encoder.tag(MediaKind::Video, 0, b"\x90hvc1\x01\x01").await;
+    encoder.ended_with("NetStream.Publish.Rejected", "InvalidArgument: Video codec HEVC").await;
+    drop(encoder);
+    tasks.join().await;
+}
+
+#[tokio::test]
+async fn unsupported_audio_is_dropped_and_the_publish_goes_on() {
+    let bed = Bed::new().await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+    encoder.publish_signed().await;
+    for ms in 0..5 {
+        encoder.tag(MediaKind::Audio, ms, b"\x2fmp3").await;
+    }
+    settle().await;
+    let stat = bed.registry.stat(bed.bucket.id, &channel()).expect("live");
+    assert_eq!((stat.video, stat.audio), (None, None));
+    encoder.audio(0, 20).await;
+    assert!(bed.registry.stat(bed.bucket.id, &channel()).is_some_and(|stat| stat.audio.is_some()));
+    drop(encoder);
+    tasks.join().await;
+}
+
+#[tokio::test]
+async fn a_slow_store_stops_the_reading_of_the_socket() {
+    let bed = Bed::new().await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+    encoder.publish_signed().await;
+    encoder.audio(0, 20).await;
+    let stall = bed.meta.stall(MetaCall::CommitFragment);
+    let (mut ms, mut body) = (20, vec![0x21; 200]);
+    body[..2].copy_from_slice(&[0xaf, 0x01]);
+    loop {
+        encoder.peer.media(MediaKind::Audio, ms, &body).expect("short");
+        let Some(ClientOutput::Send(bytes)) = encoder.peer.next_output() else { panic!("bytes to send") };
+        let mut write = Box::pin(encoder.stream.write_all(&bytes));
+        if poll_immediate(&mut write).await.is_none() {
+            settle().await;
+            if poll_immediate(&mut write).await.is_none() {
+                // The pump no longer reads. Once the store answers it does.
+                drop(stall);
+                write.await.expect("the pump reads");
+                break;
+            }
+        }
+        ms += 20;
+        assert!(ms < 600_000, "nothing pushes back");
+    }
+    encoder.peer.unpublish();
+    encoder.flush().await;
+    settle().await;
+    drop(encoder);
+    tasks.join().await;
+    let outcome = bed.check_media().await;
+    assert_eq!(outcome.faults, []);
+    assert_eq!(bed.history().await[0].cause, Some(TerminationCause::Unpublished));
+}
+
+/// Sends video until the pump no longer reads; the write that does not fit.
+async fn flood(encoder: &mut Encoder<DuplexStream>) {
+    let mut body = vec![0x5a; 4_000];
+    body[..10].copy_from_slice(&[0xaf, 1, 0x21, 0, 0, 0, 0, 0, 0, 0]);
+    encoder.tag(MediaKind::Audio, 0, AAC_CONFIG).await;
+    for ms in (0..600_000).step_by(20) {
+        encoder.peer.media(MediaKind::Audio, ms, &body).expect("short");
+        let Some(ClientOutput::Send(bytes)) = encoder.peer.next_output() else { panic!("bytes to send") };
+        let mut write = Box::pin(encoder.stream.write_all(&bytes));
+        if poll_immediate(&mut write).await.is_none() {
+            settle().await;
+            if poll_immediate(&mut write).await.is_none() {
+                return;
+            }
+        }
+    }
+    panic!("nothing pushes back");
+}
+
+#[tokio::test]
+async fn a_stalled_disk_stops_the_reading_and_ends_the_stream_at_the_limit() {
+    let bed = Bed::with(100).await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+    encoder.publish_signed().await;
+    bed.blobs.on(BlobCall::Append, 1, BlobFault::Stall);
+    flood(&mut encoder).await;
+    // The encoder waits, and is not the one that is silent.
+    bed.advance(limits::STORE_STALL - Duration::from_secs(1)).await;
+    assert!(bed.registry.stat(bed.bucket.id, &channel()).is_some());
+    bed.advance(Duration::from_secs(1)).await;
+    encoder.ended_with(FAILED, "InternalError: ").await;
+    drop(encoder);
+    bed.advance(limits::STORE_STALL).await;
+    tasks.join().await;
+    assert_eq!(bed.history().await[0].cause, Some(TerminationCause::StorageError));
+    assert_eq!(bed.object("playlist.m3u8").await, None, "never list what was not stored");
+    accepted(&bed, "live", TC_URL, &format!("ch?{}", signed(&[]))).await;
+}
+
+#[tokio::test]
+async fn disabling_is_told_at_once_also_while_the_disk_stalls() {
+    let bed = Bed::with(100).await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+    encoder.publish_signed().await;
+    bed.blobs.on(BlobCall::Append, 1, BlobFault::Stall);
+    flood(&mut encoder).await;
+    bed.registry.disconnect(bed.bucket.id, &channel(), TerminationCause::Disabled);
+    encoder.ended_with(DENIED, "LiveChannelDisabled").await;
+    bed.blobs.release();
+    drop(encoder);
+    tasks.join().await;
+    assert_eq!(bed.history().await[0].cause, Some(TerminationCause::Disabled));
+}
+
+#[tokio::test]
+async fn a_picture_that_brings_another_size_changes_the_stat_and_cuts_with_a_discontinuity() {
+    let bed = Bed::with(1).await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+    encoder.publish_signed().await;
+    let small: &[u8] = &[0x67, 0x42, 0xc0, 0x0c, 0xda, 0x0a, 0x11, 0xf9, 0x50];
+    let large: &[u8] = &[0x67, 0x42, 0xc0, 0x0c, 0xda, 0x05, 0x07, 0xe4];
+    let pps: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
+    let framed = |nal: &[u8]| [&(nal.len() as u32).to_be_bytes(), nal].concat();
+    let header = [&[0x17, 0, 0, 0, 0, 1, 0x42, 0xc0, 0x0c, 0xff, 0xe1, 0, 9], small, &[1, 0, 4], pps].concat();
+    encoder.tag(MediaKind::Video, 0, &header).await;
+    for second in 0..4u32 {
+        let sets = if second == 2 { [framed(large), framed(pps)].concat() } else { Vec::new() };
+        let key = [&[0x17, 1, 0, 0, 0][..], &sets, &framed(&[0x65; 100])].concat();
+        encoder.tag(MediaKind::Video, second * 1_000, &key).await;
+        for ms in (40..1_000).step_by(40) {
+            let picture = [&[0x27, 1, 0, 0, 0][..], &framed(&[0x41; 50])].concat();
+            encoder.tag(MediaKind::Video, second * 1_000 + ms, &picture).await;
+        }
+        settle().await;
+        let stat = bed.registry.stat(bed.bucket.id, &channel()).expect("live").video.expect("received");
+        let expected = if second < 2 { (160, 120) } else { (320, 240) };
+        assert_eq!((stat.width, stat.height), expected, "second {second}");
+    }
+    drop(encoder);
+    tasks.join().await;
+    let fragments = bed.fragments().await;
+    assert_eq!(fragments.iter().map(|f| f.discontinuity).collect::<Vec<_>>(), [false, false, true, false]);
+    assert_eq!(bed.check_media().await.faults, []);
+    // The key frame that brings nothing is given what the last one brought, not what the sequence header said.
+    let last = bed.body(&format!("{}.ts", fragments[3].name_ms)).await;
+    let holds = |set: &[u8]| last.windows(set.len()).any(|window| window == set);
+    assert!(holds(large) && !holds(small));
+}
+
+#[test]
+fn metadata_takes_sane_numbers_only() {
+    let values = AmfValue::object([("width", 1280.0.into()), ("height", f64::NAN.into()), ("framerate", 29.97.into())]);
+    let expected = StreamMetadata { width: Some(1280), height: None, frame_rate_millihertz: Some(29_970) };
+    assert_eq!(metadata(&values), expected);
+    assert_eq!(metadata(&AmfValue::Null), StreamMetadata::default());
+}
+
+/// A file as ffmpeg pushes it, through the service over a real socket, into stored objects.
+async fn push(file: &'static [u8], frag_duration: u32) -> Bed {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let bed = Bed::over(ManualClock::new(Wall(BEGIN)), clock.clone(), frag_duration).await;
+    let service = RtmpService::new(deps(&bed, clock.clone()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let serving = stop.clone();
+    tasks.spawn("test-door", async move {
+        let (stream, peer) = listener.accept().await.expect("a client");
+        service.serve(DoorStream::plain(stream, peer), serving).await;
+    });
+    #[allow(clippy::disallowed_methods, reason = "the test is the client")]
+    let mut encoder = Encoder::on(TcpStream::connect(address).await.expect("the listener"));
+    let query = query("AK", "SK", "films", "ch", clock.wall().unix_seconds() + 60, &[]);
+    let event = encoder.publish("films/live", &format!("rtmp://{address}/films/live"), &format!("ch?{query}")).await;
+    assert!(matches!(event, Some(ClientEvent::Published { .. })), "{event:?}");
+    for tag in FlvTags::new(bytes::Bytes::from_static(file)).expect("an FLV file") {
+        let tag = tag.expect("a whole tag");
+        match tag.kind {
+            TagKind::Video => encoder.tag(MediaKind::Video, tag.timestamp, &tag.body).await,
+            TagKind::Audio => encoder.tag(MediaKind::Audio, tag.timestamp, &tag.body).await,
+            TagKind::Script => {}
+        }
+    }
+    encoder.peer.unpublish();
+    encoder.flush().await;
+    encoder.stream.shutdown().await.expect("open");
+    drop(encoder);
+    tasks.join().await;
+    bed
+}
+
+#[tokio::test]
+async fn ffmpegs_h264_with_b_frames_and_aac_is_stored_without_a_fault_and_without_a_loss() {
+    let file: &[u8] = include_bytes!("../../../tests/golden/ffmpeg_h264_bframes_aac.flv");
+    let bed = push(file, 1).await;
+    let report = bed.check_media().await;
+    assert_eq!(report.faults, []);
+    assert!(report.fragments.len() > 1);
+    let sent = |kind: TagKind| {
+        let media = |tag: &crate::codec::flv::FlvTag| tag.kind == kind && tag.body.get(1) == Some(&1);
+        FlvTags::new(bytes::Bytes::from_static(file)).expect("FLV").filter_map(Result::ok).filter(media).count() as u64
+    };
+    let units = |track| report.fragments.iter().filter_map(|f| Some(f.track(track)?.access_units)).sum::<u64>();
+    assert_eq!(units(crate::media::Track::Video), sent(TagKind::Video));
+    assert_eq!(units(crate::media::Track::Audio), sent(TagKind::Audio));
+    // Durations are distances of decode times, so each tells where the next fragment starts.
+    let fragments = bed.fragments().await;
+    for (pair, fragment) in report.fragments.windows(2).zip(&fragments) {
+        let start = |n: usize| pair[n].start().expect("media");
+        assert_eq!(start(1) - start(0), fragment.duration);
+    }
+    assert_eq!(bed.playlist().await.segments.len(), fragments.len().min(3));
+    assert_eq!(bed.history().await[0].cause, Some(TerminationCause::Unpublished));
+}
+
+#[tokio::test]
+async fn ffmpegs_single_tracks_are_stored_whole() {
+    let h264: &[u8] = include_bytes!("../../../tests/golden/ffmpeg_h264_only.flv");
+    let report = push(h264, 1).await.check_media().await;
+    assert_eq!(report.faults, []);
+    assert!(report.fragments.iter().all(|f| f.video.is_some() && f.audio.is_none()));
+    let aac: &[u8] = include_bytes!("../../../tests/golden/ffmpeg_aac_only.flv");
+    let report = push(aac, 1).await.check_media().await;
+    assert_eq!(report.faults, []);
+    assert!(report.fragments.iter().all(|f| f.video.is_none() && f.audio.is_some()));
+}
