@@ -14,12 +14,14 @@
 //! | [`clock`], [`task`], [`limits`], [`net`] | the base: time, tasks, bounds, sockets |
 //! | [`store`] | ports, records, the object service, recovery; backends below it |
 //! | [`live`] | channels: when to cut, the window, the owner of one publish |
+//! | [`http`], [`rtmp`] | transports |
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod auth;
 pub mod clock;
 pub mod codec;
+pub mod http;
 pub mod limits;
 pub mod live;
 pub mod media;

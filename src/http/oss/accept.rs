@@ -1,0 +1,294 @@
+//! From a request head to a proven caller, a bucket and an operation.
+//!
+//! A head may be read in more than one way: host and path may both name the bucket, or neither. The readings are put in
+//! order; for a signed request the one whose signature matches wins, for an anonymous one the first whose bucket exists.
+//! Errors come in the order shape, time, key and signature, bucket; permission is for the handlers. Where there are
+//! several readings, the shape is that of the one which won, so it is told behind time, key and signature.
+
+use std::borrow::Cow;
+
+use http::request::Parts;
+
+use super::error::OssError;
+use super::operation::{OssOperation, Query};
+use super::route::{Target, route};
+use crate::auth::SignedRequest;
+use crate::auth::access::Requester;
+use crate::clock::Wall;
+use crate::net::host::{HostReading, HostRules, without_port};
+use crate::store::{AccessKeyRecord, AccountId, BucketName, BucketRecord, MetaStore};
+
+mod proof;
+#[cfg(test)]
+mod tests;
+
+use proof::Proof;
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Nobody proved anything.
+    Anonymous,
+    /// A valid signature.
+    Key {
+        /// The access key's id.
+        access_key_id: String,
+        /// Its account.
+        account: AccountId,
+        /// That account's name.
+        account_name: String,
+        /// Where the signature stood.
+        signature: SignaturePlace,
+    },
+}
+
+/// Where a valid signature stood; URL signatures can be renewed for the fragments of a playlist (`hls/sign`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignaturePlace {
+    /// `Authorization`.
+    Header,
+    /// V1 in the query.
+    UrlV1 {
+        /// `Expires`, seconds since the epoch.
+        expires: i64,
+    },
+    /// V2 in the query.
+    UrlV2 {
+        /// `x-oss-expires`, seconds since the epoch.
+        expires: i64,
+    },
+    /// V4 in the query.
+    UrlV4 {
+        /// `x-oss-date`.
+        date: String,
+        /// `x-oss-expires`, seconds.
+        expires: u32,
+        /// `{date}/{region}/{product}/aliyun_v4_request`.
+        scope: String,
+    },
+}
+
+/// A request whose caller, target and operation are known. Permission is not yet decided.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// Who asks.
+    pub caller: Caller,
+    /// The bucket of that name. Always there, but for PutBucket, PutBucketAcl (which may make one) and ListBuckets.
+    pub bucket: Option<BucketRecord>,
+    /// The bucket's name as asked, for PutBucket and for errors.
+    pub bucket_name: Option<String>,
+    /// What is asked.
+    pub operation: OssOperation,
+    /// The query, for arguments that one handler alone reads (`response-content-type` and its kind).
+    pub query: Query,
+}
+
+impl Accepted {
+    /// The bucket of an operation that cannot come without one; otherwise the error that says so.
+    pub fn existing_bucket(&self) -> Result<&BucketRecord, OssError> {
+        self.bucket.as_ref().ok_or_else(|| OssError::no_such_bucket(self.bucket_name.as_deref().unwrap_or_default()))
+    }
+
+    /// The caller as `bucket`'s access decision sees it.
+    pub fn requester(&self, bucket: &BucketRecord) -> Requester {
+        match &self.caller {
+            Caller::Anonymous => Requester::Anonymous,
+            Caller::Key { account, .. } if *account == bucket.owner => Requester::Owner,
+            Caller::Key { .. } => Requester::OtherAccount,
+        }
+    }
+}
+
+/// One way to read host and path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reading {
+    /// `None` is the service.
+    bucket: Option<String>,
+    /// Empty is the bucket.
+    key: Vec<u8>,
+}
+
+/// A reading with what it asks for.
+struct Candidate {
+    reading: Reading,
+    operation: Result<OssOperation, OssError>,
+}
+
+/// Reads a head: bucket and key from host and path, signature, clock, operation.
+pub async fn accept(head: &Parts, hosts: &HostRules, meta: &dyn MetaStore, now: Wall) -> Result<Accepted, OssError> {
+    let query = Query::parse(head.uri.query().unwrap_or_default());
+    let proof = proof::read(&head.headers, &query)?;
+    let copy_source = head.headers.get("x-oss-copy-source").map(|value| value.as_bytes());
+    let route = |reading: Reading| {
+        let target = Target { bucket: reading.bucket.as_deref(), key: &reading.key, copy_source };
+        Candidate { operation: route(&head.method, target, &query), reading }
+    };
+    let candidates: Vec<Candidate> = readings(head, hosts).into_iter().map(route).collect();
+    // Of one reading the shape is told before anything is looked up. Of several, the one that is meant brings its own error.
+    if let [Candidate { operation: Err(error), .. }] = candidates.as_slice() {
+        return Err(error.clone());
+    }
+
+    let (chosen, caller) = match proof {
+        None => (first_existing(candidates, meta).await?, Caller::Anonymous),
+        Some(proof) => {
+            proof.check_time(now)?;
+            let key = enabled_key(meta, &proof.access_key_id).await?;
+            let chosen = signed_reading(head, &query, candidates, &proof, &key)?;
+            let (account, account_name) = (key.account, key.account_name);
+            let signature = proof.place();
+            (chosen, Caller::Key { access_key_id: key.id, account, account_name, signature })
+        }
+    };
+    let operation = chosen.operation?;
+    let bucket = match chosen.reading.bucket.as_deref() {
+        None => None,
+        Some(name) => match bucket(meta, name).await? {
+            None if !may_make_bucket(&operation) => return Err(OssError::no_such_bucket(name)),
+            bucket => bucket,
+        },
+    };
+    Ok(Accepted { caller, bucket, bucket_name: chosen.reading.bucket, operation, query })
+}
+
+/// The bucket that a preflight is for: the first reading of host and path that names one that exists.
+pub async fn bucket_for_preflight(head: &Parts, hosts: &HostRules, meta: &dyn MetaStore) -> Option<BucketRecord> {
+    for reading in readings(head, hosts) {
+        let Some(name) = reading.bucket.as_deref() else { continue };
+        // A preflight is answered without rules when the store cannot say what they are.
+        if let Some(bucket) = bucket(meta, name).await.ok().flatten() {
+            return Some(bucket);
+        }
+    }
+    None
+}
+
+fn may_make_bucket(operation: &OssOperation) -> bool {
+    matches!(operation, OssOperation::PutBucket | OssOperation::PutBucketAcl)
+}
+
+async fn bucket(meta: &dyn MetaStore, name: &str) -> Result<Option<BucketRecord>, OssError> {
+    match BucketName::new(name) {
+        Some(name) => Ok(meta.bucket(&name).await?),
+        None => Ok(None),
+    }
+}
+
+/// The reading that an anonymous request means: the service, or the first bucket that exists, else the first of all.
+async fn first_existing(candidates: Vec<Candidate>, meta: &dyn MetaStore) -> Result<Candidate, OssError> {
+    let mut first = None;
+    for candidate in candidates {
+        let exists = match candidate.reading.bucket.as_deref() {
+            None => true,
+            Some(name) => bucket(meta, name).await?.is_some(),
+        };
+        if exists {
+            return Ok(candidate);
+        }
+        first.get_or_insert(candidate);
+    }
+    Ok(first.expect("a head has at least one reading"))
+}
+
+async fn enabled_key(meta: &dyn MetaStore, id: &str) -> Result<AccessKeyRecord, OssError> {
+    match meta.access_key(id).await? {
+        None => Err(OssError::invalid_access_key_id(id)),
+        Some(key) if !key.enabled => Err(OssError::access_key_disabled(id)),
+        Some(key) => Ok(key),
+    }
+}
+
+/// The reading whose signature matches. The error shows what the first reading would have to be signed with.
+fn signed_reading(
+    head: &Parts,
+    query: &Query,
+    candidates: Vec<Candidate>,
+    proof: &Proof,
+    key: &AccessKeyRecord,
+) -> Result<Candidate, OssError> {
+    let headers: Vec<(&str, &[u8])> =
+        head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let signed = |reading: &Reading, judge: &dyn Fn(&SignedRequest<'_>) -> bool| {
+        judge(&SignedRequest {
+            method: head.method.as_str(),
+            bucket: reading.bucket.as_deref(),
+            key: &reading.key,
+            headers: &headers,
+            query: query.pairs(),
+        })
+    };
+    let matching = candidates.iter().position(|c| signed(&c.reading, &|request| proof.verify(request, &key.secret)));
+    if let Some(at) = matching {
+        return Ok(candidates.into_iter().nth(at).expect("position found it"));
+    }
+    let first = &candidates.first().expect("a head has at least one reading").reading;
+    Err(proof.mismatch(&SignedRequest {
+        method: head.method.as_str(),
+        bucket: first.bucket.as_deref(),
+        key: &first.key,
+        headers: &headers,
+        query: query.pairs(),
+    }))
+}
+
+// ---- host and path -------------------------------------------------------------------------------------------
+
+/// Every way to read a head, the likeliest first, none twice.
+fn readings(head: &Parts, hosts: &HostRules) -> Vec<Reading> {
+    // In absolute form the URI's authority outranks `Host` (RFC 9112, 3.2.2).
+    let host = match head.uri.authority() {
+        Some(authority) => Cow::Borrowed(authority.as_str()),
+        None => head.headers.get(http::header::HOST).map_or("".into(), |h| String::from_utf8_lossy(h.as_bytes())),
+    };
+    let raw = head.uri.path();
+    let path: Vec<u8> = percent_encoding::percent_decode_str(raw.strip_prefix('/').unwrap_or(raw)).collect();
+    let service = || Reading { bucket: None, key: Vec::new() };
+    match hosts.read(&host) {
+        HostReading::Label(label) => {
+            let mut all = in_host(&label, &path);
+            // `ali-oss` aimed at an address writes its missing bucket into the host.
+            if path.is_empty() && matches!(label.as_str(), "undefined" | "null") {
+                all.push(service());
+            }
+            all
+        }
+        HostReading::Bound(bucket) => {
+            let mut all = in_host(&bucket, &path);
+            // Clients with their CNAME switch on send even the service listing to the custom domain.
+            if path.is_empty() {
+                all.push(service());
+            }
+            all
+        }
+        HostReading::Address | HostReading::Base => vec![in_path(&path)],
+        // A name that was never configured is path style, or `{bucket}.{that name}`: then it need not be configured.
+        HostReading::Unknown => {
+            let mut all = vec![in_path(&path)];
+            let name = without_port(&host);
+            let label = name.split_once('.').map(|(label, _)| label).filter(|label| BucketName::new(label).is_some());
+            all.extend(label.map(|label| Reading { bucket: Some(label.to_owned()), key: path.clone() }));
+            all
+        }
+    }
+}
+
+/// The host names the bucket; the path may name it again (`ali-oss` with `sldEnable` on an address).
+fn in_host(bucket: &str, path: &[u8]) -> Vec<Reading> {
+    let reading = |key: &[u8]| Reading { bucket: Some(bucket.to_owned()), key: key.to_vec() };
+    let again = match path.strip_prefix(bucket.as_bytes()) {
+        Some([]) => Some(&[][..]),
+        Some([b'/', rest @ ..]) => Some(rest),
+        _ => None,
+    };
+    [Some(path), again].into_iter().flatten().map(reading).collect()
+}
+
+/// The path's first segment is the bucket. It is split after decoding, since the C SDK encodes every slash but the first.
+fn in_path(path: &[u8]) -> Reading {
+    let (bucket, key) = match path.iter().position(|b| *b == b'/') {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (path, &[][..]),
+    };
+    let bucket = (!path.is_empty()).then(|| String::from_utf8_lossy(bucket).into_owned());
+    Reading { bucket, key: key.to_vec() }
+}

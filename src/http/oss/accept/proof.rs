@@ -1,0 +1,257 @@
+//! What a request claims about its caller: a signature, where it stands and when it holds.
+
+use http::HeaderMap;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
+
+use super::SignaturePlace;
+use crate::auth::oss_v4::{self, AuthorizationFault, Credential, Scope};
+use crate::auth::{SignedRequest, oss_v1, oss_v2, read_additional_headers};
+use crate::clock::Wall;
+use crate::http::oss::error::OssError;
+use crate::http::oss::operation::Query;
+
+/// How far a client's clock may stand off, either way.
+const SKEW_MAX_MS: i64 = 15 * 60 * 1000;
+
+/// `yyyyMMddTHHmmssZ`.
+const BASIC_ISO: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
+
+/// A claim, its form read and nothing of it proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Whose key.
+    pub access_key_id: String,
+    signature: String,
+    scheme: Scheme,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Scheme {
+    HeaderV1 { date: Vec<u8> },
+    UrlV1 { expires: i64, text: Vec<u8> },
+    HeaderV2 { date: Vec<u8>, additional_headers: Vec<String> },
+    UrlV2 { expires: i64, text: Vec<u8>, additional_headers: Vec<String> },
+    HeaderV4 { date: String, scope: Scope, additional_headers: Vec<String> },
+    UrlV4 { date: String, scope: Scope, expires: u32, additional_headers: Vec<String> },
+}
+
+/// The claim of a request; `None` when it makes none.
+pub fn read(headers: &HeaderMap, query: &Query) -> Result<Option<Proof>, OssError> {
+    let authorization = headers.get(http::header::AUTHORIZATION);
+    let of_v2_or_v4 = ["x-oss-signature-version", "x-oss-signature", "x-oss-credential", "x-oss-access-key-id"];
+    let url_v2_or_v4 = of_v2_or_v4.iter().any(|name| query.has(name));
+    let url_v1 = query.has("OSSAccessKeyId") || query.has("Signature");
+    match (authorization, url_v2_or_v4, url_v1) {
+        (Some(_), true, _) | (Some(_), _, true) => Err(OssError::two_signatures()),
+        (Some(value), ..) => {
+            let value = value.to_str().map_err(|_| OssError::invalid_authorization("0002-00000062"))?;
+            read_header(value.trim(), headers).map(Some)
+        }
+        (None, true, _) if query.get("x-oss-signature-version") == Some(oss_v2::VERSION.as_bytes()) => {
+            read_url_v2(query).map(Some)
+        }
+        (None, true, _) => read_url_v4(query).map(Some),
+        (None, _, true) => read_url_v1(query).map(Some),
+        (None, false, false) => Ok(None),
+    }
+}
+
+fn read_header(value: &str, headers: &HeaderMap) -> Result<Proof, OssError> {
+    let date = headers.get("x-oss-date").or_else(|| headers.get(http::header::DATE));
+    let date = date.map(|value| value.as_bytes().trim_ascii().to_vec()).unwrap_or_default();
+    if value.starts_with(oss_v4::ALGORITHM) {
+        let read = oss_v4::read_authorization(value).map_err(|fault| {
+            OssError::invalid_authorization(match fault {
+                AuthorizationFault::Form => "0002-00000202",
+                AuthorizationFault::Credential => "0002-00000203",
+                AuthorizationFault::Signature => "0002-00000209",
+            })
+        })?;
+        let Credential { access_key_id, scope } = read.credential;
+        // What is signed is the basic form, also of a `Date` in words.
+        let date = read_date(&date).map_or_else(|| String::from_utf8_lossy(&date).into_owned(), basic_iso_text);
+        let scheme = Scheme::HeaderV4 { date, scope, additional_headers: read.additional_headers };
+        return Ok(Proof { access_key_id, signature: read.signature, scheme });
+    }
+    if value.starts_with(oss_v2::VERSION) {
+        let read = oss_v2::read_authorization(value).ok_or_else(|| OssError::invalid_authorization("0002-00000062"))?;
+        let scheme = Scheme::HeaderV2 { date, additional_headers: read.additional_headers };
+        return Ok(Proof { access_key_id: read.access_key_id, signature: read.signature, scheme });
+    }
+    let read = oss_v1::read_authorization(value).ok_or_else(|| OssError::invalid_authorization("0002-00000062"))?;
+    Ok(Proof {
+        access_key_id: read.access_key_id.to_owned(),
+        signature: read.signature.to_owned(),
+        scheme: Scheme::HeaderV1 { date },
+    })
+}
+
+fn read_url_v1(query: &Query) -> Result<Proof, OssError> {
+    let (access_key_id, signature, expires, text) = read_url(query, ["Signature", "Expires", "OSSAccessKeyId"])?;
+    Ok(Proof { access_key_id, signature, scheme: Scheme::UrlV1 { expires, text } })
+}
+
+fn read_url_v2(query: &Query) -> Result<Proof, OssError> {
+    let names = ["x-oss-signature", "x-oss-expires", "x-oss-access-key-id"];
+    let (access_key_id, signature, expires, text) = read_url(query, names)?;
+    let additional_headers = read_additional_headers(&query.text("x-oss-additional-headers").unwrap_or_default());
+    Ok(Proof { access_key_id, signature, scheme: Scheme::UrlV2 { expires, text, additional_headers } })
+}
+
+/// Key id, signature and expiry of a URL whose expiry is a time since the epoch. The number is judged, the text is signed.
+fn read_url(query: &Query, names: [&'static str; 3]) -> Result<(String, String, i64, Vec<u8>), OssError> {
+    let word = |name| query.filled(name).map(|value| String::from_utf8_lossy(value).into_owned());
+    let [signature, expires, access_key_id] = names.map(word);
+    let Some(expires) = expires else {
+        return Err(OssError::url_signature_incomplete(names, Some("0002-00000068")));
+    };
+    let (Some(access_key_id), Some(signature)) = (access_key_id, signature) else {
+        return Err(OssError::url_signature_incomplete(names, None));
+    };
+    let seconds = expires.parse().map_err(|_| OssError::invalid_expires(&expires))?;
+    Ok((access_key_id, signature, seconds, expires.into_bytes()))
+}
+
+fn read_url_v4(query: &Query) -> Result<Proof, OssError> {
+    let word = |name| query.text(name).unwrap_or_default().into_owned();
+    let version = word("x-oss-signature-version");
+    if version != oss_v4::ALGORITHM {
+        return Err(OssError::invalid_v4_argument("x-oss-signature-version", &version));
+    }
+    let signature = word("x-oss-signature");
+    if signature.is_empty() {
+        return Err(OssError::invalid_v4_argument("x-oss-signature", ""));
+    }
+    let credential = word("x-oss-credential");
+    let Some(Credential { access_key_id, scope }) = Credential::read(&credential) else {
+        return Err(OssError::invalid_v4_argument("x-oss-credential", &credential));
+    };
+    let expires = word("x-oss-expires");
+    let in_range = |seconds: &u32| (1..=oss_v4::EXPIRES_MAX).contains(seconds);
+    let seconds = expires.parse().ok().filter(in_range).ok_or_else(|| OssError::invalid_v4_expires(&expires))?;
+    let date = word("x-oss-date");
+    if basic_iso(&date).is_none() {
+        return Err(OssError::invalid_v4_argument("x-oss-date", &date));
+    }
+    let additional_headers = read_additional_headers(&word("x-oss-additional-headers"));
+    let scheme = Scheme::UrlV4 { date, scope, expires: seconds, additional_headers };
+    Ok(Proof { access_key_id, signature, scheme })
+}
+
+impl Proof {
+    /// Whether the claim holds at `now`, as far as the clock goes.
+    pub fn check_time(&self, now: Wall) -> Result<(), OssError> {
+        match &self.scheme {
+            Scheme::HeaderV1 { date } | Scheme::HeaderV2 { date, .. } => {
+                check_skew(read_date(date).ok_or_else(OssError::invalid_date)?, now)
+            }
+            Scheme::HeaderV4 { date, scope, .. } => {
+                let time = basic_iso(date).ok_or_else(OssError::invalid_date)?;
+                check_scope(scope, time)?;
+                check_skew(time, now)
+            }
+            Scheme::UrlV1 { expires, .. } | Scheme::UrlV2 { expires, .. } if now.unix_seconds() > *expires => {
+                let expires = Wall(expires.saturating_mul(1_000));
+                Err(OssError::request_expired(expires, now, "0002-00000069"))
+            }
+            Scheme::UrlV1 { .. } | Scheme::UrlV2 { .. } => Ok(()),
+            Scheme::UrlV4 { date, scope, expires, .. } => {
+                let starts = basic_iso(date).ok_or_else(OssError::invalid_date)?;
+                check_scope(scope, starts)?;
+                let ends = Wall(starts.0 + i64::from(*expires) * 1_000);
+                if starts.0 - now.0 > SKEW_MAX_MS {
+                    return Err(OssError::request_not_yet_valid(starts, now));
+                }
+                if now > ends {
+                    return Err(OssError::request_expired(ends, now, "0002-00000236"));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether `secret` signed this request.
+    pub fn verify(&self, request: &SignedRequest<'_>, secret: &str) -> bool {
+        match &self.scheme {
+            Scheme::HeaderV1 { date } => oss_v1::verify(request, date, secret, &self.signature),
+            Scheme::UrlV1 { text, .. } => oss_v1::verify(request, text, secret, &self.signature),
+            Scheme::HeaderV2 { date, additional_headers } | Scheme::UrlV2 { text: date, additional_headers, .. } => {
+                oss_v2::verify(request, additional_headers, date, secret, &self.signature)
+            }
+            Scheme::HeaderV4 { date, scope, additional_headers }
+            | Scheme::UrlV4 { date, scope, additional_headers, .. } => {
+                oss_v4::verify(request, additional_headers, date, scope, secret, &self.signature)
+            }
+        }
+    }
+
+    /// The error that shows what should have been signed.
+    pub fn mismatch(&self, request: &SignedRequest<'_>) -> OssError {
+        let error = |string: &[u8]| OssError::signature_does_not_match(&self.access_key_id, &self.signature, string);
+        let v1 = |date: &[u8]| error(&oss_v1::string_to_sign(request, date, oss_v1::SubResources::Wide));
+        match &self.scheme {
+            Scheme::HeaderV1 { date } => v1(date),
+            Scheme::UrlV1 { text, .. } => v1(text),
+            Scheme::HeaderV2 { date, additional_headers } | Scheme::UrlV2 { text: date, additional_headers, .. } => {
+                error(&oss_v2::string_to_sign(request, additional_headers, date))
+            }
+            Scheme::HeaderV4 { date, scope, additional_headers }
+            | Scheme::UrlV4 { date, scope, additional_headers, .. } => {
+                let canonical = oss_v4::canonical_request(request, additional_headers);
+                let string = oss_v4::string_to_sign(&canonical, date, scope);
+                error(string.as_bytes()).with_detail("CanonicalRequest", String::from_utf8_lossy(&canonical))
+            }
+        }
+    }
+
+    /// Where the signature stands, for those who renew it.
+    pub fn place(&self) -> SignaturePlace {
+        match &self.scheme {
+            Scheme::HeaderV1 { .. } | Scheme::HeaderV2 { .. } | Scheme::HeaderV4 { .. } => SignaturePlace::Header,
+            Scheme::UrlV1 { expires, .. } => SignaturePlace::UrlV1 { expires: *expires },
+            Scheme::UrlV2 { expires, .. } => SignaturePlace::UrlV2 { expires: *expires },
+            Scheme::UrlV4 { date, scope, expires, .. } => {
+                SignaturePlace::UrlV4 { date: date.clone(), expires: *expires, scope: scope.to_string() }
+            }
+        }
+    }
+}
+
+fn check_skew(request: Wall, now: Wall) -> Result<(), OssError> {
+    if (request.0 - now.0).abs() > SKEW_MAX_MS {
+        return Err(OssError::request_time_too_skewed(request, now, SKEW_MAX_MS));
+    }
+    Ok(())
+}
+
+/// The key is derived for the scope's day, so a timestamp of another day contradicts it.
+fn check_scope(scope: &Scope, time: Wall) -> Result<(), OssError> {
+    if basic_iso_text(time).starts_with(&scope.date) {
+        Ok(())
+    } else {
+        Err(OssError::signing_date_differs(&scope.date))
+    }
+}
+
+/// An HTTP date, or the basic ISO form: clients send either in `Date` and in `x-oss-date`.
+fn read_date(value: &[u8]) -> Option<Wall> {
+    let text = std::str::from_utf8(value).ok()?;
+    basic_iso(text).or_else(|| {
+        let time = httpdate::parse_http_date(text).ok()?;
+        let since_epoch = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(Wall::from_unix_seconds(since_epoch.as_secs().try_into().ok()?))
+    })
+}
+
+fn basic_iso(text: &str) -> Option<Wall> {
+    let time = PrimitiveDateTime::parse(text, BASIC_ISO).ok()?;
+    Some(Wall::from_unix_seconds(time.assume_utc().unix_timestamp()))
+}
+
+fn basic_iso_text(time: Wall) -> String {
+    // Every time here was parsed from a form with a year of four digits.
+    let time = OffsetDateTime::from_unix_timestamp(time.unix_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    time.format(BASIC_ISO).expect("every part of the form exists in every time")
+}

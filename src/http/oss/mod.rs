@@ -1,0 +1,17 @@
+//! The Alibaba Cloud OSS dialect: routes, documents, errors and handlers.
+//!
+//! A request becomes one [`operation::OssOperation`] before anything acts on it. Handlers are flat: check access, call
+//! the domain, render. No wire struct leaves this room.
+
+pub mod accept;
+mod bucket;
+mod cors;
+pub mod error;
+mod hls_sign;
+mod live;
+mod object;
+pub mod operation;
+pub mod route;
+pub(crate) mod service;
+mod urls;
+pub mod xml;

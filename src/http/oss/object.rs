@@ -1,0 +1,496 @@
+//! Objects: put, get, head, delete, copy, append, and their ACLs.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::accept::Caller;
+use super::error::OssError;
+use super::service::{Ask, body_error};
+use super::xml;
+use crate::auth::access::Action;
+use crate::clock::Wall;
+use crate::http::body::{Content, Promised, RequestBody};
+use crate::http::server::{Answer, http_date};
+use crate::limits;
+use crate::store::objects::{
+    ConditionOutcome, Conditions, Digests, PutRequest, RangeOutcome, RangeRules, StoredBody, check_conditions,
+    resolve_range,
+};
+use crate::store::{
+    Acl, BucketName, BucketRecord, ContentHeaders, ETag, ObjectKey, ObjectKind, ObjectRecord, WriteCondition,
+};
+
+const META_PREFIX: &str = "x-oss-meta-";
+const CRC64: &str = "x-oss-hash-crc64ecma";
+const NEXT_POSITION: &str = "x-oss-next-append-position";
+
+// ---- writing -------------------------------------------------------------------------------------------------
+
+pub(super) async fn put(ask: &Ask<'_>, body: &mut RequestBody, key: &ObjectKey) -> Result<Answer, OssError> {
+    let bucket = ask.accepted.existing_bucket()?;
+    existing_for_write(ask, bucket, key).await?;
+    let request = put_request(ask, bucket, key, ObjectKind::Normal)?;
+    let stored = receive(ask, body, 0).await?;
+    let object = ask.deps.objects.put(request, stored).await.map_err(|error| ask.key_error(error, key))?;
+    let mut answer = Answer::empty(StatusCode::OK);
+    answer.headers.insert(header::ETAG, etag_value(object.etag));
+    answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
+    put_content_md5(&object, &mut answer.headers);
+    Ok(answer)
+}
+
+pub(super) async fn append(
+    ask: &Ask<'_>,
+    body: &mut RequestBody,
+    key: &ObjectKey,
+    position: u64,
+) -> Result<Answer, OssError> {
+    let bucket = ask.accepted.existing_bucket()?;
+    // Judged again in the commit. Here it spares the client from sending a body that cannot fit.
+    match existing_object(ask, bucket, key).await? {
+        Some(object) => {
+            ask.decide(bucket, object.acl, Action::WriteObject)?;
+            if object.kind != ObjectKind::Appendable {
+                return Err(OssError::object_not_appendable());
+            }
+            if object.size != position {
+                return Err(OssError::position_not_equal_to_length(object.size));
+            }
+        }
+        None => {
+            ask.decide(bucket, None, Action::WriteObject)?;
+            if position != 0 {
+                return Err(OssError::position_not_equal_to_length(0));
+            }
+        }
+    }
+    let request = put_request(ask, bucket, key, ObjectKind::Appendable)?;
+    let stored = receive(ask, body, position).await?;
+    let object = ask.deps.objects.append(request, position, stored).await.map_err(|error| ask.key_error(error, key))?;
+    let mut answer = Answer::empty(StatusCode::OK);
+    answer.headers.insert(header::ETAG, etag_value(object.etag));
+    answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
+    answer.headers.insert(NEXT_POSITION, HeaderValue::from(object.size));
+    Ok(answer)
+}
+
+/// Takes the body into the store piece by piece; a piece is asked for only when the one before is taken.
+async fn receive(ask: &Ask<'_>, body: &mut RequestBody, before: u64) -> Result<StoredBody, OssError> {
+    let size_max = limits::OSS_OBJECT_BYTES_MAX.saturating_sub(before);
+    let too_large = || OssError::entity_too_large(limits::OSS_OBJECT_BYTES_MAX);
+    match body.promised() {
+        Promised::Nothing => return Err(OssError::missing_content_length()),
+        Promised::Length(length) if length > size_max => return Err(too_large()),
+        Promised::Length(_) | Promised::Chunked => {}
+    }
+    let mut writer = ask.deps.objects.writer(Digests::Md5AndCrc64);
+    while let Some(piece) = body.next().await.map_err(|error| body_error(error, size_max))? {
+        if writer.written() + piece.len() as u64 > size_max {
+            return Err(too_large());
+        }
+        writer.write(piece).await.map_err(|error| ask.store_error(error))?;
+    }
+    writer.finish().await.map_err(|error| ask.store_error(error))
+}
+
+pub(super) async fn copy(
+    ask: &Ask<'_>,
+    key: &ObjectKey,
+    source_bucket: &BucketName,
+    source_key: &ObjectKey,
+) -> Result<Answer, OssError> {
+    let bucket = ask.accepted.existing_bucket()?;
+    existing_for_write(ask, bucket, key).await?;
+    let source = copy_source(ask, bucket, source_bucket, source_key).await?;
+    match check_conditions(&source, &conditions(&ask.head.headers, "x-oss-copy-source-")) {
+        ConditionOutcome::Proceed => {}
+        ConditionOutcome::NotModified => return Ok(not_modified(&source)),
+        ConditionOutcome::Failed(condition) => return Err(OssError::precondition_failed(condition)),
+    }
+    let mut request = put_request(ask, bucket, key, ObjectKind::Normal)?;
+    // A digest would be that of the request's empty body.
+    request.expected_md5 = None;
+    match ask.header("x-oss-metadata-directive").as_deref() {
+        Some(text) if text.eq_ignore_ascii_case("REPLACE") => {}
+        None | Some("") => take_headers(&source, &mut request),
+        Some(text) if text.eq_ignore_ascii_case("COPY") => take_headers(&source, &mut request),
+        Some(text) => {
+            let message = "The metadata directive must be COPY or REPLACE.";
+            return Err(OssError::invalid_argument(message, "x-oss-metadata-directive", text));
+        }
+    }
+    let copied = ask.deps.objects.copy(&source, request).await.map_err(|error| ask.key_error(error, key))?;
+    let mut answer = Answer::xml(xml::copy_object_result(copied.etag, copied.last_modified));
+    answer.headers.insert(header::ETAG, etag_value(copied.etag));
+    answer.headers.insert(CRC64, HeaderValue::from(copied.crc64));
+    Ok(answer)
+}
+
+fn take_headers(source: &ObjectRecord, request: &mut PutRequest) {
+    request.headers = source.headers.clone();
+    request.user_metadata = source.user_metadata.clone();
+}
+
+async fn copy_source(
+    ask: &Ask<'_>,
+    bucket: &BucketRecord,
+    source_bucket: &BucketName,
+    source_key: &ObjectKey,
+) -> Result<ObjectRecord, OssError> {
+    let found;
+    let source_bucket = if *source_bucket == bucket.name {
+        bucket
+    } else {
+        let record = ask.deps.meta.bucket(source_bucket).await.map_err(|error| ask.store_error(error))?;
+        found = record.ok_or_else(|| OssError::no_such_bucket(source_bucket.as_str()))?;
+        &found
+    };
+    readable(ask, source_bucket, source_key).await
+}
+
+pub(super) async fn delete(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
+    let bucket = ask.accepted.existing_bucket()?;
+    existing_for_write(ask, bucket, key).await?;
+    let keys = std::slice::from_ref(key);
+    ask.deps.objects.delete(bucket.id, keys).await.map_err(|error| ask.key_error(error, key))?;
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn delete_multiple(
+    ask: &Ask<'_>,
+    body: &mut RequestBody,
+    url_encoding: bool,
+) -> Result<Answer, OssError> {
+    let bucket = ask.bucket_for(Action::WriteObject)?;
+    if body.promised() == Promised::Nothing {
+        return Err(OssError::missing_content_length());
+    }
+    if ask.content_md5()?.is_none() {
+        return Err(OssError::invalid_digest(""));
+    }
+    let document = ask.document(body, limits::OSS_DELETE_XML_BYTES_MAX).await?;
+    let request = xml::read_delete(&document)?;
+    if !ask.is_owner(bucket) {
+        for key in &request.keys {
+            existing_for_write(ask, bucket, key).await?;
+        }
+    }
+    ask.deps.objects.delete(bucket.id, &request.keys).await.map_err(|error| ask.store_error(error))?;
+    if request.quiet {
+        return Ok(Answer::empty(StatusCode::OK));
+    }
+    Ok(Answer::xml(xml::delete_result(&request.keys, url_encoding)))
+}
+
+/// Decides over writing `key`, whose present object's own ACL counts.
+async fn existing_for_write(ask: &Ask<'_>, bucket: &BucketRecord, key: &ObjectKey) -> Result<(), OssError> {
+    if ask.is_owner(bucket) {
+        return Ok(());
+    }
+    let object = existing_object(ask, bucket, key).await?;
+    ask.decide(bucket, object.and_then(|object| object.acl), Action::WriteObject)
+}
+
+async fn existing_object(
+    ask: &Ask<'_>,
+    bucket: &BucketRecord,
+    key: &ObjectKey,
+) -> Result<Option<ObjectRecord>, OssError> {
+    ask.deps.meta.object(bucket.id, key).await.map_err(|error| ask.key_error(error, key))
+}
+
+/// What the head of a PUT, copy or append says of the object to make.
+fn put_request(
+    ask: &Ask<'_>,
+    bucket: &BucketRecord,
+    key: &ObjectKey,
+    kind: ObjectKind,
+) -> Result<PutRequest, OssError> {
+    refuse_what_is_not_kept(ask)?;
+    let condition = if ask.forbids_overwrite()? { WriteCondition::IfAbsent } else { WriteCondition::Always };
+    Ok(PutRequest {
+        bucket: bucket.id,
+        key: key.clone(),
+        kind,
+        headers: content_headers(&ask.head.headers),
+        user_metadata: user_metadata(&ask.head.headers)?,
+        acl: object_acl_header(ask)?.unwrap_or(None),
+        condition,
+        expected_md5: ask.content_md5()?,
+    })
+}
+
+/// Features that an upload may ask for and that would be lost in silence: encryption, tags, callbacks, other classes.
+fn refuse_what_is_not_kept(ask: &Ask<'_>) -> Result<(), OssError> {
+    for name in ["x-oss-server-side-encryption", "x-oss-tagging", "x-oss-callback"] {
+        if ask.head.headers.contains_key(name) {
+            return Err(OssError::not_implemented(name));
+        }
+    }
+    match ask.header("x-oss-storage-class") {
+        Some(class) if class != "Standard" => {
+            let message = "Only Standard storage is kept here.";
+            Err(OssError::invalid_argument(message, "x-oss-storage-class", &class))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn content_headers(headers: &HeaderMap) -> ContentHeaders {
+    let bytes = |name: HeaderName| headers.get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()));
+    ContentHeaders {
+        content_type: bytes(header::CONTENT_TYPE),
+        cache_control: bytes(header::CACHE_CONTROL),
+        content_disposition: bytes(header::CONTENT_DISPOSITION),
+        content_encoding: bytes(header::CONTENT_ENCODING),
+        content_language: bytes(header::CONTENT_LANGUAGE),
+        expires: bytes(header::EXPIRES),
+    }
+}
+
+/// `x-oss-meta-*`: names in lower case, values as bytes, a repeated name's values joined by a comma.
+fn user_metadata(headers: &HeaderMap) -> Result<Vec<(String, Bytes)>, OssError> {
+    let mut metadata: Vec<(String, Bytes)> = Vec::new();
+    let mut bytes = 0;
+    for name in headers.keys() {
+        let Some(short) = name.as_str().strip_prefix(META_PREFIX).filter(|short| !short.is_empty()) else { continue };
+        let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        let value = values.join(&b","[..]);
+        bytes += short.len() + value.len();
+        metadata.push((short.to_owned(), value.into()));
+    }
+    if bytes > limits::USER_METADATA_BYTES_MAX {
+        return Err(OssError::metadata_too_large(limits::USER_METADATA_BYTES_MAX));
+    }
+    metadata.sort();
+    Ok(metadata)
+}
+
+// ---- reading -------------------------------------------------------------------------------------------------
+
+pub(super) async fn get(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
+    let bucket = ask.accepted.existing_bucket()?;
+    let object = readable(ask, bucket, key).await?;
+    let overrides = overrides(ask)?;
+    match check_conditions(&object, &conditions(&ask.head.headers, "")) {
+        ConditionOutcome::Proceed => {}
+        ConditionOutcome::NotModified => return Ok(not_modified(&object)),
+        ConditionOutcome::Failed(condition) => return Err(OssError::precondition_failed(condition)),
+    }
+    let part = requested_part(ask, &object)?;
+    let range = part.clone().unwrap_or(0..object.size);
+    let length = range.end - range.start;
+    let mut answer = Answer::empty(if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
+    describe(&object, part.is_none(), &mut answer.headers);
+    answer.headers.extend(overrides);
+    if part.is_some() {
+        let text = format!("bytes {}-{}/{}", range.start, range.end - 1, object.size);
+        let value = HeaderValue::from_str(&text).expect("digits are a header value");
+        answer.headers.insert(header::CONTENT_RANGE, value);
+    }
+    let mut rest = Box::new(ask.deps.objects.read(&object, range));
+    if let Some(first) = rest.next().await.map_err(|error| ask.key_error(error, key))? {
+        answer.content = Content::Object { first, rest, length };
+    }
+    Ok(answer)
+}
+
+/// As GetObject without a body. A range means nothing here (RFC 9110, 14.2).
+pub(super) async fn head(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
+    let bucket = ask.accepted.existing_bucket()?;
+    let object = readable(ask, bucket, key).await?;
+    let overrides = overrides(ask)?;
+    match check_conditions(&object, &conditions(&ask.head.headers, "")) {
+        ConditionOutcome::Proceed => {}
+        ConditionOutcome::NotModified => return Ok(not_modified(&object)),
+        ConditionOutcome::Failed(condition) => return Err(OssError::precondition_failed(condition)),
+    }
+    let mut answer = Answer::empty(StatusCode::OK);
+    describe(&object, true, &mut answer.headers);
+    answer.headers.extend(overrides);
+    answer.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(object.size));
+    Ok(answer)
+}
+
+/// The few headers that GetObjectMeta is for. Clients that send GET get no body either, so no length.
+pub(super) async fn meta(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
+    let bucket = ask.accepted.existing_bucket()?;
+    let object = readable(ask, bucket, key).await?;
+    let mut answer = Answer::empty(StatusCode::OK);
+    answer.headers.insert(header::ETAG, etag_value(object.etag));
+    answer.headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
+    answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
+    if ask.head.method == http::Method::HEAD {
+        answer.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(object.size));
+    }
+    Ok(answer)
+}
+
+/// The object under `key`, when the caller may read it. Whether it is there at all is told only to one who may.
+pub(super) async fn readable(ask: &Ask<'_>, bucket: &BucketRecord, key: &ObjectKey) -> Result<ObjectRecord, OssError> {
+    let object = existing_object(ask, bucket, key).await?;
+    ask.decide(bucket, object.as_ref().and_then(|object| object.acl), Action::ReadObject)?;
+    object.ok_or_else(|| OssError::no_such_key(key.as_bytes()))
+}
+
+fn requested_part(ask: &Ask<'_>, object: &ObjectRecord) -> Result<Option<Range<u64>>, OssError> {
+    let Some(range) = ask.header("range") else { return Ok(None) };
+    // A download that goes on must not be put together of two objects (RFC 9110, 13.1.5).
+    if !ask.header("if-range").is_none_or(|validator| is_current(object, &validator)) {
+        return Ok(None);
+    }
+    let standard = ask.header("x-oss-range-behavior").is_some_and(|text| text.eq_ignore_ascii_case("standard"));
+    let rules = if standard { RangeRules::OssStandard } else { RangeRules::Oss };
+    match resolve_range(&range, object.size, rules) {
+        RangeOutcome::Whole => Ok(None),
+        RangeOutcome::Partial(part) => Ok(Some(part)),
+        RangeOutcome::Unsatisfiable => Err(OssError::invalid_range(&range, object.size)),
+    }
+}
+
+/// Whether `If-Range` names this very object: its entity tag, or the exact time of its last change.
+fn is_current(object: &ObjectRecord, validator: &str) -> bool {
+    let validator = validator.trim();
+    let tag = validator.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(validator);
+    tag.eq_ignore_ascii_case(&object.etag.to_lower_hex())
+        || http_date(object.last_modified).as_bytes() == validator.as_bytes()
+}
+
+/// `response-*` of the query. Only a signature proves that whoever made the link meant them.
+fn overrides(ask: &Ask<'_>) -> Result<HeaderMap, OssError> {
+    let names = [
+        ("response-content-type", header::CONTENT_TYPE),
+        ("response-content-language", header::CONTENT_LANGUAGE),
+        ("response-expires", header::EXPIRES),
+        ("response-cache-control", header::CACHE_CONTROL),
+        ("response-content-disposition", header::CONTENT_DISPOSITION),
+        ("response-content-encoding", header::CONTENT_ENCODING),
+    ];
+    let mut headers = HeaderMap::new();
+    for (argument, name) in names {
+        let Some(value) = ask.accepted.query.filled(argument) else { continue };
+        if ask.accepted.caller == Caller::Anonymous {
+            return Err(OssError::invalid_request("Response headers can be overridden by signed requests only."));
+        }
+        let text = String::from_utf8_lossy(value);
+        let value = HeaderValue::from_bytes(value)
+            .map_err(|_| OssError::invalid_argument("The value cannot stand in a header.", argument, &text))?;
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+/// The conditional headers that begin with `prefix` (RFC 9110, 13.1; empty, or that of a copy's source).
+fn conditions(headers: &HeaderMap, prefix: &str) -> Conditions {
+    let text = |name: &str| {
+        let value = headers.get(format!("{prefix}{name}"))?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    // A date that cannot be read is no condition (RFC 9110, 13.1.3).
+    let date = |name: &str| {
+        let time = httpdate::parse_http_date(text(name)?.trim()).ok()?;
+        let since_epoch = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since_epoch.as_secs()).ok().map(Wall::from_unix_seconds)
+    };
+    Conditions {
+        if_match: text("if-match"),
+        if_none_match: text("if-none-match"),
+        if_modified_since: date("if-modified-since"),
+        if_unmodified_since: date("if-unmodified-since"),
+    }
+}
+
+fn not_modified(object: &ObjectRecord) -> Answer {
+    let mut answer = Answer::empty(StatusCode::NOT_MODIFIED);
+    answer.headers.insert(header::ETAG, etag_value(object.etag));
+    answer.headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
+    answer
+}
+
+/// The headers of an object. `whole` says that its whole body follows, so that its MD5 describes what is sent.
+pub(super) fn describe(object: &ObjectRecord, whole: bool, headers: &mut HeaderMap) {
+    let content = &object.headers;
+    let stored = [
+        (header::CONTENT_TYPE, &content.content_type),
+        (header::CACHE_CONTROL, &content.cache_control),
+        (header::CONTENT_DISPOSITION, &content.content_disposition),
+        (header::CONTENT_ENCODING, &content.content_encoding),
+        (header::CONTENT_LANGUAGE, &content.content_language),
+        (header::EXPIRES, &content.expires),
+    ];
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    for (name, value) in stored {
+        if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_bytes(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    for (name, value) in &object.user_metadata {
+        let name = HeaderName::from_bytes(format!("{META_PREFIX}{name}").as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(header::ETAG, etag_value(object.etag));
+    headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert("x-oss-object-type", HeaderValue::from_static(kind_text(object.kind)));
+    headers.insert("x-oss-storage-class", HeaderValue::from_static("Standard"));
+    headers.insert(CRC64, HeaderValue::from(object.crc64));
+    if whole {
+        put_content_md5(object, headers);
+    }
+    if object.kind == ObjectKind::Appendable {
+        headers.insert(NEXT_POSITION, HeaderValue::from(object.size));
+    }
+}
+
+fn put_content_md5(object: &ObjectRecord, headers: &mut HeaderMap) {
+    use base64::Engine as _;
+    if let Some(md5) = object.content_md5 {
+        let text = base64::engine::general_purpose::STANDARD.encode(md5);
+        headers.insert("content-md5", HeaderValue::from_str(&text).expect("base64 is a header value"));
+    }
+}
+
+const fn kind_text(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Normal => "Normal",
+        ObjectKind::Multipart => "Multipart",
+        ObjectKind::Appendable => "Appendable",
+    }
+}
+
+/// The quoted, upper-case form.
+pub(super) fn etag_value(etag: ETag) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{}\"", etag.to_upper_hex())).expect("hex digits are a header value")
+}
+
+// ---- ACL -----------------------------------------------------------------------------------------------------
+
+pub(super) async fn acl(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
+    let bucket = ask.bucket_for(Action::ReadSettings)?;
+    let object = existing_object(ask, bucket, key).await?;
+    let object = object.ok_or_else(|| OssError::no_such_key(key.as_bytes()))?;
+    Ok(Answer::xml(xml::access_control_policy(bucket.owner, &bucket.owner_name, object.acl)))
+}
+
+pub(super) async fn put_acl(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
+    let bucket = ask.bucket_for(Action::WriteSettings)?;
+    let missing = || OssError::invalid_argument("The x-oss-object-acl header is missing.", "x-oss-object-acl", "");
+    let acl = object_acl_header(ask)?.ok_or_else(missing)?;
+    let set = ask.deps.meta.set_object_acl(bucket.id, key, acl).await;
+    set.map_err(|error| ask.key_error(error, key))?;
+    Ok(Answer::empty(StatusCode::OK))
+}
+
+/// `x-oss-object-acl`: outer `None` when absent, inner `None` for `default`, which follows the bucket.
+fn object_acl_header(ask: &Ask<'_>) -> Result<Option<Option<Acl>>, OssError> {
+    const NAME: &str = "x-oss-object-acl";
+    if ask.header(NAME).is_some_and(|text| text.trim() == "default") {
+        return Ok(Some(None));
+    }
+    Ok(ask.acl_header(NAME)?.map(Some))
+}

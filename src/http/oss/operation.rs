@@ -1,0 +1,236 @@
+//! Every operation of the OSS dialect that is built, as one value with valid arguments.
+
+use crate::store::{BucketName, ChannelName, ChannelStatus, ObjectKey};
+
+/// Entries of a page when nothing is said.
+pub const MAX_KEYS_DEFAULT: usize = 100;
+
+/// What a request asks for. Bodies and headers that only one handler needs are read there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OssOperation {
+    /// `GET /` on the service host.
+    ListBuckets(ListBucketsQuery),
+    /// `PUT /` (header `x-oss-acl`, body `CreateBucketConfiguration`).
+    PutBucket,
+    /// `DELETE /`.
+    DeleteBucket,
+    /// `GET /?bucketInfo`.
+    GetBucketInfo,
+    /// `GET /?location`.
+    GetBucketLocation,
+    /// `GET /?acl`.
+    GetBucketAcl,
+    /// `PUT /?acl` (header `x-oss-acl`).
+    PutBucketAcl,
+    /// `GET /?cors`.
+    GetBucketCors,
+    /// `PUT /?cors`.
+    PutBucketCors,
+    /// `DELETE /?cors`.
+    DeleteBucketCors,
+    /// `GET /` on a bucket.
+    ListObjects(ListObjectsQuery),
+    /// `GET /?list-type=2`.
+    ListObjectsV2(ListObjectsV2Query),
+    /// `POST /?delete`.
+    DeleteMultipleObjects {
+        /// `encoding-type=url`.
+        url_encoding: bool,
+    },
+
+    /// `PUT /K`.
+    PutObject(ObjectKey),
+    /// `PUT /K` with `x-oss-copy-source`.
+    CopyObject {
+        /// Where to.
+        key: ObjectKey,
+        /// Bucket of the source.
+        source_bucket: BucketName,
+        /// Key of the source.
+        source_key: ObjectKey,
+    },
+    /// `POST /K?append&position=N`.
+    AppendObject {
+        /// Key.
+        key: ObjectKey,
+        /// Where the bytes go.
+        position: u64,
+    },
+    /// `GET /K`.
+    GetObject(ObjectKey),
+    /// `GET /K?x-oss-process=hls/sign`.
+    GetObjectHlsSigned(ObjectKey),
+    /// `HEAD /K`.
+    HeadObject(ObjectKey),
+    /// `HEAD /K?objectMeta` (some clients send GET).
+    GetObjectMeta(ObjectKey),
+    /// `DELETE /K`.
+    DeleteObject(ObjectKey),
+    /// `GET /K?acl`.
+    GetObjectAcl(ObjectKey),
+    /// `PUT /K?acl` (header `x-oss-object-acl`).
+    PutObjectAcl(ObjectKey),
+
+    /// `PUT /C?live`.
+    PutLiveChannel(ChannelName),
+    /// `PUT /C?live&status=`.
+    PutLiveChannelStatus(ChannelName, ChannelStatus),
+    /// `GET /C?live`.
+    GetLiveChannelInfo(ChannelName),
+    /// `GET /C?live&comp=stat`.
+    GetLiveChannelStat(ChannelName),
+    /// `GET /C?live&comp=history`.
+    GetLiveChannelHistory(ChannelName),
+    /// `GET /?live`.
+    ListLiveChannel(ListLiveChannelQuery),
+    /// `DELETE /C?live`.
+    DeleteLiveChannel(ChannelName),
+    /// `POST /C/P?vod&startTime=&endTime=`.
+    PostVodPlaylist {
+        /// Channel.
+        channel: ChannelName,
+        /// Name of the playlist, `.m3u8` appended when it had no extension.
+        playlist_name: String,
+        /// Range.
+        range: VodRange,
+    },
+    /// `GET /C?vod&startTime=&endTime=`.
+    GetVodPlaylist(ChannelName, VodRange),
+}
+
+/// A valid VOD range in seconds since the epoch: `start < end`, at most one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VodRange {
+    /// First second.
+    pub start: i64,
+    /// Last second.
+    pub end: i64,
+}
+
+/// Arguments of ListBuckets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListBucketsQuery {
+    /// Names that begin with this.
+    pub prefix: String,
+    /// Names after this.
+    pub marker: String,
+    /// 1..=1000; `None` when not asked: 100, and the paging elements are left out.
+    pub max_keys: Option<usize>,
+    /// Any paging argument was there, so the paging elements are rendered.
+    pub paged: bool,
+}
+
+/// Arguments of ListObjects, version 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListObjectsQuery {
+    /// Keys that begin with this.
+    pub prefix: Vec<u8>,
+    /// Empty means none.
+    pub delimiter: Vec<u8>,
+    /// Keys after this.
+    pub marker: Vec<u8>,
+    /// 1..=1000, default 100.
+    pub max_keys: usize,
+    /// `encoding-type=url`.
+    pub url_encoding: bool,
+}
+
+/// Arguments of ListObjects, version 2.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListObjectsV2Query {
+    /// Keys that begin with this.
+    pub prefix: Vec<u8>,
+    /// Empty means none.
+    pub delimiter: Vec<u8>,
+    /// Keys after this.
+    pub start_after: Vec<u8>,
+    /// Token as it came, and what it means (keys after this). The token outranks `start_after`.
+    pub continuation: Option<(String, Vec<u8>)>,
+    /// 1..=1000, default 100.
+    pub max_keys: usize,
+    /// `encoding-type=url`.
+    pub url_encoding: bool,
+    /// `fetch-owner=true`.
+    pub fetch_owner: bool,
+}
+
+/// Arguments of ListLiveChannel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListLiveChannelQuery {
+    /// Names that begin with this.
+    pub prefix: String,
+    /// Names after this.
+    pub marker: String,
+    /// 1..=1000, default 100.
+    pub max_keys: usize,
+}
+
+/// Names whose values are base64 and what contains it. Such a value has pluses and never a blank, so a `+` that a client
+/// left unencoded is itself.
+const BASE64_VALUES: &[&[u8]] = &[b"Signature", b"security-token", b"x-oss-security-token", b"x-oss-signature"];
+
+/// A request's query: names and values decoded once, in order; of a repeated name the first counts. `+` is a space, as
+/// HTML forms have it and as `oss2` sends it. (It is a plus in paths, and in the queries of RTMP URLs.)
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query(Vec<(Vec<u8>, Vec<u8>)>);
+
+impl Query {
+    /// Reads what follows the `?`.
+    pub fn parse(raw: &str) -> Self {
+        let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for part in raw.split('&').filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let name = decode(name);
+            if seen.insert(name.clone()) {
+                let mut value = decode(value);
+                if BASE64_VALUES.contains(&name.as_slice()) {
+                    value.iter_mut().filter(|byte| **byte == b' ').for_each(|blank| *blank = b'+');
+                }
+                pairs.push((name, value));
+            }
+        }
+        Query(pairs)
+    }
+
+    /// All pairs in order.
+    pub fn pairs(&self) -> &[(Vec<u8>, Vec<u8>)] {
+        &self.0
+    }
+
+    /// Whether the name is there, with a value or without: `?live` and `?live=` are the same.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// The value; empty when the name stands alone.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(n, _)| n == name.as_bytes()).map(|(_, value)| value.as_slice())
+    }
+
+    /// The value where it is not empty.
+    pub fn filled(&self, name: &str) -> Option<&[u8]> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// The value as text, for comparisons and messages; bytes that are no UTF-8 are replaced.
+    pub fn text(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
+        self.get(name).map(String::from_utf8_lossy)
+    }
+}
+
+fn decode(text: &str) -> Vec<u8> {
+    percent_encoding::percent_decode_str(&text.replace('+', " ")).collect()
+}
+
+/// The token that continues a version 2 listing behind `name`.
+pub fn continuation_token(name: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(name)
+}
+
+/// What [`continuation_token`] was made of; `None` when the token is not one.
+pub fn read_continuation_token(token: &[u8]) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token).ok()
+}

@@ -1,0 +1,380 @@
+//! From a request to an answer: who asks for what, is it allowed, which handler, and how an error looks.
+
+use std::net::SocketAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use md5::{Digest, Md5};
+
+use super::accept::{self, Accepted, Caller};
+use super::error::{OssError, Subject};
+use super::operation::OssOperation;
+use super::urls::Known;
+use super::xml;
+use super::{bucket, cors, hls_sign, live, object};
+use crate::auth::access::{Action, Requester, allowed};
+use crate::clock::Wall;
+use crate::http::body::{BodyError, Content, RequestBody};
+use crate::http::server::{Answer, Door, HttpDeps, Trail};
+use crate::net::host::without_port;
+use crate::store::{AccountId, Acl, BucketRecord, ObjectKey, StoreError};
+
+/// One accepted request, as handlers see it.
+pub(super) struct Ask<'a> {
+    pub(super) deps: &'a HttpDeps,
+    pub(super) head: &'a Parts,
+    pub(super) accepted: &'a Accepted,
+    pub(super) request_id: &'a str,
+    pub(super) now: Wall,
+    local: Option<SocketAddr>,
+}
+
+/// Answers one request. Never fails: an error is an answer.
+pub(crate) async fn answer(
+    deps: &HttpDeps,
+    head: &Parts,
+    body: &mut RequestBody,
+    door: Door,
+    request_id: &str,
+    trail: &mut Trail,
+) -> Answer {
+    if head.method == Method::OPTIONS {
+        trail.operation = Some("Preflight");
+        let outcome = cors::preflight(deps, head, trail).await;
+        return outcome.unwrap_or_else(|error| error_answer(&error, head, request_id, trail));
+    }
+    let now = deps.clock.wall();
+    let accepted = match accept::accept(head, &deps.hosts, deps.meta.as_ref(), now).await {
+        Ok(accepted) => accepted,
+        Err(error) => {
+            let mut answer = error_answer(&error, head, request_id, trail);
+            // A page on another origin may read why it was refused, if the bucket lets it read at all.
+            if head.headers.contains_key(header::ORIGIN)
+                && let Some(bucket) = accept::bucket_for_preflight(head, &deps.hosts, deps.meta.as_ref()).await
+            {
+                cors::decorate(&bucket.cors, head, &mut answer.headers);
+            }
+            return answer;
+        }
+    };
+    leave_trail(&accepted, trail);
+    let ask = Ask { deps, head, accepted: &accepted, request_id, now, local: door.local };
+    let mut outcome = dispatch(&ask, body).await;
+    if let (Ok(answer), true) = (&mut outcome, is_live(&accepted.operation)) {
+        answer.headers.insert("x-oss-bucket-storage-type", HeaderValue::from_static("standard"));
+    }
+    let mut answer = outcome.unwrap_or_else(|error| error_answer(&error, head, request_id, trail));
+    if let Some(bucket) = &accepted.bucket {
+        cors::decorate(&bucket.cors, head, &mut answer.headers);
+    }
+    answer
+}
+
+/// The answer to one request too many.
+pub(crate) fn too_busy(head: &Parts, request_id: &str, trail: &mut Trail) -> Answer {
+    error_answer(&OssError::service_unavailable(), head, request_id, trail)
+}
+
+async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssError> {
+    use OssOperation as Op;
+    match &ask.accepted.operation {
+        Op::ListBuckets(query) => bucket::list_buckets(ask, query).await,
+        Op::PutBucket => bucket::put_bucket(ask, body).await,
+        Op::DeleteBucket => bucket::delete_bucket(ask).await,
+        Op::GetBucketInfo => bucket::bucket_info(ask),
+        Op::GetBucketLocation => bucket::location(ask),
+        Op::GetBucketAcl => bucket::acl(ask),
+        Op::PutBucketAcl => bucket::put_acl(ask).await,
+        Op::GetBucketCors => cors::get(ask),
+        Op::PutBucketCors => cors::put(ask, body).await,
+        Op::DeleteBucketCors => cors::delete(ask).await,
+        Op::ListObjects(query) => bucket::list_objects(ask, query).await,
+        Op::ListObjectsV2(query) => bucket::list_objects_v2(ask, query).await,
+        Op::DeleteMultipleObjects { url_encoding } => object::delete_multiple(ask, body, *url_encoding).await,
+        Op::PutObject(key) => object::put(ask, body, key).await,
+        Op::CopyObject { key, source_bucket, source_key } => object::copy(ask, key, source_bucket, source_key).await,
+        Op::AppendObject { key, position } => object::append(ask, body, key, *position).await,
+        Op::GetObject(key) => object::get(ask, key).await,
+        Op::GetObjectHlsSigned(key) => hls_sign::get_signed_playlist(ask, key).await,
+        Op::HeadObject(key) => object::head(ask, key).await,
+        Op::GetObjectMeta(key) => object::meta(ask, key).await,
+        Op::DeleteObject(key) => object::delete(ask, key).await,
+        Op::GetObjectAcl(key) => object::acl(ask, key).await,
+        Op::PutObjectAcl(key) => object::put_acl(ask, key).await,
+        Op::PutLiveChannel(channel) => live::put(ask, body, channel).await,
+        Op::PutLiveChannelStatus(channel, status) => live::put_status(ask, channel, *status).await,
+        Op::GetLiveChannelInfo(channel) => live::info(ask, channel).await,
+        Op::GetLiveChannelStat(channel) => live::stat(ask, channel).await,
+        Op::GetLiveChannelHistory(channel) => live::history(ask, channel).await,
+        Op::ListLiveChannel(query) => live::list(ask, query).await,
+        Op::DeleteLiveChannel(channel) => live::delete(ask, channel).await,
+        Op::PostVodPlaylist { channel, playlist_name, range } => {
+            live::post_vod(ask, channel, playlist_name, *range).await
+        }
+        Op::GetVodPlaylist(channel, range) => live::get_vod(ask, channel, *range).await,
+    }
+}
+
+impl Ask<'_> {
+    /// The bucket, when the caller may do `action` to it.
+    pub(super) fn bucket_for(&self, action: Action) -> Result<&BucketRecord, OssError> {
+        let bucket = self.accepted.existing_bucket()?;
+        self.decide(bucket, None, action)?;
+        Ok(bucket)
+    }
+
+    /// `Ok` when the caller may do `action` in `bucket`, to an object that has `object` as its own ACL.
+    pub(super) fn decide(&self, bucket: &BucketRecord, object: Option<Acl>, action: Action) -> Result<(), OssError> {
+        let requester = self.accepted.requester(bucket);
+        if allowed(requester, bucket.acl, object, action) {
+            return Ok(());
+        }
+        Err(match (action, requester) {
+            (Action::ReadObject | Action::WriteObject, _) => OssError::object_access_denied(),
+            (_, Requester::Anonymous) => OssError::anonymous_forbidden(),
+            _ => OssError::bucket_access_denied(bucket.name.as_str()),
+        })
+    }
+
+    /// Whether the caller owns `bucket`, so that no ACL can matter.
+    pub(super) fn is_owner(&self, bucket: &BucketRecord) -> bool {
+        self.accepted.requester(bucket) == Requester::Owner
+    }
+
+    /// The caller's account and its name; service operations need one.
+    pub(super) fn account(&self) -> Result<(AccountId, &str), OssError> {
+        match &self.accepted.caller {
+            Caller::Anonymous => Err(OssError::anonymous_forbidden()),
+            Caller::Key { account, account_name, .. } => Ok((*account, account_name)),
+        }
+    }
+
+    /// A header as text; bytes that are no visible ASCII are replaced, for comparisons and messages.
+    pub(super) fn header(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
+        self.head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
+    }
+
+    /// A header that holds a canned ACL; `None` when it is absent.
+    pub(super) fn acl_header(&self, name: &'static str) -> Result<Option<Acl>, OssError> {
+        let Some(text) = self.header(name) else { return Ok(None) };
+        match xml::acl_from_text(text.trim()) {
+            Some(acl) => Ok(Some(acl)),
+            None => Err(OssError::invalid_argument("no such bucket access control exists", name, &text)),
+        }
+    }
+
+    /// Whether `x-oss-forbid-overwrite` says `true`.
+    pub(super) fn forbids_overwrite(&self) -> Result<bool, OssError> {
+        match self.header("x-oss-forbid-overwrite").as_deref().map(str::trim) {
+            None => Ok(false),
+            Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            Some(text) => Err(OssError::invalid_forbid_overwrite(text)),
+        }
+    }
+
+    /// The digest that `Content-MD5` states; an empty header states none.
+    pub(super) fn content_md5(&self) -> Result<Option<[u8; 16]>, OssError> {
+        let Some(text) = self.header("content-md5").filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+        let digest = BASE64.decode(text.trim()).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+        digest.map(Some).ok_or_else(|| OssError::invalid_digest(&text))
+    }
+
+    /// A whole request document, checked against `Content-MD5` where that is stated.
+    pub(super) async fn document(&self, body: &mut RequestBody, bytes_max: usize) -> Result<Bytes, OssError> {
+        let stated = self.content_md5()?;
+        let document = body.read_all(bytes_max).await.map_err(|error| body_error(error, bytes_max as u64))?;
+        if stated.is_some_and(|stated| stated[..] != Md5::digest(&document)[..]) {
+            return Err(OssError::invalid_digest(&self.header("content-md5").unwrap_or_default()));
+        }
+        Ok(document)
+    }
+
+    /// What addresses told to the client are made of.
+    pub(super) fn known(&self) -> Known<'_> {
+        Known {
+            public_endpoint: self.deps.public_endpoint.as_deref(),
+            host: host_of(self.head),
+            local: self.local,
+            rules: &self.deps.hosts,
+        }
+    }
+
+    /// A store error of this request, said of its bucket.
+    pub(super) fn store_error(&self, error: StoreError) -> OssError {
+        self.store_error_of(error, None, None)
+    }
+
+    /// A store error of this request, said of `key`.
+    pub(super) fn key_error(&self, error: StoreError, key: &ObjectKey) -> OssError {
+        self.store_error_of(error, Some(key.as_bytes()), None)
+    }
+
+    /// A store error of this request, said of `channel`.
+    pub(super) fn channel_error(&self, error: StoreError, channel: &str) -> OssError {
+        self.store_error_of(error, None, Some(channel))
+    }
+
+    fn store_error_of(&self, error: StoreError, key: Option<&[u8]>, channel: Option<&str>) -> OssError {
+        if let StoreError::Unavailable(_) | StoreError::Corrupt(_) = &error {
+            tracing::error!(request_id = self.request_id, %error, "store failed");
+        }
+        if error == StoreError::DigestMismatch {
+            return OssError::invalid_digest(&self.header("content-md5").unwrap_or_default());
+        }
+        let bucket = self.accepted.bucket_name.as_deref();
+        OssError::from_store(error, Subject { bucket, key, channel })
+    }
+}
+
+/// What became of a request body, as an error of this dialect. `size_max` is what the operation takes.
+pub(super) fn body_error(error: BodyError, size_max: u64) -> OssError {
+    match error {
+        BodyError::Stalled => OssError::request_timeout(),
+        BodyError::Incomplete => OssError::incomplete_body(),
+        BodyError::TooLarge => OssError::entity_too_large(size_max),
+    }
+}
+
+/// The host that the client addressed: of the request target where that is absolute, else `Host`.
+fn host_of(head: &Parts) -> Option<&str> {
+    match head.uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => head.headers.get(header::HOST).and_then(|host| host.to_str().ok()),
+    }
+}
+
+/// The answer to a head of which nothing is known but that it cannot be read.
+pub(crate) fn unreadable_head(status: StatusCode, request_id: &str, trail: &mut Trail) -> Answer {
+    let error = OssError::unreadable_head(status);
+    trail.code = Some(error.code);
+    let mut answer = bare_error_answer(&error);
+    answer.content = Content::Bytes(xml::error_document(&error, request_id, ""));
+    answer
+}
+
+fn error_answer(error: &OssError, head: &Parts, request_id: &str, trail: &mut Trail) -> Answer {
+    trail.code = Some(error.code);
+    let host_id = host_of(head).map(without_port).unwrap_or_default();
+    let document = xml::error_document(error, request_id, &host_id);
+    let mut answer = bare_error_answer(error);
+    if head.method == Method::HEAD {
+        // A HEAD has no body to put the document into; clients read it from here.
+        let encoded = HeaderValue::from_str(&BASE64.encode(&document)).expect("base64 is a header value");
+        answer.headers.insert("x-oss-err", encoded);
+        answer.headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    } else if error.status != StatusCode::NOT_MODIFIED {
+        answer.content = Content::Bytes(document);
+    }
+    answer
+}
+
+/// An error's status and headers, without its document.
+fn bare_error_answer(error: &OssError) -> Answer {
+    let mut answer = Answer::xml(Bytes::new());
+    answer.status = error.status;
+    for (name, value) in &error.headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            answer.headers.insert(*name, value);
+        }
+    }
+    if let Some(ec) = error.ec {
+        answer.headers.insert("x-oss-ec", HeaderValue::from_static(ec));
+    }
+    answer
+}
+
+fn leave_trail(accepted: &Accepted, trail: &mut Trail) {
+    trail.operation = Some(name(&accepted.operation));
+    trail.bucket = accepted.bucket_name.clone();
+    trail.key = subject(&accepted.operation);
+    if let Caller::Key { access_key_id, .. } = &accepted.caller {
+        trail.access_key_id = Some(access_key_id.clone());
+    }
+}
+
+/// Whether this is one of the nine LiveChannel operations.
+fn is_live(operation: &OssOperation) -> bool {
+    use OssOperation as Op;
+    matches!(
+        operation,
+        Op::PutLiveChannel(_)
+            | Op::PutLiveChannelStatus(..)
+            | Op::GetLiveChannelInfo(_)
+            | Op::GetLiveChannelStat(_)
+            | Op::GetLiveChannelHistory(_)
+            | Op::ListLiveChannel(_)
+            | Op::DeleteLiveChannel(_)
+            | Op::PostVodPlaylist { .. }
+            | Op::GetVodPlaylist(..)
+    )
+}
+
+/// The operation's name, for logs and metrics.
+fn name(operation: &OssOperation) -> &'static str {
+    use OssOperation as Op;
+    match operation {
+        Op::ListBuckets(_) => "ListBuckets",
+        Op::PutBucket => "PutBucket",
+        Op::DeleteBucket => "DeleteBucket",
+        Op::GetBucketInfo => "GetBucketInfo",
+        Op::GetBucketLocation => "GetBucketLocation",
+        Op::GetBucketAcl => "GetBucketAcl",
+        Op::PutBucketAcl => "PutBucketAcl",
+        Op::GetBucketCors => "GetBucketCors",
+        Op::PutBucketCors => "PutBucketCors",
+        Op::DeleteBucketCors => "DeleteBucketCors",
+        Op::ListObjects(_) => "ListObjects",
+        Op::ListObjectsV2(_) => "ListObjectsV2",
+        Op::DeleteMultipleObjects { .. } => "DeleteMultipleObjects",
+        Op::PutObject(_) => "PutObject",
+        Op::CopyObject { .. } => "CopyObject",
+        Op::AppendObject { .. } => "AppendObject",
+        Op::GetObject(_) => "GetObject",
+        Op::GetObjectHlsSigned(_) => "GetObjectHlsSigned",
+        Op::HeadObject(_) => "HeadObject",
+        Op::GetObjectMeta(_) => "GetObjectMeta",
+        Op::DeleteObject(_) => "DeleteObject",
+        Op::GetObjectAcl(_) => "GetObjectAcl",
+        Op::PutObjectAcl(_) => "PutObjectAcl",
+        Op::PutLiveChannel(_) => "PutLiveChannel",
+        Op::PutLiveChannelStatus(..) => "PutLiveChannelStatus",
+        Op::GetLiveChannelInfo(_) => "GetLiveChannelInfo",
+        Op::GetLiveChannelStat(_) => "GetLiveChannelStat",
+        Op::GetLiveChannelHistory(_) => "GetLiveChannelHistory",
+        Op::ListLiveChannel(_) => "ListLiveChannel",
+        Op::DeleteLiveChannel(_) => "DeleteLiveChannel",
+        Op::PostVodPlaylist { .. } => "PostVodPlaylist",
+        Op::GetVodPlaylist(..) => "GetVodPlaylist",
+    }
+}
+
+/// The key or channel that an operation is about, for the log.
+fn subject(operation: &OssOperation) -> Option<String> {
+    use OssOperation as Op;
+    match operation {
+        Op::PutObject(key)
+        | Op::CopyObject { key, .. }
+        | Op::AppendObject { key, .. }
+        | Op::GetObject(key)
+        | Op::GetObjectHlsSigned(key)
+        | Op::HeadObject(key)
+        | Op::GetObjectMeta(key)
+        | Op::DeleteObject(key)
+        | Op::GetObjectAcl(key)
+        | Op::PutObjectAcl(key) => Some(key.to_string()),
+        Op::PutLiveChannel(channel)
+        | Op::PutLiveChannelStatus(channel, _)
+        | Op::GetLiveChannelInfo(channel)
+        | Op::GetLiveChannelStat(channel)
+        | Op::GetLiveChannelHistory(channel)
+        | Op::DeleteLiveChannel(channel)
+        | Op::GetVodPlaylist(channel, _) => Some(channel.to_string()),
+        Op::PostVodPlaylist { channel, playlist_name, .. } => Some(format!("{channel}/{playlist_name}")),
+        _ => None,
+    }
+}

@@ -1,0 +1,343 @@
+//! The HTTP service: one task per socket, every request under its bounds, every response with its common headers and
+//! its line in the log.
+//!
+//! Knows no operation: the dialect answers, this file frames.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::body::{Content, RequestBody, ResponseBody, Witness};
+use super::oss::service as oss;
+use super::socket::{self, Busy, Phase};
+use crate::clock::{Clock, Monotonic, Wall};
+use crate::limits;
+use crate::live::registry::Registry;
+use crate::net::host::HostRules;
+use crate::net::listen::DoorStream;
+use crate::store::objects::ObjectService;
+use crate::store::{MetaStore, StoreError};
+use crate::task::Stop;
+
+/// What the service is made of.
+#[derive(Debug)]
+pub struct HttpDeps {
+    /// Metadata.
+    pub meta: Arc<dyn MetaStore>,
+    /// Objects and their bodies.
+    pub objects: ObjectService,
+    /// Live channels of this process.
+    pub registry: Arc<Registry>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The operator's host names.
+    pub hosts: HostRules,
+    /// Address that clients are told, `[scheme://]host[:port]`; without it they are told the one they used.
+    pub public_endpoint: Option<String>,
+    /// Region id without the `oss-` prefix.
+    pub region: String,
+}
+
+/// Serves HTTP/1.1 sockets.
+#[derive(Debug)]
+pub struct HttpService {
+    deps: HttpDeps,
+    pub(super) permits: Arc<Semaphore>,
+    ids: RequestIds,
+}
+
+/// Where a request came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Door {
+    /// The client.
+    pub(crate) peer: SocketAddr,
+    /// Our end, when the system knows it.
+    pub(crate) local: Option<SocketAddr>,
+}
+
+/// What a dialect answers: everything but the common headers.
+pub(crate) struct Answer {
+    /// Status.
+    pub(crate) status: StatusCode,
+    /// The operation's own headers.
+    pub(crate) headers: HeaderMap,
+    /// The body. Its length becomes `Content-Length` unless the headers have one.
+    pub(crate) content: Content,
+}
+
+/// What the log says of a request; filled in as it becomes known.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    /// The operation's name.
+    pub(crate) operation: Option<&'static str>,
+    /// Bucket.
+    pub(crate) bucket: Option<String>,
+    /// Key or channel.
+    pub(crate) key: Option<String>,
+    /// Who proved to ask.
+    pub(crate) access_key_id: Option<String>,
+    /// The error code answered.
+    pub(crate) code: Option<&'static str>,
+}
+
+impl HttpService {
+    /// A service over `deps`.
+    pub fn new(deps: HttpDeps) -> Arc<Self> {
+        let permits = Arc::new(Semaphore::new(limits::HTTP_REQUESTS_MAX));
+        Arc::new(HttpService { deps, permits, ids: RequestIds::new() })
+    }
+
+    /// Serves one socket to its end. With `stop` pulled, the request in flight is finished and an idle socket closed.
+    pub async fn serve(self: Arc<Self>, stream: DoorStream, stop: Stop) {
+        let door = Door { peer: stream.peer(), local: stream.local_addr() };
+        self.serve_stream(stream, door, stop).await;
+    }
+
+    async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(self: Arc<Self>, stream: T, door: Door, stop: Stop) {
+        let clock = Arc::clone(&self.deps.clock);
+        let stopping = stop.clone();
+        let refusing = Arc::clone(&self);
+        let refusal: socket::Refusal = Box::new(move |status| refusing.refuse_head(status, door));
+        let service = move |request: Request<Incoming>, phase: Phase| {
+            let this = Arc::clone(&self);
+            let stopping = stopping.clone();
+            async move { this.respond(request, phase, door, &stopping).await }
+        };
+        if let Err(error) = socket::drive(stream, clock, stop, service, Some(refusal)).await {
+            tracing::debug!(peer = %door.peer, %error, "http socket ended");
+        }
+    }
+
+    async fn respond(
+        &self,
+        request: Request<Incoming>,
+        phase: Phase,
+        door: Door,
+        stop: &Stop,
+    ) -> Response<ResponseBody> {
+        let started = self.deps.clock.monotonic();
+        let request_id = self.ids.next(self.deps.clock.wall());
+        let (head, incoming) = request.into_parts();
+        let mut body = RequestBody::new(incoming, &head, Arc::clone(&self.deps.clock));
+        let mut line = RequestLine::new(&head, &request_id, door, started, Arc::clone(&self.deps.clock), phase.busy());
+
+        let answer = match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => {
+                line.permit = Some(permit);
+                oss::answer(&self.deps, &head, &mut body, door, &request_id, &mut line.trail).await
+            }
+            Err(_) => oss::too_busy(&head, &request_id, &mut line.trail),
+        };
+        let drained = body.drain().await;
+        if !drained {
+            phase.leave_unread();
+        }
+        let keeps_alive = drained && !stop.is_pulled() && wants_keep_alive(&head);
+        line.received = body.received();
+        self.finish(answer, &head, &request_id, keeps_alive, line)
+    }
+
+    /// Adds what every response has, and the witness that logs the request when its body is gone.
+    fn finish(
+        &self,
+        answer: Answer,
+        head: &Parts,
+        request_id: &str,
+        keeps_alive: bool,
+        mut line: RequestLine,
+    ) -> Response<ResponseBody> {
+        let Answer { status, mut headers, content } = answer;
+        self.add_common_headers(&mut headers, request_id, line.started, keeps_alive);
+        let bodiless = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+        if !bodiless && !headers.contains_key(header::CONTENT_LENGTH) {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(content.length()));
+        }
+        let content = if bodiless || head.method == Method::HEAD { Content::Empty } else { content };
+        line.status = Some(status);
+        let mut response = Response::new(ResponseBody::new(content, Some(Box::new(line))));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
+    }
+
+    fn add_common_headers(&self, headers: &mut HeaderMap, request_id: &str, started: Monotonic, keeps_alive: bool) {
+        let now = self.deps.clock.monotonic();
+        let millis = u64::try_from((now - started).as_millis()).unwrap_or(u64::MAX);
+        let id = HeaderValue::from_str(request_id).expect("hex digits are a header value");
+        headers.insert("x-oss-request-id", id);
+        headers.insert("x-oss-server-time", HeaderValue::from(millis));
+        headers.insert(header::SERVER, HeaderValue::from_static("AliyunOSS"));
+        headers.insert(header::DATE, http_date(self.deps.clock.wall()));
+        let connection = if keeps_alive { "keep-alive" } else { "close" };
+        headers.insert(header::CONNECTION, HeaderValue::from_static(connection));
+    }
+
+    /// The whole answer to a head that could not be read, status line to body; the socket ends behind it.
+    fn refuse_head(&self, status: StatusCode, door: Door) -> Bytes {
+        let request_id = self.ids.next(self.deps.clock.wall());
+        let mut trail = Trail::default();
+        let Answer { mut headers, content, .. } = oss::unreadable_head(status, &request_id, &mut trail);
+        self.add_common_headers(&mut headers, &request_id, self.deps.clock.monotonic(), false);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(content.length()));
+        let mut answer = BytesMut::from(format!("HTTP/1.1 {status}\r\n").as_bytes());
+        for (name, value) in &headers {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                answer.extend_from_slice(part);
+            }
+        }
+        answer.extend_from_slice(b"\r\n");
+        if let Content::Bytes(document) = &content {
+            answer.extend_from_slice(document);
+        }
+        metrics::counter!("livebucket_http_requests_total", "operation" => "unknown", "status" => status.as_str().to_owned())
+            .increment(1);
+        tracing::info!(request_id, peer = %door.peer, status = status.as_u16(), code = trail.code, "request head refused");
+        answer.freeze()
+    }
+}
+
+/// A wall time as IMF-fixdate (RFC 9110, 5.6.7).
+pub(crate) fn http_date(at: Wall) -> HeaderValue {
+    let seconds = u64::try_from(at.unix_seconds()).unwrap_or(0);
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+    HeaderValue::from_str(&httpdate::fmt_http_date(time)).expect("a date is a header value")
+}
+
+fn wants_keep_alive(head: &Parts) -> bool {
+    let says = |word: &str| {
+        let values = head.headers.get_all(header::CONNECTION).iter().filter_map(|v| v.to_str().ok());
+        values.flat_map(|v| v.split(',')).any(|token| token.trim().eq_ignore_ascii_case(word))
+    };
+    match head.version {
+        Version::HTTP_09 | Version::HTTP_10 => says("keep-alive"),
+        _ => !says("close"),
+    }
+}
+
+/// Request ids: 24 upper-case hex digits, four bytes of time as OSS has them, eight that no other request of this
+/// process has and that nobody guesses from another process's.
+#[derive(Debug)]
+struct RequestIds {
+    origin: u64,
+    count: AtomicU64,
+}
+
+impl RequestIds {
+    fn new() -> Self {
+        // Without randomness ids are still unique in the process, which is what the log needs.
+        RequestIds { origin: getrandom::u64().unwrap_or(0), count: AtomicU64::new(0) }
+    }
+
+    fn next(&self, now: Wall) -> String {
+        // An odd factor visits every value once before it repeats.
+        let count = self.count.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let seconds = now.unix_seconds() & 0xFFFF_FFFF;
+        format!("{seconds:08X}{:016X}", self.origin.wrapping_add(count))
+    }
+}
+
+/// One request's line in the log and its numbers, written when its response body is gone.
+struct RequestLine {
+    method: Method,
+    path: String,
+    request_id: String,
+    peer: SocketAddr,
+    trail: Trail,
+    started: Monotonic,
+    clock: Arc<dyn Clock>,
+    /// `None` while no response was made: the client went away before.
+    status: Option<StatusCode>,
+    received: u64,
+    sent: u64,
+    store_error: Option<String>,
+    permit: Option<OwnedSemaphorePermit>,
+    /// Keeps the socket's phase until the body is gone.
+    _busy: Busy,
+}
+
+impl RequestLine {
+    fn new(head: &Parts, request_id: &str, door: Door, started: Monotonic, clock: Arc<dyn Clock>, busy: Busy) -> Self {
+        RequestLine {
+            method: head.method.clone(),
+            // Without the query: it may hold a signature.
+            path: head.uri.path().to_owned(),
+            request_id: request_id.to_owned(),
+            peer: door.peer,
+            trail: Trail::default(),
+            started,
+            clock,
+            status: None,
+            received: 0,
+            sent: 0,
+            store_error: None,
+            permit: None,
+            _busy: busy,
+        }
+    }
+}
+
+impl Witness for RequestLine {
+    fn sent(&mut self, bytes: u64) {
+        self.sent += bytes;
+    }
+
+    fn failed(&mut self, error: &StoreError) {
+        self.store_error = Some(error.to_string());
+    }
+}
+
+impl Drop for RequestLine {
+    fn drop(&mut self) {
+        let elapsed = self.clock.monotonic() - self.started;
+        // 499 is what other servers log for a client that went away.
+        let status = self.status.map_or(499, |s| s.as_u16());
+        let operation = self.trail.operation.unwrap_or("unknown");
+        metrics::counter!("livebucket_http_requests_total", "operation" => operation, "status" => status.to_string())
+            .increment(1);
+        metrics::histogram!("livebucket_http_request_seconds", "operation" => operation).record(elapsed.as_secs_f64());
+        metrics::counter!("livebucket_http_received_bytes_total").increment(self.received);
+        metrics::counter!("livebucket_http_sent_bytes_total").increment(self.sent);
+        if let Some(error) = &self.store_error {
+            tracing::error!(request_id = self.request_id, error, "response body failed");
+        }
+        tracing::info!(
+            request_id = self.request_id,
+            peer = %self.peer,
+            method = %self.method,
+            path = self.path,
+            operation,
+            bucket = self.trail.bucket,
+            key = self.trail.key,
+            access_key_id = self.trail.access_key_id,
+            status,
+            code = self.trail.code,
+            received = self.received,
+            sent = self.sent,
+            ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            "request"
+        );
+    }
+}
+
+impl Answer {
+    /// A status with nothing else.
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Answer { status, headers: HeaderMap::new(), content: Content::Empty }
+    }
+
+    /// A 200 with an XML document.
+    pub(crate) fn xml(document: impl Into<Bytes>) -> Self {
+        let mut answer = Answer::empty(StatusCode::OK);
+        answer.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        answer.content = Content::Bytes(document.into());
+        answer
+    }
+}

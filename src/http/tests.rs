@@ -1,0 +1,8 @@
+//! The whole HTTP service over sockets on loopback, with stores in memory and a clock that stands still.
+
+mod bucket;
+mod channel;
+mod errors;
+mod harness;
+mod object;
+mod transport;
