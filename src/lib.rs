@@ -15,12 +15,16 @@
 //! | [`store`] | ports, records, the object service, recovery; backends below it |
 //! | [`live`] | channels: when to cut, the window, the owner of one publish |
 //! | [`http`], [`rtmp`] | transports |
+//! | [`app`], [`config`], [`cli`] | wiring, configuration, the command line |
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod codec;
+pub mod config;
 pub mod http;
 pub mod limits;
 pub mod live;

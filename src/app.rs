@@ -1,0 +1,350 @@
+//! Wiring: a validated [`Config`] becomes a running service. Backends are chosen here; the order of start and stop
+//! stands on one screen.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::cli::admin::{Admin, Key, ROOT_ACCOUNT};
+use crate::cli::control;
+use crate::clock::{Clock, SystemClock, timeout};
+use crate::config::Config;
+use crate::http::health::HealthService;
+use crate::http::server::{HttpDeps, HttpService};
+use crate::limits;
+use crate::live::registry::{LiveDeps, Registry};
+use crate::net::listen::{DoorKind, DoorStream, Doors, Handler};
+use crate::rtmp::server::{RtmpDeps, RtmpService};
+use crate::store::blob::fs::FsBlobStore;
+use crate::store::data_dir::{DataDir, DataDirError};
+use crate::store::meta::sqlite::SqliteMetaStore;
+use crate::store::objects::ObjectService;
+use crate::store::recovery::{self, Collector, CollectorTimes};
+use crate::store::{Acl, BlobStore, BucketName, ChannelConfig, ChannelName, ChannelStatus, MetaStore, StoreError};
+use crate::task::{Stop, TaskSet};
+
+/// The demo's bucket and channel.
+pub const DEMO: (&str, &str) = ("demo", "live");
+
+/// Why a service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The store.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    /// An address.
+    #[error("listen on {addr}: {source}")]
+    Listen {
+        /// Which.
+        addr: SocketAddr,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Certificate or key.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// The control socket.
+    #[error("control socket: {0}")]
+    Control(io::Error),
+    /// The configured access key.
+    #[error("{0}")]
+    AccessKey(String),
+}
+
+/// The stores of one data directory, under its lock.
+pub struct Stores {
+    /// Lock and layout. Dropped last.
+    pub data: DataDir,
+    /// Metadata.
+    pub meta: Arc<dyn MetaStore>,
+    /// Bytes.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Stores {
+    /// Owns a directory and opens what is in it. Migrates; recovers nothing. Blocks: call it at start.
+    pub fn open(path: &Path, create: bool) -> Result<Stores, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let data = if create { DataDir::create_and_lock(path)? } else { DataDir::lock(path)? };
+        let blobs = Arc::new(FsBlobStore::open(&data.blob_path(), clock.clone())?);
+        let meta = Arc::new(SqliteMetaStore::open(&data.meta_path(), clock.clone())?);
+        Ok(Stores { data, meta, blobs, clock })
+    }
+}
+
+/// A running service.
+pub struct Service {
+    /// Where it listens: HTTP and RTMP.
+    pub listen: Vec<SocketAddr>,
+    /// Where it listens: RTMP alone.
+    pub rtmp_listen: Vec<SocketAddr>,
+    /// Where it listens: metrics and health.
+    pub admin_listen: Option<SocketAddr>,
+    /// The key that this start made, because there was none.
+    pub first_key: Option<Key>,
+    /// Keys and the like.
+    pub admin: Admin,
+    /// The registry of live channels.
+    pub registry: Arc<Registry>,
+    stores: Stores,
+    ready: Arc<AtomicBool>,
+    stop_accepting: Stop,
+    stop_sockets: Stop,
+    stop_jobs: Stop,
+    sockets: TaskSet,
+    jobs: TaskSet,
+}
+
+impl Service {
+    /// Starts everything: lock, migrate, recover, then listen.
+    pub async fn start(config: &Config) -> Result<Service, StartError> {
+        let metrics = metrics_handle();
+        let tls = config.tls.as_ref().map(|(cert, key)| tls_config(cert, key)).transpose()?;
+        let stores = Stores::open(&config.data, true)?;
+        let (meta, blobs, clock) = (stores.meta.clone(), stores.blobs.clone(), stores.clock.clone());
+        recovery::startup(&*meta, &*blobs, clock.wall()).await?;
+        tracing::info!(data = %config.data.display(), "store is open");
+
+        let objects = ObjectService::new(meta.clone(), blobs.clone(), clock.clone());
+        let registry =
+            Arc::new(Registry::new(LiveDeps { meta: meta.clone(), objects: objects.clone(), clock: clock.clone() }));
+        let listen = bind(&config.listen).await?;
+        let admin = Admin {
+            meta: meta.clone(),
+            registry: Some(registry.clone()),
+            endpoint: Some(config.public_endpoint.clone().unwrap_or_else(|| local_endpoint(&listen))),
+            clock: clock.clone(),
+        };
+        let first_key = ensure_keys(&admin, config).await?;
+        if config.demo {
+            ensure_demo(&admin).await?;
+        }
+        let rtmp_listen = bind(&config.rtmp_listen).await?;
+        let admin_listen = bind(config.admin_listen.as_slice()).await?;
+        let control = control::listen(&stores.data).map_err(StartError::Control)?;
+
+        let (ready, jobs, sockets) = (Arc::new(AtomicBool::new(false)), TaskSet::new(), TaskSet::new());
+        let (stop_accepting, stop_sockets, stop_jobs) = (Stop::new(), Stop::new(), Stop::new());
+        let is_ready = ready.clone();
+        let doors = Doors {
+            http: Arc::new(HttpDoor(HttpService::new(HttpDeps {
+                meta: meta.clone(),
+                objects: objects.clone(),
+                registry: registry.clone(),
+                clock: clock.clone(),
+                hosts: config.hosts.clone(),
+                public_endpoint: config.public_endpoint.clone(),
+                region: config.region.clone(),
+            }))),
+            rtmp: Arc::new(RtmpDoor(RtmpService::new(RtmpDeps {
+                meta: meta.clone(),
+                registry: registry.clone(),
+                clock: clock.clone(),
+                hosts: config.hosts.clone(),
+            }))),
+            admin: Arc::new(HealthDoor(HealthService::new(
+                metrics.clone(),
+                Arc::new(move || is_ready.load(Ordering::Acquire)),
+                clock.clone(),
+            ))),
+            tls,
+            permits: Arc::new(Semaphore::new(limits::SOCKETS_MAX)),
+            clock: clock.clone(),
+            tasks: sockets.clone(),
+            stop_accepting: stop_accepting.clone(),
+            stop_sockets: stop_sockets.clone(),
+        };
+        let service = Service {
+            listen: local_addrs(&listen),
+            rtmp_listen: local_addrs(&rtmp_listen),
+            admin_listen: local_addrs(&admin_listen).first().copied(),
+            first_key,
+            admin: admin.clone(),
+            registry,
+            stores,
+            ready,
+            stop_accepting: stop_accepting.clone(),
+            stop_sockets,
+            stop_jobs: stop_jobs.clone(),
+            sockets,
+            jobs: jobs.clone(),
+        };
+        for (listeners, kind) in
+            [(listen, DoorKind::Any), (rtmp_listen, DoorKind::Rtmp), (admin_listen, DoorKind::Admin)]
+        {
+            for listener in listeners {
+                jobs.spawn("door", doors.clone().accept(listener, kind));
+            }
+        }
+        jobs.spawn("control-door", control::serve(control, admin, clock.clone(), jobs.clone(), stop_accepting));
+        let collector =
+            Collector::new(meta, blobs, objects.in_flight().clone(), clock.clone(), CollectorTimes::default());
+        jobs.spawn("collector", collector.run(stop_jobs.clone()));
+        jobs.spawn("metrics-upkeep", upkeep(metrics, clock, stop_jobs));
+        service.ready.store(true, Ordering::Release);
+        Ok(service)
+    }
+
+    /// Stops everything, in the order in which nothing acknowledged can be lost. Past the shutdown grace the rest is
+    /// left to recovery.
+    pub async fn stop(self) {
+        let clock = self.stores.clock.clone();
+        self.ready.store(false, Ordering::Release);
+        let orderly = async {
+            self.stop_accepting.pull();
+            self.registry.stop().await; // owners finish and commit their open fragments
+            self.stop_sockets.pull();
+            self.sockets.join().await; // HTTP requests drain
+            self.stop_jobs.pull();
+            self.jobs.join().await;
+            if let Err(error) = self.stores.meta.close().await {
+                tracing::error!(%error, "closing the metadata store");
+            }
+        };
+        if timeout(&*clock, limits::SHUTDOWN_GRACE, orderly).await.is_err() {
+            tracing::warn!(sockets = self.sockets.len(), "the shutdown grace has passed; recovery will do the rest");
+        }
+    }
+}
+
+/// The recorder is one a process, because the `metrics` facade is.
+fn metrics_handle() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    let install = || {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        // Only a test harness could have set another one; then /metrics is empty and nothing else suffers.
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("a metrics recorder is installed already");
+        }
+        handle
+    };
+    HANDLE.get_or_init(install).clone()
+}
+
+/// Lets histograms forget, as the exporter asks for.
+async fn upkeep(metrics: PrometheusHandle, clock: Arc<dyn Clock>, stop: Stop) {
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.pulled() => return,
+            () = clock.sleep(Duration::from_secs(5)) => metrics.run_upkeep(),
+        }
+    }
+}
+
+async fn ensure_keys(admin: &Admin, config: &Config) -> Result<Option<Key>, StartError> {
+    if let Some(chosen) = config.access_key.clone() {
+        admin.create_key(ROOT_ACCOUNT, Some(chosen)).await.map_err(StartError::AccessKey)?;
+    }
+    if admin.meta.list_access_keys().await?.is_empty() {
+        let key = admin.create_key(ROOT_ACCOUNT, None).await.map_err(StartError::AccessKey)?;
+        return Ok(Some(key));
+    }
+    Ok(None)
+}
+
+async fn ensure_demo(admin: &Admin) -> Result<(), StartError> {
+    let (meta, now) = (&admin.meta, admin.clock.wall());
+    let bucket_name = BucketName::new(DEMO.0).expect("a valid name");
+    let channel_name = ChannelName::new(DEMO.1).expect("a valid name");
+    let keys = meta.list_access_keys().await?;
+    let Some(key) = keys.iter().find(|key| key.enabled) else {
+        return Err(StartError::AccessKey("--demo needs an enabled access key".into()));
+    };
+    let bucket = match meta.bucket(&bucket_name).await? {
+        Some(bucket) => bucket,
+        None => meta.create_bucket(&bucket_name, key.account, Acl::PublicRead, now).await?,
+    };
+    let config = ChannelConfig {
+        description: "made by --demo".into(),
+        display_name: None,
+        status: ChannelStatus::Enabled,
+        frag_duration: 2,
+        frag_count: 5,
+        playlist_name: "playlist.m3u8".into(),
+        snapshot: None,
+    };
+    match meta.put_channel(bucket.id, &channel_name, config, true, now).await {
+        Ok(_) | Err(StoreError::AlreadyExists(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    for addr in addresses {
+        let bound = TcpListener::bind(addr).await;
+        listeners.push(bound.map_err(|source| StartError::Listen { addr: *addr, source })?);
+    }
+    Ok(listeners)
+}
+
+/// The URL under which this machine reaches the first of its doors.
+fn local_endpoint(listeners: &[TcpListener]) -> String {
+    let mut addr = local_addrs(listeners)[0];
+    if addr.ip().is_unspecified() {
+        addr.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    format!("http://{addr}")
+}
+
+fn local_addrs(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().map(|listener| listener.local_addr().expect("a bound socket has an address")).collect()
+}
+
+fn tls_config(cert: &Path, key: &Path) -> Result<Arc<rustls::ServerConfig>, StartError> {
+    let fail = |path: &Path, why: String| StartError::Tls(format!("{}: {why}", path.display()));
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
+        .and_then(Iterator::collect)
+        .map_err(|error| fail(cert, error.to_string()))?;
+    let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| fail(key, error.to_string()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| StartError::Tls(error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key_der)
+        .map_err(|error| fail(cert, error.to_string()))?;
+    Ok(Arc::new(config))
+}
+
+struct HttpDoor(Arc<HttpService>);
+struct RtmpDoor(Arc<RtmpService>);
+struct HealthDoor(Arc<HealthService>);
+
+#[async_trait]
+impl Handler for HttpDoor {
+    async fn handle(self: Arc<Self>, stream: DoorStream, stop: Stop) {
+        self.0.clone().serve(stream, stop).await;
+    }
+}
+
+#[async_trait]
+impl Handler for RtmpDoor {
+    async fn handle(self: Arc<Self>, stream: DoorStream, stop: Stop) {
+        self.0.clone().serve(stream, stop).await;
+    }
+}
+
+#[async_trait]
+impl Handler for HealthDoor {
+    async fn handle(self: Arc<Self>, stream: DoorStream, stop: Stop) {
+        self.0.clone().serve(stream, stop).await;
+    }
+}

@@ -1,0 +1,155 @@
+//! `livebucket serve`: logging, signals, and the lines a newcomer can paste.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Failure;
+use super::admin::Key;
+use crate::app::{DEMO, Service};
+use crate::auth::rtmp_url;
+use crate::config::{Config, LogFormat, unknown_variables};
+use crate::task::Stop;
+
+/// How long the printed publish URL is good for: long enough to try things out.
+const PRINTED_URL_SECONDS: i64 = 7 * 24 * 3600;
+
+/// Runs the service until SIGTERM or SIGINT; a second signal skips the rest of the graceful stop.
+pub fn run(config: Config) -> Result<(), Failure> {
+    start_logging(&config)?;
+    for name in unknown_variables(std::env::vars().map(|(name, _)| name)) {
+        tracing::warn!(name, "no setting has this name; the variable is ignored");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::failed)?;
+    let served = runtime.block_on(serve(config));
+    // What a graceful stop waits for is done. A file write that hangs must not hold up a second signal or a passed grace.
+    runtime.shutdown_background();
+    served
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    // Handlers first: a signal that arrives while the store recovers must not kill half-way.
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::failed)?;
+    let service = Service::start(&config).await.map_err(Failure::failed)?;
+    announce(&service, &config).await;
+
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+    }
+    let done = Stop::new();
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => tracing::warn!("second signal: leaving the rest to recovery"),
+        _ = interrupt.recv() => tracing::warn!("second signal: leaving the rest to recovery"),
+        () = async { service.stop().await; done.pull() } => tracing::info!("stopped"),
+    }
+    Ok(())
+}
+
+fn start_logging(config: &Config) -> Result<(), Failure> {
+    // The migration tool narrates every start; the store says itself when it migrates.
+    let directives = format!("refinery_core=warn,{}", config.log_level);
+    let filter = tracing_subscriber::EnvFilter::try_new(directives)
+        .map_err(|error| Failure::usage(format!("log_level: {error}")))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+async fn announce(service: &Service, config: &Config) {
+    let doors = |list: &[SocketAddr]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = doors(&service.listen),
+        rtmp = doors(&service.rtmp_listen),
+        admin = doors(service.admin_listen.as_slice()),
+        "livebucket is ready"
+    );
+    let first = service.first_key.as_ref();
+    if first.is_none() && !config.demo {
+        return;
+    }
+    let key = match first {
+        Some(key) => Some(key.clone()),
+        None => demo_key(service).await,
+    };
+    if let Some(key) = key {
+        let now = service.admin.clock.wall().unix_seconds();
+        let endpoint = service.admin.endpoint.as_deref().unwrap_or_default();
+        let host = endpoint.split_once("://").map_or(endpoint, |(_, host)| host);
+        print!("{}", welcome(&key, first.is_some(), host, config, now));
+    }
+}
+
+async fn demo_key(service: &Service) -> Option<Key> {
+    let request = super::Request::SigningKey { bucket: DEMO.0.into(), id: None };
+    match service.admin.carry_out(request).await {
+        super::Answer::Signing { key, .. } => Some(key),
+        _ => None,
+    }
+}
+
+/// The lines that a first start or a demo prints. Path style, because it works for addresses and names alike.
+fn welcome(key: &Key, is_new: bool, host: &str, config: &Config, now: i64) -> String {
+    let (bucket, channel) = if config.demo { DEMO } else { ("my-bucket", "my-channel") };
+    let query = rtmp_url::publish_query(&key.id, &key.secret, bucket, channel, now + PRINTED_URL_SECONDS, &[]);
+    let mut text = String::new();
+    if is_new {
+        text.push_str(&format!(
+            "\nA first access key was made. Its secret is shown this once:\n\n  access key  {}\n  secret key  {}\n",
+            key.id, key.secret
+        ));
+    }
+    if config.demo {
+        text.push_str("\nThe demo bucket is public-read and has one channel; these work now (the URL for 7 days):\n");
+    } else {
+        text.push_str(&format!(
+            "\nMake a bucket and a channel (npm install ali-oss; put the secret key into LIVEBUCKET_SECRET_KEY):\n\n  \
+             node -e 'const c = new (require(\"ali-oss\"))({{endpoint: \"http://{host}\", sldEnable: true,\n    \
+             accessKeyId: \"{id}\", accessKeySecret: process.env.LIVEBUCKET_SECRET_KEY}});\n    \
+             c.putBucket(\"{bucket}\").then(() => c.useBucket(\"{bucket}\")).then(() =>\n    \
+             c.putChannel(\"{channel}\", {{Description: \"\", Status: \"enabled\", Target: {{Type: \"HLS\"}}}})).then(r => \
+             console.log(r.publishUrls, r.playUrls))'\n\nThen these work (the URL for 7 days):\n",
+            id = key.id
+        ));
+    }
+    let play = if config.demo {
+        format!("http://{host}/{bucket}/{channel}/playlist.m3u8")
+    } else {
+        format!("$(livebucket url play {bucket} {channel} --data {})", config.data.display())
+    };
+    text.push_str(&format!(
+        "\n  publish with ffmpeg\n    ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine \\\n      \
+         -c:v libx264 -preset veryfast -pix_fmt yuv420p -g 60 -c:a aac -f flv \\\n      \
+         'rtmp://{host}/{bucket}/live/{channel}?{query}'\n\n  \
+         publish with OBS (Settings, Stream, Custom)\n    Server      rtmp://{host}/{bucket}/live\n    \
+         Stream Key  {channel}?{query}\n\n  play\n    ffplay {play}\n"
+    ));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_printed_lines_name_the_key_once_and_sign_the_publish_url() {
+        let key = Key { id: "LBTEST".into(), secret: "secret-of-the-key".into(), account: "root".into() };
+        let config = crate::config::Settings { demo: Some(true), ..Default::default() }.validate().expect("valid");
+        let text = welcome(&key, true, "127.0.0.1:9000", &config, 1_700_000_000);
+        assert_eq!(text.matches("secret-of-the-key").count(), 1);
+        assert!(
+            text.contains("'rtmp://127.0.0.1:9000/demo/live/live?OSSAccessKeyId=LBTEST&Expires=1700604800&Signature=")
+        );
+        assert!(text.contains("ffplay http://127.0.0.1:9000/demo/live/playlist.m3u8"));
+        let again = welcome(&key, false, "127.0.0.1:9000", &config, 1_700_000_000);
+        assert_eq!(again.matches("secret-of-the-key").count(), 0);
+    }
+}
