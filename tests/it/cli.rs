@@ -1,0 +1,163 @@
+//! The program as an operator meets it: first start, keys, signed URLs, the checker, exit codes.
+
+use crate::support::program::{Program, command, data, run, run_ok};
+use crate::support::{Client, KEY};
+
+fn temp() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+/// The value behind `name` in lines like `  access key  LB...`.
+fn field(text: &str, name: &str) -> String {
+    let line = text.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {text}"));
+    line.trim().to_owned()
+}
+
+#[tokio::test]
+async fn the_first_start_prints_a_key_once_and_it_works() {
+    let dir = temp();
+    let program = Program::start_bare(dir.path(), &["--demo"]);
+    let addr = program.addr;
+    let playlist = Client::anonymous(addr).get("/demo/live/playlist.m3u8").await.expect(404);
+    assert!(playlist.text().contains("<Code>NoSuchKey</Code>"), "the demo channel's bucket is public-read");
+    let (printed, log) = program.terminate();
+    let (id, secret) = (field(&printed, "access key"), field(&printed, "secret key"));
+    assert!(printed.contains(&format!("rtmp://{addr}/demo/live/live?OSSAccessKeyId={id}&Expires=")));
+    assert!(!log.contains(&secret), "a secret is never logged");
+
+    let program = Program::start_bare(dir.path(), &[]);
+    let client = Client::new(program.addr, (&id, &secret));
+    assert!(client.get("/").await.expect(200).text().contains("<Name>demo</Name>"));
+    let (printed, _) = program.terminate();
+    assert_eq!(printed, "", "nothing is printed once there is a key");
+}
+
+#[tokio::test]
+async fn keys_are_made_and_disabled_on_a_running_server_at_once() {
+    let dir = temp();
+    let data = data(dir.path());
+    let data = data.to_str().expect("UTF-8");
+    let program = Program::start(dir.path(), &[]);
+    let made = run_ok(&["key", "create", "--data", data, "--account", "alice"]);
+    let (id, secret) = (field(&made, "access key"), field(&made, "secret key"));
+    let alice = Client::new(program.addr, (&id, &secret));
+    alice.put("/alices-bucket", "").await.expect(200);
+    program.client().get("/alices-bucket").await.expect(403);
+    let list = run_ok(&["key", "list", "--data", data]);
+    assert!(list.contains(&id) && list.contains("alice") && list.contains(KEY.0) && !list.contains(&secret), "{list}");
+
+    run_ok(&["key", "disable", "--data", data, &id]);
+    let refused = alice.get("/").await.expect(403);
+    assert!(refused.text().contains("<Error>"), "{}", refused.text());
+    let unknown = run(&["key", "disable", "--data", data, "nobody"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no access key nobody"));
+    program.terminate();
+
+    // Without a server the command owns the directory itself.
+    let chosen = ["key", "create", "--data", data, "--id", "chosen-id", "--secret", "chosen-secret"];
+    assert_eq!(field(&run_ok(&chosen), "access key"), "chosen-id");
+    assert!(run_ok(&["key", "list", "--data", data]).contains("chosen-id"));
+}
+
+#[tokio::test]
+async fn signed_urls_open_what_they_name() {
+    let dir = temp();
+    let data = data(dir.path());
+    let data = data.to_str().expect("UTF-8");
+    let program = Program::start(dir.path(), &[]);
+    let endpoint = format!("http://{}", program.addr);
+    program.client().put("/films", "").await.expect(200);
+    program.client().put("/films/a b+c.txt", "hello").await.expect(200);
+    for version in ["v1", "v4"] {
+        let args =
+            ["url", "object", "films", "a b+c.txt", "--data", data, "--endpoint", &endpoint, "--signature", version];
+        let url = run_ok(&args);
+        let target = url.trim().strip_prefix(&endpoint).expect("the endpoint asked for");
+        let got = Client::anonymous(program.addr).get(target).await.expect(200);
+        assert_eq!(got.text(), "hello", "{url}");
+        Client::anonymous(program.addr).get(&target.replace("films/a", "films/b")).await.expect(403);
+    }
+    let publish = run_ok(&["url", "publish", "films", "cam1", "--data", data, "--endpoint", &endpoint]);
+    let start = format!("rtmp://{}/films/live/cam1?OSSAccessKeyId={}&Expires=", program.addr, KEY.0);
+    assert!(publish.starts_with(&start), "{publish}");
+    program.terminate();
+}
+
+#[tokio::test]
+async fn check_is_clean_after_use_and_refuses_a_directory_in_use() {
+    let dir = temp();
+    let data = data(dir.path());
+    let data = data.to_str().expect("UTF-8");
+    let program = Program::start(dir.path(), &[]);
+    program.client().put("/films", "").await.expect(200);
+    program.client().put("/films/big", vec![7u8; 100_000]).await.expect(200);
+    let busy = run(&["check", "--data", data]);
+    assert_eq!(busy.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&busy.stderr).contains("in use by a running server"));
+    program.terminate();
+    run_ok(&["check", "--data", data]);
+    let missing = run(&["check", "--data", "/nonexistent/livebucket"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("does not exist"));
+}
+
+#[tokio::test]
+async fn check_finds_a_damaged_blob() {
+    let dir = temp();
+    let data = data(dir.path());
+    let program = Program::start(dir.path(), &[]);
+    program.client().put("/films", "").await.expect(200);
+    program.client().put("/films/big", vec![7u8; 100_000]).await.expect(200);
+    program.terminate();
+    let mut folders = vec![data.join("blobs")];
+    let mut damaged = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("readable") {
+            let entry = entry.expect("an entry");
+            match entry.metadata().expect("readable") {
+                meta if meta.is_dir() => folders.push(entry.path()),
+                meta if meta.len() == 100_000 => {
+                    std::fs::write(entry.path(), vec![8u8; 100_000]).expect("writable");
+                    damaged += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(damaged, 1);
+    let found = run(&["check", "--data", data.to_str().expect("UTF-8")]);
+    assert_eq!(found.status.code(), Some(1));
+    let report = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(report.contains("big"), "the report names the object: {report}");
+    run_ok(&["check", "--quick", "--data", data.to_str().expect("UTF-8")]);
+}
+
+#[test]
+fn the_effective_configuration_is_printed_and_a_bad_one_named() {
+    let shown =
+        command(&["config", "--rtmp-listen", "none"]).env("LIVEBUCKET_REGION", "cn-test").output().expect("runs");
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(text.contains("region = \"cn-test\"") && text.contains("rtmp_listen = [\"none\"]"), "{text}");
+    let bad = run(&["serve", "--tls-cert", "only.pem"]);
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&bad.stderr).contains("tls_cert and tls_key are given together"));
+    let dir = temp();
+    let file = dir.path().join("bad.toml");
+    std::fs::write(&file, "lisen = []").expect("writable");
+    let unknown = run(&["config", "--config", file.to_str().expect("UTF-8")]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("unknown field `lisen`"));
+}
+
+#[tokio::test]
+async fn health_follows_the_server() {
+    let dir = temp();
+    let program = Program::start(dir.path(), &[]);
+    let admin = program.admin.to_string();
+    assert_eq!(run_ok(&["health", "--admin", &admin]), "ready\n");
+    let metrics = Client::anonymous(program.admin).get("/metrics").await.expect(200).text();
+    assert!(metrics.contains("livebucket_sockets_accepted_total"), "{metrics}");
+    program.terminate();
+    assert_eq!(run(&["health", "--admin", &admin]).status.code(), Some(1));
+}

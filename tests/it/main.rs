@@ -1,0 +1,9 @@
+//! Whole service on port 0, one module per area; and the walls of the tree.
+#![allow(clippy::disallowed_methods, reason = "a test is the far end: it dials, waits and reads the clock itself")]
+
+mod cli;
+mod layers;
+mod live;
+mod objects;
+mod restart;
+mod support;

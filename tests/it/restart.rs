@@ -1,0 +1,98 @@
+//! Death at any moment: what was acknowledged is there, what was not has left nothing behind.
+
+use livebucket::codec::m3u8::Playlist;
+
+use crate::support::program::{Program, data, run_ok};
+use crate::support::rtmp::{Publisher, capture};
+use crate::support::{Client, eventually};
+
+async fn prepare(client: &Client) {
+    client.put("/films", "").await.expect(200);
+    let target = "<Target><Type>HLS</Type><FragDuration>2</FragDuration><FragCount>100</FragCount></Target>";
+    let body = format!("<LiveChannelConfiguration>{target}</LiveChannelConfiguration>");
+    client.put("/films/cam1?live", body).await.expect(200);
+}
+
+async fn playlist(client: &Client) -> Option<Playlist> {
+    let got = client.get("/films/cam1/playlist.m3u8").await;
+    (got.status == 200).then(|| Playlist::parse(&got.text()).expect("a playlist"))
+}
+
+#[tokio::test]
+async fn a_kill_in_mid_publish_loses_at_most_the_open_fragment() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = data(dir.path());
+    let data = data.to_str().expect("UTF-8");
+    let tags = capture("ffmpeg_h264_bframes_aac.flv");
+    let mut fragments = 0;
+    // Killed with the first, the second and the third fragment just acknowledged.
+    for life in 1..=3usize {
+        let program = Program::start(dir.path(), &[]);
+        let client = program.client();
+        if life == 1 {
+            prepare(&client).await;
+        }
+        let mut publisher = Publisher::publish(program.addr, "films", "cam1").await;
+        publisher.send(&tags[..tags.len() * (life + 1) / 5]).await;
+        let before = eventually("another fragment", || async {
+            playlist(&client).await.filter(|list| list.segments.len() > fragments)
+        })
+        .await;
+        program.kill();
+        if life == 2 {
+            run_ok(&["check", "--recover", "--data", data]);
+        }
+
+        let program = Program::start(dir.path(), &[]);
+        let client = program.client();
+        let after = playlist(&client).await.expect("it was acknowledged");
+        assert!(after.segments.len() >= before.segments.len());
+        assert_eq!(after.segments[..before.segments.len()], before.segments);
+        for segment in &after.segments {
+            let got = client.get(&format!("/films/cam1/{}", segment.uri)).await.expect(200);
+            assert_eq!(got.body.len() % 188, 0);
+        }
+        let stat = client.get("/films/cam1?live&comp=stat").await.expect(200).text();
+        assert!(stat.contains("<Status>Idle</Status>"), "{stat}");
+        let history = client.get("/films/cam1?live&comp=history").await.expect(200).text();
+        assert_eq!(history.matches("<EndTime>").count(), life, "{history}");
+        let joints = after.segments.iter().filter(|segment| segment.discontinuity).count();
+        assert_eq!(joints, life - 1, "each later connection begins behind a discontinuity: {after:?}");
+        fragments = after.segments.len();
+        program.terminate();
+        run_ok(&["check", "--data", data]);
+    }
+}
+
+#[tokio::test]
+async fn a_kill_between_acknowledged_puts_loses_none() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = data(dir.path());
+    let program = Program::start(dir.path(), &[]);
+    let client = program.client();
+    client.put("/films", "").await.expect(200);
+    let writer = {
+        let client = client.clone();
+        async move {
+            let mut acknowledged = Vec::new();
+            for number in 0..40usize {
+                // Small ones live in the database, large ones in files; some are overwritten.
+                let size = if number % 2 == 0 { 1_000 } else { 90_000 };
+                let key = format!("/films/{}", number % 30);
+                client.put(&key, vec![number as u8; size]).await.expect(200);
+                acknowledged.retain(|(k, _, _): &(String, usize, usize)| *k != key);
+                acknowledged.push((key, number, size));
+            }
+            acknowledged
+        }
+    };
+    let acknowledged = writer.await;
+    program.kill();
+    let program = Program::start(dir.path(), &[]);
+    let client = program.client();
+    for (key, number, size) in acknowledged {
+        assert_eq!(client.get(&key).await.expect(200).body, vec![number as u8; size], "{key}");
+    }
+    program.terminate();
+    run_ok(&["check", "--data", data.to_str().expect("UTF-8")]);
+}
