@@ -1,0 +1,2 @@
+export * from './index.js';
+export { LiveClient as default } from './index.js';

@@ -1,0 +1,4 @@
+import LiveClient from './index.cjs';
+
+export { LiveClient };
+export default LiveClient;
