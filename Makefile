@@ -1,0 +1,53 @@
+# What a developer types. `make help` lists it; CONTRIBUTING.md says when to use what.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# The steps share two cores and the target directory: one after another is the fastest.
+.NOTPARALLEL:
+
+export CARGO_TERM_COLOR ?= auto
+
+# $(call step,NAME,COMMANDS): runs the commands under a heading and says how long they took.
+define step
+@printf '\n=== %s\n' '$(1)'; begin=$$SECONDS; \
+if ( $(2) ); then printf '=== %s: passed, %d s\n' '$(1)' "$$((SECONDS - begin))"; \
+else printf '=== %s: FAILED after %d s\n' '$(1)' "$$((SECONDS - begin))"; exit 1; fi
+endef
+
+.PHONY: help build run test unit fmt fmt-check clippy doc node-client compat setup
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the server, unoptimised, in target/debug
+	$(call step,build,cargo build --locked)
+
+run: ## the server, optimised, with its defaults
+	cargo run --locked --release -- serve
+
+test: setup fmt-check clippy unit doc node-client compat ## everything that must pass
+	@printf '\nAll passed.\n'
+
+unit: ## the Rust tests
+	$(call step,Rust tests,cargo test --locked)
+
+fmt: ## formats the Rust sources
+	cargo fmt
+
+fmt-check:
+	$(call step,format,cargo fmt --check)
+
+clippy: ## lints, warnings are errors
+	$(call step,clippy,cargo clippy --locked --all-targets -- -D warnings)
+
+doc: ## the library's documentation, warnings are errors
+	$(call step,documentation,RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps)
+
+node-client: ## the Node client's own tests
+	$(call step,Node client,npm --prefix clients/node ci --silent && npm --prefix clients/node test --silent)
+
+compat: build ## foreign clients against the built server
+	$(call step,foreign clients,compat-tests/run)
+
+setup: ## installs what the tests need (Debian packages need root; without it, says what is missing)
+	$(call step,setup,.ci/setup)
