@@ -105,6 +105,7 @@ where
     });
     let mut connection = http1::Builder::new()
         .header_read_timeout(None) // `TimedSocket` does it, on our clock
+        .half_close(true) // who has said everything still gets the answer
         .max_header_size(limits::HTTP_HEAD_BYTES_MAX)
         .max_buf_size(limits::HTTP_READ_BUFFER_MAX)
         .serve_connection(TokioIo::new(socket), service);

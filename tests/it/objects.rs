@@ -48,7 +48,8 @@ async fn an_upload_that_is_cut_off_leaves_the_old_object_and_no_orphan() {
         socket.shutdown().await.expect("half closed");
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).await.expect("closed in order");
-        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("<Error>"), "{answer}");
     }
     assert_eq!(client.get("/films/a").await.expect(200).text(), "old");
     server.stop_and_check().await;
