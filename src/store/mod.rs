@@ -23,6 +23,7 @@ pub mod meta;
 pub mod objects;
 pub mod records;
 pub mod recovery;
+pub mod seal;
 
 pub use error::{Result, StoreError, What};
 pub use records::*;
@@ -34,6 +35,18 @@ pub use records::*;
 pub trait BlobStore: fmt::Debug + Send + Sync {
     /// Begins a blob under a fresh id. Nothing is readable before [`BlobWriter::finish`].
     async fn create(&self) -> Result<Box<dyn BlobWriter>>;
+
+    /// The same under an id that [says](BlobId::is_sealed) that the bytes are sealed. For the store that seals them, which
+    /// is around this one; [`create`](Self::create) never gives such an id.
+    async fn create_marked(&self) -> Result<Box<dyn BlobWriter>>;
+
+    /// Whether new blobs are encrypted at rest.
+    fn seals(&self) -> bool {
+        false
+    }
+
+    /// Bytes of a finished blob. `NotFound(Blob)`.
+    async fn length(&self, id: BlobId) -> Result<u64>;
 
     /// Opens a range of a finished blob. `NotFound(Blob)` when it is gone, `Corrupt` when it is shorter than the range.
     async fn open(&self, id: BlobId, range: Range<u64>) -> Result<Box<dyn BlobReader>>;

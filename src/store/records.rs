@@ -194,6 +194,16 @@ impl BlobId {
         Wall(i64::try_from(self.0 >> 80).expect("48 bits"))
     }
 
+    /// The last bytes of every id whose bytes are sealed, and of no other: the id alone says how to read a blob, and
+    /// metadata, which names it, says so too. A plain blob may begin with anything; a sealed one whose header is damaged
+    /// is never taken for plain.
+    pub const SEALED_MARK: [u8; 3] = [0x5e, 0xa1, 0xed];
+
+    /// Whether the blob of this id is sealed.
+    pub fn is_sealed(self) -> bool {
+        self.0.to_be_bytes().ends_with(&Self::SEALED_MARK)
+    }
+
     /// From the 32 hex digits of its text form.
     pub fn parse(text: &str) -> Option<Self> {
         (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok().map(BlobId)).flatten()

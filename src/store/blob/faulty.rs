@@ -161,6 +161,20 @@ impl BlobStore for FaultyBlobStore {
         Ok(Box::new(FaultyWriter { inner, script: self.script.clone() }))
     }
 
+    async fn create_marked(&self) -> Result<Box<dyn BlobWriter>> {
+        let answer = self.script.enter(BlobCall::Create).await?;
+        let inner = answer.give(self.inner.create_marked().await)?;
+        Ok(Box::new(FaultyWriter { inner, script: self.script.clone() }))
+    }
+
+    fn seals(&self) -> bool {
+        self.inner.seals()
+    }
+
+    async fn length(&self, id: BlobId) -> Result<u64> {
+        self.inner.length(id).await
+    }
+
     async fn open(&self, id: BlobId, range: Range<u64>) -> Result<Box<dyn BlobReader>> {
         let answer = self.script.enter(BlobCall::Open).await?;
         let inner = answer.give(self.inner.open(id, range).await)?;

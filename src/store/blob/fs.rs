@@ -69,6 +69,15 @@ impl BlobStore for FsBlobStore {
         Ok(Box::new(writer::FsWriter::new(self.inner.clone(), id)))
     }
 
+    async fn create_marked(&self) -> Result<Box<dyn BlobWriter>> {
+        let id = self.inner.ids.fresh_marked()?;
+        Ok(Box::new(writer::FsWriter::new(self.inner.clone(), id)))
+    }
+
+    async fn length(&self, id: BlobId) -> Result<u64> {
+        Ok(reader::open_file(&self.inner, id).await?.1)
+    }
+
     async fn open(&self, id: BlobId, range: Range<u64>) -> Result<Box<dyn BlobReader>> {
         Ok(Box::new(reader::FsReader::open(self.inner.clone(), id, range).await?))
     }

@@ -41,8 +41,21 @@ impl IdSource {
         IdSource { clock, state: Mutex::new(State { latest: Wall(0), random }) }
     }
 
-    /// A fresh id. `Unavailable` when the system has no random bytes to give.
+    /// A fresh id, of a plain blob. `Unavailable` when the system has no random bytes to give.
     pub fn fresh(&self) -> Result<BlobId> {
+        let id = self.any()?;
+        // One of 16 million: it becomes its neighbour.
+        Ok(if id.is_sealed() { BlobId(id.0 ^ 1) } else { id })
+    }
+
+    /// A fresh id, of a sealed blob. The 56 bits that stay random tell blobs of one millisecond apart.
+    pub fn fresh_marked(&self) -> Result<BlobId> {
+        let mut bytes = self.any()?.0.to_be_bytes();
+        bytes[16 - BlobId::SEALED_MARK.len()..].copy_from_slice(&BlobId::SEALED_MARK);
+        Ok(BlobId(u128::from_be_bytes(bytes)))
+    }
+
+    fn any(&self) -> Result<BlobId> {
         let now = self.clock.wall();
         let mut state = self.state.lock().expect("no code panics while holding this lock");
         state.latest = state.latest.max(now);
@@ -93,6 +106,17 @@ mod tests {
         assert_eq!(second.created(), Wall(5_000));
         clock.set_wall(Wall(6_000));
         assert_eq!(ids.fresh().expect("random").created(), Wall(6_000));
+    }
+
+    #[test]
+    fn marked_ids_are_fresh_and_say_so() {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Wall(5_000)));
+        let ids = IdSource::new(clock);
+        let (first, second) = (ids.fresh_marked().expect("random"), ids.fresh_marked().expect("random"));
+        assert!(first.is_sealed() && second.is_sealed() && first != second);
+        assert_eq!(first.created(), Wall(5_000));
+        assert!(first.to_string().ends_with("5ea1ed"));
+        assert!(!ids.fresh().expect("random").is_sealed());
     }
 
     #[test]

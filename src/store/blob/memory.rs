@@ -63,6 +63,14 @@ impl BlobStore for MemoryBlobStore {
         Ok(Box::new(MemoryWriter { id: self.ids.fresh()?, pieces: Vec::new(), store: self.clone() }))
     }
 
+    async fn create_marked(&self) -> Result<Box<dyn BlobWriter>> {
+        Ok(Box::new(MemoryWriter { id: self.ids.fresh_marked()?, pieces: Vec::new(), store: self.clone() }))
+    }
+
+    async fn length(&self, id: BlobId) -> Result<u64> {
+        self.lock().get(&id).map(|body| length(body)).ok_or(StoreError::NotFound(What::Blob))
+    }
+
     async fn open(&self, id: BlobId, range: Range<u64>) -> Result<Box<dyn BlobReader>> {
         let body = self.lock().get(&id).cloned().ok_or(StoreError::NotFound(What::Blob))?;
         let length = length(&body);

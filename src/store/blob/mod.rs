@@ -4,3 +4,4 @@ pub mod faulty;
 pub mod fs;
 pub mod ids;
 pub mod memory;
+pub mod sealed;

@@ -29,17 +29,9 @@ pub(super) struct FsReader {
 
 impl FsReader {
     pub(super) async fn open(inner: Arc<Inner>, id: BlobId, range: Range<u64>) -> Result<Self> {
-        let file = match open_cached(&inner.layout, id) {
-            Some(file) => file,
-            None => {
-                let on_pool = inner.clone();
-                inner.reads.run(move || open_waiting(&on_pool.layout, id)).await??
-            }
-        };
-        let metadata =
-            file.metadata().map_err(|error| unavailable("opening a blob", &inner.layout.path(id), &error))?;
-        if range.end > metadata.len() {
-            return Err(short(id, metadata.len(), range.end));
+        let (file, length) = open_file(&inner, id).await?;
+        if range.end > length {
+            return Err(short(id, length, range.end));
         }
         Ok(FsReader { inner, id, file: Arc::new(file), range, always_waits: false })
     }
@@ -83,6 +75,20 @@ impl BlobReader for FsReader {
         self.range.start += wanted as u64;
         Ok(Some(buffer.freeze()))
     }
+}
+
+/// A blob's file and its length.
+pub(super) async fn open_file(inner: &Arc<Inner>, id: BlobId) -> Result<(File, u64)> {
+    let file = match open_cached(&inner.layout, id) {
+        Some(file) => file,
+        None => {
+            let on_pool = inner.clone();
+            inner.reads.run(move || open_waiting(&on_pool.layout, id)).await??
+        }
+    };
+    let metadata = file.metadata().map_err(|error| unavailable("opening a blob", &inner.layout.path(id), &error))?;
+    let length = metadata.len();
+    Ok((file, length))
 }
 
 fn short(id: BlobId, length: u64, wanted: u64) -> StoreError {
