@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use crate::cli::admin::{Admin, Key, ROOT_ACCOUNT};
 use crate::cli::control;
 use crate::clock::{Clock, SystemClock, timeout};
-use crate::config::Config;
+use crate::config::{Config, ConfigError, master_keys};
 use crate::http::health::HealthService;
 use crate::http::server::{HttpDeps, HttpService};
 use crate::limits;
@@ -26,10 +26,12 @@ use crate::live::registry::{LiveDeps, Registry};
 use crate::net::listen::{DoorKind, DoorStream, Doors, Handler};
 use crate::rtmp::server::{RtmpDeps, RtmpService};
 use crate::store::blob::fs::FsBlobStore;
+use crate::store::blob::sealed::SealedBlobStore;
 use crate::store::data_dir::{DataDir, DataDirError};
 use crate::store::meta::sqlite::SqliteMetaStore;
 use crate::store::objects::ObjectService;
 use crate::store::recovery::{self, Collector, CollectorTimes};
+use crate::store::seal::MasterKeys;
 use crate::store::{Acl, BlobStore, BucketName, ChannelConfig, ChannelName, ChannelStatus, MetaStore, StoreError};
 use crate::task::{Stop, TaskSet};
 
@@ -53,6 +55,9 @@ pub enum StartError {
         /// The cause.
         source: io::Error,
     },
+    /// Master keys.
+    #[error(transparent)]
+    MasterKey(#[from] ConfigError),
     /// Certificate or key.
     #[error("TLS: {0}")]
     Tls(String),
@@ -77,12 +82,20 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Owns a directory and opens what is in it. Migrates; recovers nothing. Blocks: call it at start.
+    /// Owns a directory that is not sealed, and opens what is in it.
     pub fn open(path: &Path, create: bool) -> Result<Stores, StartError> {
+        Stores::open_sealed(path, create, MasterKeys::default())
+    }
+
+    /// Owns a directory and opens what is in it; with master keys, what is written is encrypted. Migrates; recovers
+    /// nothing. Blocks: call it at start.
+    pub fn open_sealed(path: &Path, create: bool, keys: MasterKeys) -> Result<Stores, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let data = if create { DataDir::create_and_lock(path)? } else { DataDir::lock(path)? };
-        let blobs = Arc::new(FsBlobStore::open(&data.blob_path(), clock.clone())?);
-        let meta = Arc::new(SqliteMetaStore::open(&data.meta_path(), clock.clone())?);
+        let meta = Arc::new(SqliteMetaStore::open_sealed(&data.meta_path(), clock.clone(), keys.clone())?);
+        let files = Arc::new(FsBlobStore::open(&data.blob_path(), clock.clone())?);
+        // Also without keys: it says which key a sealed blob needs.
+        let blobs = Arc::new(SealedBlobStore::new(files, keys));
         Ok(Stores { data, meta, blobs, clock })
     }
 }
@@ -115,10 +128,12 @@ impl Service {
     pub async fn start(config: &Config) -> Result<Service, StartError> {
         let metrics = metrics_handle();
         let tls = config.tls.as_ref().map(|(cert, key)| tls_config(cert, key)).transpose()?;
-        let stores = Stores::open(&config.data, true)?;
+        let keys = master_keys(&config.master_key, config.master_key_file.as_deref())?;
+        let sealing = keys.sealing().map(|key| key.id().to_string());
+        let stores = Stores::open_sealed(&config.data, true, keys)?;
         let (meta, blobs, clock) = (stores.meta.clone(), stores.blobs.clone(), stores.clock.clone());
         recovery::startup(&*meta, &*blobs, clock.wall()).await?;
-        tracing::info!(data = %config.data.display(), "store is open");
+        tracing::info!(data = %config.data.display(), master_key = sealing.as_deref().unwrap_or("none"), "store is open");
 
         let objects = ObjectService::new(meta.clone(), blobs.clone(), clock.clone());
         let registry =

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::net::host::HostRules;
 use crate::store::BucketName;
+use crate::store::seal::MasterKeys;
 
 /// Settings as they come from one place; what is absent is left to the next.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
@@ -44,6 +45,12 @@ pub struct Settings {
     /// Secret of that key
     #[arg(long, env = "LIVEBUCKET_SECRET_KEY", value_name = "SECRET", hide_env_values = true)]
     pub secret_key: Option<String>,
+    /// File of master keys, each 32 bytes in hex or base64: the first encrypts what is stored, every one decrypts
+    #[arg(long, env = "LIVEBUCKET_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+    /// Master keys, before those of the file (better in the environment than on the command line)
+    #[arg(long, env = "LIVEBUCKET_MASTER_KEY", value_name = "KEY[,KEY]", hide_env_values = true)]
+    pub master_key: Option<String>,
     /// Certificate chain (PEM)
     #[arg(long, env = "LIVEBUCKET_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
@@ -101,6 +108,10 @@ pub struct Config {
     pub region: String,
     /// Configured access key: id and secret.
     pub access_key: Option<(String, String)>,
+    /// Master keys that were given as they are.
+    pub master_key: MasterKeys,
+    /// File of further master keys.
+    pub master_key_file: Option<PathBuf>,
     /// Certificate and key files.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Log form.
@@ -153,6 +164,8 @@ impl Settings {
             region: self.region.or(below.region),
             access_key: self.access_key.or(below.access_key),
             secret_key: self.secret_key.or(below.secret_key),
+            master_key_file: self.master_key_file.or(below.master_key_file),
+            master_key: self.master_key.or(below.master_key),
             tls_cert: self.tls_cert.or(below.tls_cert),
             tls_key: self.tls_key.or(below.tls_key),
             cname: self.cname.or(below.cname),
@@ -179,6 +192,8 @@ impl Settings {
             public_endpoint: self.public_endpoint.map(|url| public_endpoint(&url)).transpose()?,
             region: region(self.region.unwrap_or_else(|| "local".to_owned()))?,
             access_key: access_key(self.access_key, self.secret_key)?,
+            master_key: given_master_keys(self.master_key.as_deref())?,
+            master_key_file: self.master_key_file,
             tls: match (self.tls_cert, self.tls_key) {
                 (Some(cert), Some(key)) => Some((cert, key)),
                 (None, None) => None,
@@ -193,7 +208,7 @@ impl Settings {
 }
 
 impl Config {
-    /// The effective configuration as a file would say it; the secret is masked.
+    /// The effective configuration as a file would say it; secrets are masked.
     pub fn to_toml(&self) -> String {
         let strings = |list: Vec<String>| toml::Value::from(list);
         let mut table = toml::Table::new();
@@ -213,6 +228,12 @@ impl Config {
         if let Some((id, _)) = &self.access_key {
             put("access_key", id.clone().into());
             put("secret_key", "********".into());
+        }
+        if !self.master_key.is_empty() {
+            put("master_key", "********".into());
+        }
+        if let Some(file) = &self.master_key_file {
+            put("master_key_file", file.display().to_string().into());
         }
         if let Some((cert, key)) = &self.tls {
             put("tls_cert", cert.display().to_string().into());
@@ -312,6 +333,20 @@ fn access_key(id: Option<String>, secret: Option<String>) -> Result<Option<(Stri
     }
 }
 
+/// Master keys given as they are; none when nothing is.
+pub fn given_master_keys(text: Option<&str>) -> Result<MasterKeys, ConfigError> {
+    let Some(text) = text else { return Ok(MasterKeys::default()) };
+    MasterKeys::parse(text).map_err(|why| value_error("master_key", why))
+}
+
+/// Master keys as they are configured: the given ones, then those of the file. Reads the file.
+pub fn master_keys(given: &MasterKeys, file: Option<&Path>) -> Result<MasterKeys, ConfigError> {
+    let Some(file) = file else { return Ok(given.clone()) };
+    let fail = |why: String| value_error("master_key_file", format!("{}: {why}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| fail(error.to_string()))?;
+    Ok(given.followed_by(&MasterKeys::parse(&text).map_err(fail)?))
+}
+
 /// The rules for an access key that somebody chose: it must fit into headers and URLs unquoted.
 pub fn check_key(id: &str, secret: &str) -> Result<(), String> {
     if !(3..=128).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
@@ -339,13 +374,19 @@ mod tests {
         // Every key is documented there, the optional ones as comments.
         let all = from(&sample.replace("\n#: ", "\n")).expect("the commented examples are valid too");
         assert!(all.tls.is_some() && all.access_key.is_some() && all.public_endpoint.is_some());
+        assert!(!all.master_key.is_empty() && all.master_key_file.is_some());
         assert!(!all.hosts.base_domains.is_empty() && !all.hosts.cnames.is_empty());
     }
 
     #[test]
     fn what_is_printed_reads_back() {
         let config = from(&include_str!("../docs/livebucket.toml").replace("\n#: ", "\n")).expect("valid");
-        let mut again = from(&config.to_toml()).expect("valid");
+        let printed = config.to_toml();
+        let masked = "master_key = \"********\"";
+        let refused = from(&printed).expect_err("a mask is no key to encrypt with").to_string();
+        assert!(printed.contains(masked) && refused.contains("master_key: key 1"), "{refused}");
+        let mut again = from(&printed.replace(masked, "")).expect("valid");
+        again.master_key = config.master_key.clone();
         assert_eq!(again.access_key.as_ref().map(|k| k.1.as_str()), Some("********"), "the secret is masked");
         again.access_key = config.access_key.clone();
         assert_eq!(again, config);
@@ -359,6 +400,7 @@ mod tests {
             ("listen = ['9000']", "listen: `9000` is not an address"),
             ("access_key = 'abc'", "access_key: access_key and secret_key"),
             ("access_key = 'abc'\nsecret_key = 'short'", "a secret key is 8 to 256"),
+            ("master_key = 'short'", "master_key: key 1 is not 32 bytes"),
             ("tls_cert = 'a.pem'", "tls_cert: tls_cert and tls_key"),
             ("public_endpoint = 'oss.example.com'", "public_endpoint: `oss.example.com`"),
             ("public_endpoint = 'http://oss.example.com/x'", "public_endpoint:"),
@@ -379,6 +421,22 @@ mod tests {
         let file = Settings { region: Some("cn-x".into()), demo: Some(true), ..Settings::default() };
         let config = flags.or(file).validate().expect("valid");
         assert_eq!((config.region.as_str(), config.demo, config.rtmp_listen.len()), ("eu-1", true, 0));
+    }
+
+    #[test]
+    fn master_keys_of_a_file_follow_the_given_ones() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("master.key");
+        let given = MasterKeys::parse(&"11".repeat(32)).expect("a key");
+        assert_eq!(master_keys(&given, None), Ok(given.clone()));
+        let missing = master_keys(&given, Some(&file)).expect_err("no file").to_string();
+        assert!(missing.starts_with("master_key_file: ") && missing.contains("master.key"), "{missing}");
+        std::fs::write(&file, "# nothing yet\n").expect("written");
+        let empty = master_keys(&given, Some(&file)).expect_err("no key").to_string();
+        assert!(empty.contains("there is no key in it"), "{empty}");
+        std::fs::write(&file, format!("{}\n{}\n", "22".repeat(32), "11".repeat(32))).expect("written");
+        let all = master_keys(&given, Some(&file)).expect("two keys");
+        assert_eq!(all, MasterKeys::parse(&format!("{},{}", "11".repeat(32), "22".repeat(32))).expect("keys"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `livebucket check`: the storage invariants, proved on a data directory.
 
 use super::{DataArg, Failure, block_on, explain};
-use crate::app::{StartError, Stores};
+use crate::app::StartError;
 use crate::store::data_dir::DataDirError;
 use crate::store::recovery::{self, CheckOptions};
 
@@ -21,7 +21,7 @@ pub struct CheckArgs {
 /// Prints the report; fails when an invariant does not hold.
 pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     let report = block_on(async {
-        let stores = Stores::open(&args.data.data, false).map_err(|error| match error {
+        let stores = args.data.open(false).map_err(|error| match error {
             StartError::DataDir(DataDirError::InUse(path)) => Failure::failed(format!(
                 "{} is in use by a running server; stop it first: a check needs the directory at rest",
                 path.display()

@@ -42,7 +42,7 @@ pub fn run(command: KeyCommand) -> Result<(), Failure> {
     match command {
         KeyCommand::Create { data, account, id, secret } => {
             let chosen = id.zip(secret);
-            match carry_out(&data.data, true, Request::KeyCreate { account, chosen })? {
+            match carry_out(&data, true, Request::KeyCreate { account, chosen })? {
                 Answer::Key(key) => {
                     println!("account     {}\naccess key  {}\nsecret key  {}", key.account, key.id, key.secret);
                     Ok(())
@@ -50,7 +50,7 @@ pub fn run(command: KeyCommand) -> Result<(), Failure> {
                 other => Err(unexpected(&other)),
             }
         }
-        KeyCommand::List { data } => match carry_out(&data.data, false, Request::KeyList)? {
+        KeyCommand::List { data } => match carry_out(&data, false, Request::KeyList)? {
             Answer::Keys { keys } => {
                 println!("{:<24} {:<16} {:<8} CREATED", "ACCESS KEY", "ACCOUNT", "STATE");
                 for key in keys {
@@ -62,7 +62,7 @@ pub fn run(command: KeyCommand) -> Result<(), Failure> {
             other => Err(unexpected(&other)),
         },
         KeyCommand::Disable { data, id } => {
-            carry_out(&data.data, false, Request::KeyDisable { id: id.clone() })?;
+            carry_out(&data, false, Request::KeyDisable { id: id.clone() })?;
             println!("access key {id} is disabled");
             Ok(())
         }

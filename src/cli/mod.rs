@@ -3,13 +3,13 @@
 #![allow(clippy::disallowed_macros, reason = "this is the room that prints")]
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::app::{StartError, Stores};
-use crate::config::{Config, Settings};
+use crate::config::{Config, Settings, given_master_keys, master_keys};
 use crate::store::data_dir::DataDirError;
 pub use admin::{Admin, Answer, Request};
 
@@ -70,6 +70,21 @@ pub struct DataArg {
     /// Data directory of the service
     #[arg(long, env = "LIVEBUCKET_DATA", value_name = "DIR", default_value = "livebucket-data")]
     pub data: PathBuf,
+    /// The server's file of master keys, when it has one
+    #[arg(long, env = "LIVEBUCKET_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+    /// The server's master keys, when they were given as they are
+    #[arg(long, env = "LIVEBUCKET_MASTER_KEY", value_name = "KEY[,KEY]", hide_env_values = true)]
+    pub master_key: Option<String>,
+}
+
+impl DataArg {
+    /// Opens the directory itself.
+    fn open(&self, create: bool) -> Result<Stores, StartError> {
+        let given = given_master_keys(self.master_key.as_deref())?;
+        let keys = master_keys(&given, self.master_key_file.as_deref())?;
+        Stores::open_sealed(&self.data, create, keys)
+    }
 }
 
 /// Why a command fails: 1 for what it found or could not do, 2 for how it was called.
@@ -117,13 +132,13 @@ fn block_on<F: Future>(work: F) -> F::Output {
 }
 
 /// Has a command carried out: by the running server, else on the directory itself (made when `create`).
-fn carry_out(data: &Path, create: bool, request: Request) -> Result<Answer, Failure> {
-    let answered = control::ask(data, &request)
-        .map_err(|error| Failure::failed(format!("the server of {} does not answer: {error}", data.display())))?;
+fn carry_out(data: &DataArg, create: bool, request: Request) -> Result<Answer, Failure> {
+    let answered = control::ask(&data.data, &request)
+        .map_err(|error| Failure::failed(format!("the server of {} does not answer: {error}", data.data.display())))?;
     let answer = match answered {
         Some(answer) => answer,
         None => block_on(async {
-            let stores = Stores::open(data, create).map_err(explain)?;
+            let stores = data.open(create).map_err(explain)?;
             let admin =
                 Admin { meta: stores.meta.clone(), registry: None, endpoint: None, clock: stores.clock.clone() };
             let answer = admin.carry_out(request).await;

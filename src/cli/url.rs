@@ -159,11 +159,8 @@ fn signing_key(sign: &SignArgs, bucket: &str) -> Result<(Key, String), Failure> 
     if BucketName::new(bucket).is_none() {
         return Err(usage(bucket, "a bucket name"));
     }
-    match carry_out(
-        &sign.data.data,
-        false,
-        Request::SigningKey { bucket: bucket.to_owned(), id: sign.signing_key.clone() },
-    )? {
+    match carry_out(&sign.data, false, Request::SigningKey { bucket: bucket.to_owned(), id: sign.signing_key.clone() })?
+    {
         Answer::Signing { key, endpoint } => {
             let endpoint = sign.endpoint.clone().or(endpoint);
             Ok((key, endpoint.unwrap_or_else(|| "http://127.0.0.1:9000".to_owned())))

@@ -19,6 +19,7 @@ use crate::store::digest::Crc64;
 use crate::store::meta::faulty::FaultyMetaStore;
 use crate::store::meta::memory::MemoryMetaStore;
 use crate::store::meta::sqlite::SqliteMetaStore;
+use crate::store::seal::{MasterKey, MasterKeys};
 use crate::store::*;
 
 /// A store under test, and what must live as long as it.
@@ -41,6 +42,15 @@ fn memory() -> Subject {
 fn sqlite() -> Subject {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let store = SqliteMetaStore::open(&directory.path().join("meta.db"), Arc::new(SystemClock::new()));
+    Subject { store: Arc::new(store.expect("a fresh database")), _directory: Some(directory) }
+}
+
+/// With every secret and inline body encrypted in the file.
+fn sealed_sqlite() -> Subject {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let keys = MasterKeys::new(vec![MasterKey::new([1; 32])]);
+    let clock = Arc::new(SystemClock::new());
+    let store = SqliteMetaStore::open_sealed(&directory.path().join("meta.db"), clock, keys);
     Subject { store: Arc::new(store.expect("a fresh database")), _directory: Some(directory) }
 }
 
@@ -207,6 +217,7 @@ macro_rules! on_every_backend {
     ($($room:ident: [$($case:ident)*])*) => {
         mod on_memory { $(mod $room { $(on_every_backend!(@test memory $room $case);)* })* }
         mod on_sqlite { $(mod $room { $(on_every_backend!(@test sqlite $room $case);)* })* }
+        mod on_sealed_sqlite { $(mod $room { $(on_every_backend!(@test sealed_sqlite $room $case);)* })* }
         mod on_faulty { $(mod $room { $(on_every_backend!(@test faulty_without_faults $room $case);)* })* }
     };
     (@test $make:ident $room:ident $case:ident) => {

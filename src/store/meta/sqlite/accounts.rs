@@ -9,7 +9,7 @@ use crate::clock::Wall;
 use crate::store::meta::rules;
 use crate::store::*;
 
-const KEY_SQL: &str = "SELECT k.id, k.secret, k.account, a.name, k.enabled, k.created_ms \
+const KEY_SQL: &str = "SELECT k.id, open_secret(k.secret, k.id), k.account, a.name, k.enabled, k.created_ms \
      FROM access_key k JOIN account a ON a.id = k.account";
 
 pub(super) fn access_key(conn: &Connection, id: &str) -> Sql<Option<AccessKeyRecord>> {
@@ -45,7 +45,7 @@ pub(super) fn put_access_key(
     };
     run(
         conn,
-        "INSERT INTO access_key (id, secret, account, enabled, created_ms) VALUES (?1, ?2, ?3, 1, ?4)",
+        "INSERT INTO access_key (id, secret, account, enabled, created_ms) VALUES (?1, seal_secret(?2, ?1), ?3, 1, ?4)",
         params![id, secret, account.0, now.0],
     )?;
     Ok(record)

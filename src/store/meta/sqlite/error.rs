@@ -2,6 +2,7 @@
 
 use rusqlite::ErrorCode;
 
+use super::sealing;
 use crate::store::StoreError;
 
 /// Why a command or a read failed.
@@ -45,7 +46,7 @@ impl Failure {
             }
             Failure::Sql(cause) => {
                 tracing::error!(call, %cause, "metadata database failed");
-                meaning_of(&cause)
+                sealing::meaning_of(&cause).unwrap_or_else(|| meaning_of(&cause))
             }
         }
     }

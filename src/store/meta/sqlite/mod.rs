@@ -4,6 +4,8 @@
 //! sync (see `writer`), reads see every acknowledged write (see `reader`). The schema and the meaning of each column stand in
 //! `migrations/sqlite`.
 //!
+//! With a master key, secrets and inline bodies are encrypted at rest (see `sealing`).
+//!
 //! Must never let SQL, a row or a cause of SQLite cross the port.
 
 mod accounts;
@@ -16,6 +18,7 @@ mod query;
 mod reader;
 mod rows;
 mod schema;
+mod sealing;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -25,12 +28,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
+use self::error::Sql;
 use self::reader::Readers;
 use self::writer::Writer;
 pub use self::writer::WriterStats;
 use crate::clock::{Clock, Wall};
 use crate::limits::{META_QUEUE_MAX, META_QUEUE_WAIT};
+use crate::store::seal::MasterKeys;
 use crate::store::*;
 
 /// A [`MetaStore`] in an SQLite file.
@@ -44,23 +50,53 @@ impl SqliteMetaStore {
     /// Opens or makes the file (mode 0600), brings its schema up to date and starts the writer. Blocks; call it at
     /// start. The directory exists, and nobody else has the file open.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
-        Self::open_with(path, clock, META_QUEUE_MAX, META_QUEUE_WAIT)
+        Self::open_sealed(path, clock, MasterKeys::default())
+    }
+
+    /// The same with master keys: secrets and inline bodies are sealed with the first, and opened with any. `Unavailable`
+    /// when a secret is sealed with another.
+    pub fn open_sealed(path: &Path, clock: Arc<dyn Clock>, keys: MasterKeys) -> Result<Self> {
+        Self::open_as(path, clock, keys, META_QUEUE_MAX, META_QUEUE_WAIT)
     }
 
     /// The same with other bounds: how many commands wait, and how long a caller waits for a place among them.
     pub fn open_with(path: &Path, clock: Arc<dyn Clock>, queue_max: usize, queue_wait: Duration) -> Result<Self> {
+        Self::open_as(path, clock, MasterKeys::default(), queue_max, queue_wait)
+    }
+
+    fn open_as(
+        path: &Path,
+        clock: Arc<dyn Clock>,
+        keys: MasterKeys,
+        queue_max: usize,
+        queue_wait: Duration,
+    ) -> Result<Self> {
         let conn = schema::open_writer(path)?;
+        let resealed = prepare_sealing(&conn, &keys).map_err(|failure| failure.meaning("open"))?;
+        if resealed > 0 {
+            tracing::info!(resealed, "secrets of access keys are sealed with the first master key now");
+        }
         let writer = Writer::start(conn, clock, queue_max, queue_wait).map_err(|cause| {
             tracing::error!(%cause, "the metadata writer cannot start");
             StoreError::Unavailable("the metadata writer cannot start".into())
         })?;
-        Ok(SqliteMetaStore { writer, readers: Readers::new(path.to_owned()) })
+        Ok(SqliteMetaStore { writer, readers: Readers::new(path.to_owned(), keys) })
     }
 
     /// What the writer has done since it was opened.
     pub fn writer_stats(&self) -> WriterStats {
         self.writer.stats()
     }
+}
+
+/// Readies the writing connection for sealed values. Returns how many secrets were sealed anew.
+fn prepare_sealing(conn: &Connection, keys: &MasterKeys) -> Sql<usize> {
+    sealing::register(conn, keys)?;
+    if !keys.is_empty() {
+        // What is replaced or deleted may be plain: it is overwritten, not only let go.
+        conn.pragma_update(None, "secure_delete", true)?;
+    }
+    sealing::reseal_secrets(conn, keys)
 }
 
 #[async_trait]

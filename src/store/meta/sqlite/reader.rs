@@ -11,15 +11,17 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::error::{Failure, Sql};
-use super::schema;
+use super::{schema, sealing};
 use crate::limits::{META_READERS_KEPT, META_SCANS_MAX};
 use crate::store::meta::rules;
+use crate::store::seal::MasterKeys;
 use crate::store::{Result, StoreError};
 
 /// A stack of idle connections; the one used last has the warmest cache.
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
+    keys: MasterKeys,
     /// `None` once closed.
     idle: Mutex<Option<Vec<Connection>>>,
     scans: Semaphore,
@@ -27,16 +29,16 @@ pub(super) struct Readers {
 
 impl Readers {
     /// None is open yet; the first reads open them.
-    pub(super) fn new(path: PathBuf) -> Arc<Self> {
+    pub(super) fn new(path: PathBuf, keys: MasterKeys) -> Arc<Self> {
         let idle = Mutex::new(Some(Vec::new()));
-        Arc::new(Readers { path, idle, scans: Semaphore::new(META_SCANS_MAX) })
+        Arc::new(Readers { path, keys, idle, scans: Semaphore::new(META_SCANS_MAX) })
     }
 
     /// A read that touches a few pages at most.
     pub(super) fn point<T>(&self, call: &'static str, read: impl FnOnce(&Connection) -> Sql<T>) -> Result<T> {
         let conn = match self.take()? {
             Some(conn) => conn,
-            None => schema::open_reader(&self.path).map_err(|cause| Failure::Sql(cause).meaning(call))?,
+            None => self.open().map_err(|cause| Failure::Sql(cause).meaning(call))?,
         };
         let outcome = read(&conn);
         // A connection whose file failed is not trusted again.
@@ -61,6 +63,12 @@ impl Readers {
     /// Later reads fail; a read that runs ends as it would.
     pub(super) fn close(&self) {
         *self.lock() = None;
+    }
+
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let conn = schema::open_reader(&self.path)?;
+        sealing::register(&conn, &self.keys)?;
+        Ok(conn)
     }
 
     fn take(&self) -> Result<Option<Connection>> {

@@ -179,7 +179,7 @@ fn unpack_window(packed: &[u8]) -> Sql<Vec<WindowEntry>> {
         .collect())
 }
 
-/// Of `k.id, k.secret, k.account, a.name, k.enabled, k.created_ms`.
+/// Of `k.id, open_secret(k.secret, k.id), k.account, a.name, k.enabled, k.created_ms`.
 pub(super) fn access_key(row: &Row<'_>) -> Sql<AccessKeyRecord> {
     Ok(AccessKeyRecord {
         id: row.get(0)?,
@@ -227,7 +227,8 @@ pub(super) fn summary(row: &Row<'_>, key: ObjectKey) -> Sql<ObjectSummary> {
 /// Columns of `object o` that [`object`] reads, and of `extent e` that [`extent`] reads behind them.
 pub(super) const OBJECT_AND_EXTENT_COLUMNS: &str = "o.key, o.kind, o.size, o.modified_ms, o.etag, o.etag_parts, \
      o.bucket, o.crc64, o.content_md5, o.acl, o.content_type, o.cache_control, o.content_disposition, \
-     o.content_encoding, o.content_language, o.expires, o.user_metadata, e.length, e.blob, e.start, e.bytes";
+     o.content_encoding, o.content_language, o.expires, o.user_metadata, e.length, e.blob, e.start, \
+     open_inline(e.bytes, e.length)";
 
 /// An object without its extents.
 pub(super) fn object(row: &Row<'_>) -> Sql<ObjectRecord> {

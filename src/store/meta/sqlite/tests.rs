@@ -434,6 +434,7 @@ async fn statements_are_parsed_once_and_not_for_every_value() {
     let b = bucket(&store).await;
     store.commit_object(object(b, "a", b"x"), Wall(2)).await.expect("stored");
     let conn = schema::open_reader(&db.path).expect("readable");
+    sealing::register(&conn, &MasterKeys::default()).expect("registered");
     for key in ["a", "b", "c"] {
         objects::object(&conn, b, &ObjectKey::new(key).expect("valid")).expect("readable");
     }
