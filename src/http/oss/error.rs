@@ -581,6 +581,17 @@ impl OssError {
         .with_header("allow", allow)
     }
 
+    /// 400: an encryption that OSS does not know.
+    pub fn invalid_encryption_algorithm(given: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidEncryptionAlgorithmError",
+            "The Encryption request you specified is not valid. Supported value: AES256/KMS.",
+        )
+        .with_detail("ArgumentName", "x-oss-server-side-encryption")
+        .with_detail("ArgumentValue", given)
+    }
+
     /// 501: known to OSS, not built here.
     pub fn not_implemented(what: &str) -> Self {
         Self::new(

@@ -20,11 +20,15 @@ use crate::store::objects::{
     resolve_range,
 };
 use crate::store::{
-    Acl, BucketName, BucketRecord, ContentHeaders, ETag, ObjectKey, ObjectKind, ObjectRecord, WriteCondition,
+    Acl, BucketName, BucketRecord, ContentHeaders, ETag, Extent, ObjectKey, ObjectKind, ObjectRecord, WriteCondition,
 };
 
 const META_PREFIX: &str = "x-oss-meta-";
 const CRC64: &str = "x-oss-hash-crc64ecma";
+const SSE: &str = "x-oss-server-side-encryption";
+const SSE_KEY_ID: &str = "x-oss-server-side-encryption-key-id";
+const SSE_DATA: &str = "x-oss-server-side-data-encryption";
+const AES256: &str = "AES256";
 const NEXT_POSITION: &str = "x-oss-next-append-position";
 
 // ---- writing -------------------------------------------------------------------------------------------------
@@ -39,6 +43,7 @@ pub(super) async fn put(ask: &Ask<'_>, body: &mut RequestBody, key: &ObjectKey) 
     answer.headers.insert(header::ETAG, etag_value(object.etag));
     answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
     put_content_md5(&object, &mut answer.headers);
+    echo_encryption(ask, &mut answer.headers);
     Ok(answer)
 }
 
@@ -74,6 +79,7 @@ pub(super) async fn append(
     answer.headers.insert(header::ETAG, etag_value(object.etag));
     answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
     answer.headers.insert(NEXT_POSITION, HeaderValue::from(object.size));
+    echo_encryption(ask, &mut answer.headers);
     Ok(answer)
 }
 
@@ -111,6 +117,11 @@ pub(super) async fn copy(
         ConditionOutcome::Failed(condition) => return Err(OssError::precondition_failed(condition)),
     }
     let mut request = put_request(ask, bucket, key, ObjectKind::Normal)?;
+    // A copy shares its source's blobs, and those from before a master key was configured are plain.
+    let is_plain = |extent: &Extent| matches!(extent, Extent::Blob { id, .. } if !id.is_sealed());
+    if ask.head.headers.contains_key(SSE) && source.extents.iter().any(is_plain) {
+        return Err(OssError::not_implemented(SSE));
+    }
     // A digest would be that of the request's empty body.
     request.expected_md5 = None;
     match ask.header("x-oss-metadata-directive").as_deref() {
@@ -126,6 +137,7 @@ pub(super) async fn copy(
     let mut answer = Answer::xml(xml::copy_object_result(copied.etag, copied.last_modified));
     answer.headers.insert(header::ETAG, etag_value(copied.etag));
     answer.headers.insert(CRC64, HeaderValue::from(copied.crc64));
+    echo_encryption(ask, &mut answer.headers);
     Ok(answer)
 }
 
@@ -223,19 +235,40 @@ fn put_request(
     })
 }
 
-/// Features that an upload may ask for and that would be lost in silence: encryption, tags, callbacks, other classes.
+/// Features that an upload may ask for and that would be lost in silence: tags, callbacks, other classes, encryption that
+/// is not what happens here.
 fn refuse_what_is_not_kept(ask: &Ask<'_>) -> Result<(), OssError> {
-    for name in ["x-oss-server-side-encryption", "x-oss-tagging", "x-oss-callback"] {
+    for name in ["x-oss-tagging", "x-oss-callback", SSE_KEY_ID, SSE_DATA] {
         if ask.head.headers.contains_key(name) {
             return Err(OssError::not_implemented(name));
         }
     }
+    check_encryption(ask)?;
     match ask.header("x-oss-storage-class") {
         Some(class) if class != "Standard" => {
             let message = "Only Standard storage is kept here.";
             Err(OssError::invalid_argument(message, "x-oss-storage-class", &class))
         }
         _ => Ok(()),
+    }
+}
+
+/// `AES256` is what happens to every body once a master key is configured; without one it may not be promised, and keys
+/// of a key management service never.
+fn check_encryption(ask: &Ask<'_>) -> Result<(), OssError> {
+    match ask.header(SSE).as_deref() {
+        None => Ok(()),
+        Some(_) if !ask.deps.objects.seals() => Err(OssError::not_implemented(SSE)),
+        Some(AES256) => Ok(()),
+        Some("KMS" | "SM4") => Err(OssError::not_implemented(SSE)),
+        Some(other) => Err(OssError::invalid_encryption_algorithm(other)),
+    }
+}
+
+/// Confirms the encryption that an upload asked for and got.
+fn echo_encryption(ask: &Ask<'_>, headers: &mut HeaderMap) {
+    if ask.head.headers.contains_key(SSE) {
+        headers.insert(SSE, HeaderValue::from_static(AES256));
     }
 }
 

@@ -18,8 +18,10 @@ use crate::live::registry::{LiveDeps, Registry};
 use crate::net::host::HostRules;
 use crate::net::listen::DoorStream;
 use crate::store::blob::memory::MemoryBlobStore;
+use crate::store::blob::sealed::SealedBlobStore;
 use crate::store::meta::memory::MemoryMetaStore;
 use crate::store::objects::ObjectService;
+use crate::store::seal::MasterKeys;
 use crate::store::{BlobStore, BucketName, BucketRecord, MetaStore};
 use crate::task::{Stop, TaskSet};
 
@@ -53,10 +55,16 @@ pub(super) struct Running {
 impl Running {
     /// With `examplebucket`, private, of `owner`.
     pub(super) async fn start() -> Self {
+        Self::start_sealed(MasterKeys::default()).await
+    }
+
+    /// The same with master keys.
+    pub(super) async fn start_sealed(keys: MasterKeys) -> Self {
         let clock = ManualClock::new(NOW);
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let meta: Arc<dyn MetaStore> = Arc::new(MemoryMetaStore::new());
-        let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobStore::new(shared.clone()));
+        let memory = Arc::new(MemoryBlobStore::new(shared.clone()));
+        let blobs: Arc<dyn BlobStore> = Arc::new(SealedBlobStore::new(memory, keys));
         let objects = ObjectService::new(meta.clone(), blobs.clone(), shared.clone());
         let live = LiveDeps { meta: meta.clone(), objects: objects.clone(), clock: shared.clone() };
         let registry = Arc::new(Registry::new(live));

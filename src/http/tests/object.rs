@@ -1,8 +1,9 @@
 //! Objects over the wire: what is sent comes back, and what cannot be is refused in its words.
 
-use super::harness::{Call, NOW_TEXT, Running, Socket, Who};
+use super::harness::{Call, NOW, NOW_TEXT, Running, Socket, Who};
 use crate::limits;
-use crate::store::Acl;
+use crate::store::seal::{MasterKey, MasterKeys};
+use crate::store::{Acl, Extent, ObjectCommit, ObjectKey, WriteCondition};
 
 /// 1000 bytes that differ from their neighbours.
 fn thousand() -> Vec<u8> {
@@ -90,6 +91,61 @@ async fn a_put_that_asks_for_what_is_not_kept_is_refused() {
     assert_eq!(socket.call(put("x-oss-storage-class", "Standard")).await.status, 200);
     let fits = "v".repeat(limits::USER_METADATA_BYTES_MAX - 4);
     assert_eq!(socket.call(put("x-oss-meta-long", &fits)).await.status, 200);
+}
+
+#[tokio::test]
+async fn encryption_is_confirmed_only_where_it_happens() {
+    const SSE: &str = "x-oss-server-side-encryption";
+    let big = || vec![b'x'; 100_000];
+    let put = |value: &str| Call::new("PUT", "/a").body(big()).header(SSE, value);
+    let plain = Running::start().await;
+    for value in ["AES256", "KMS", "ROT13"] {
+        plain.call(put(value)).await.assert_error(501, "NotImplemented", None);
+    }
+    assert_eq!(plain.call(Call::new("PUT", "/a").body(big())).await.header(SSE), None);
+
+    let running = Running::start_sealed(MasterKeys::new(vec![MasterKey::new([1; 32])])).await;
+    let mut socket = running.connect().await;
+    let reply = socket.call(put("AES256")).await;
+    assert_eq!((reply.status, reply.header(SSE)), (200, Some("AES256")));
+    let blobs = running.blobs.list(None, 9).await.expect("a list");
+    assert!(blobs.len() == 1 && blobs[0].id.is_sealed(), "{blobs:?}");
+    assert_eq!(socket.call(Call::new("GET", "/a")).await.text().into_bytes(), big());
+    socket.call(put("KMS")).await.assert_error(501, "NotImplemented", None);
+    socket.call(put("SM4")).await.assert_error(501, "NotImplemented", None);
+    socket.call(put("ROT13")).await.assert_error(400, "InvalidEncryptionAlgorithmError", None);
+    let keyed = put("AES256").header("x-oss-server-side-encryption-key-id", "k");
+    socket.call(keyed).await.assert_error(501, "NotImplemented", None);
+    let unasked = socket.call(Call::new("PUT", "/b").body(big())).await;
+    assert_eq!((unasked.status, unasked.header(SSE)), (200, None));
+    let append = Call::new("POST", "/log?append&position=0").body("x").header(SSE, "AES256");
+    assert_eq!(socket.call(append).await.header(SSE), Some("AES256"));
+    let copy = |to: &'static str, from: &str| {
+        Call::new("PUT", to).header("x-oss-copy-source", &format!("/examplebucket/{from}")).header(SSE, "AES256")
+    };
+    assert_eq!(socket.call(copy("/c", "a")).await.header(SSE), Some("AES256"));
+}
+
+#[tokio::test]
+async fn a_copy_of_plain_blobs_is_not_confirmed_to_be_encrypted() {
+    let running = Running::start_sealed(MasterKeys::new(vec![MasterKey::new([1; 32])])).await;
+    let mut socket = running.connect().await;
+    stored(&mut socket, "/a", vec![b'x'; 100_000]).await;
+    // As if it had been put before the key was configured.
+    let bucket = running.bucket("examplebucket").await;
+    let key = ObjectKey::new("a").expect("valid");
+    let mut object = running.meta.object(bucket.id, &key).await.expect("readable").expect("there");
+    for extent in &mut object.extents {
+        if let Extent::Blob { id, .. } = extent {
+            id.0 ^= 1;
+        }
+    }
+    let commit = ObjectCommit { object, condition: WriteCondition::Always };
+    running.meta.commit_object(commit, NOW).await.expect("stored");
+    let copy = || Call::new("PUT", "/b").header("x-oss-copy-source", "/examplebucket/a");
+    let asked = copy().header("x-oss-server-side-encryption", "AES256");
+    socket.call(asked).await.assert_error(501, "NotImplemented", None);
+    assert_eq!(socket.call(copy()).await.status, 200);
 }
 
 #[tokio::test]

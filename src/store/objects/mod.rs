@@ -75,6 +75,11 @@ impl ObjectService {
         &self.in_flight
     }
 
+    /// Whether new bodies are encrypted at rest.
+    pub fn seals(&self) -> bool {
+        self.blobs.seals()
+    }
+
     /// Takes a body of any length.
     pub fn writer(&self, digests: Digests) -> BodyWriter {
         BodyWriter::new(self.blobs.clone(), self.in_flight.clone(), digests)

@@ -170,6 +170,7 @@ fn errors_whose_message_is_free() {
         (OssError::invalid_argument("m", "n", "v"), 400, "InvalidArgument", None),
         (OssError::invalid_request("m"), 400, "InvalidRequest", None),
         (OssError::method_not_allowed("PUT", "GET"), 405, "MethodNotAllowed", None),
+        (OssError::invalid_encryption_algorithm("x"), 400, "InvalidEncryptionAlgorithmError", None),
         (OssError::not_implemented("tagging"), 501, "NotImplemented", None),
         (OssError::internal(), 500, "InternalError", None),
         (OssError::service_unavailable(), 503, "ServiceUnavailable", None),
