@@ -6,4 +6,5 @@ mod layers;
 mod live;
 mod objects;
 mod restart;
+mod sealed;
 mod support;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use livebucket::app::Service;
 use livebucket::config::Settings;
+use livebucket::store::seal::MasterKeys;
 
 pub use http::Client;
 
@@ -72,7 +73,12 @@ impl Server {
 
 /// Fails with the checker's report unless the directory is sound.
 pub async fn check(dir: &Path) {
-    let stores = livebucket::app::Stores::open(&dir.join("data"), false).expect("at rest");
+    check_sealed(dir, MasterKeys::default()).await;
+}
+
+/// The same of a directory that is sealed with these keys.
+pub async fn check_sealed(dir: &Path, keys: MasterKeys) {
+    let stores = livebucket::app::Stores::open_sealed(&dir.join("data"), false, keys).expect("at rest");
     let options = livebucket::store::recovery::CheckOptions { verify_bytes: true };
     let report = livebucket::store::recovery::check(&*stores.meta, &*stores.blobs, options).await.expect("readable");
     assert!(report.is_clean(), "{report}");
