@@ -68,7 +68,7 @@ pub struct WindowName {
 pub enum Finding {
     /// I1: an object names a blob that is not there.
     MissingBlob { object: ObjectName, blob: BlobId },
-    /// I1: an object names bytes past the end of a blob.
+    /// I1: an object names bytes past the end of a blob, or of a sealed blob that is not what was written.
     ShortBlob { object: ObjectName, blob: BlobId, cause: String },
     /// The store could not read the bytes.
     Unreadable { object: ObjectName, blob: BlobId, cause: String },
@@ -342,7 +342,7 @@ impl fmt::Display for Finding {
         match self {
             Finding::MissingBlob { object, blob } => write!(f, "{object} names blob {blob}, which is missing"),
             Finding::ShortBlob { object, blob, cause } => {
-                write!(f, "{object} names bytes that blob {blob} does not have: {cause}")
+                write!(f, "{object} names bytes that blob {blob} has not, or not whole: {cause}")
             }
             Finding::Unreadable { object, blob, cause } => {
                 write!(f, "{object} names blob {blob}, which cannot be read: {cause}")

@@ -9,11 +9,13 @@ use crate::clock::Clock;
 use crate::limits::{GARBAGE_GRACE, SETTLE_GRACE, STARTUP_SWEEP_REACH, SWEEP_GRACE, SWEEP_PAGE};
 use crate::media::MediaTime;
 use crate::store::blob::faulty::{BlobCall, BlobFault};
+use crate::store::blob::sealed::SealedBlobStore;
 use crate::store::conformance::blob::{pattern, write};
 use crate::store::meta::faulty::{Fault, FaultyMetaStore, MetaCall};
 use crate::store::meta::memory::MemoryMetaStore;
 use crate::store::objects::tests::{Bench, key, record_with};
 use crate::store::objects::{Digests, ObjectService, StoredBody};
+use crate::store::seal::{MasterKey, MasterKeys};
 use crate::store::*;
 use crate::task::{Stop, TaskSet};
 
@@ -603,4 +605,62 @@ fn times_keep_their_promises() {
     let times = CollectorTimes::default();
     assert!(times.garbage_grace > limits::OBJECT_READ_MAX);
     assert!(times.settle_grace < times.sweep_grace);
+}
+
+// ---- sealed blobs ----------------------------------------------------------------------------------------------
+
+/// A bench whose blobs are sealed; what lies below them is `bench.memory`.
+async fn sealed(key: u8) -> (Bench, SealedBlobStore) {
+    let mut bench = Bench::new().await;
+    let above = keyed(&bench, &[key]);
+    let clock = Arc::new(bench.clock.clone());
+    bench.objects = ObjectService::new(bench.meta.clone(), Arc::new(above.clone()), clock);
+    (bench, above)
+}
+
+fn keyed(bench: &Bench, keys: &[u8]) -> SealedBlobStore {
+    let keys = MasterKeys::new(keys.iter().map(|key| MasterKey::new([*key; 32])).collect());
+    SealedBlobStore::new(Arc::new(bench.blobs.clone()), keys)
+}
+
+#[tokio::test]
+async fn a_start_and_the_collector_need_no_key() {
+    let (bench, above) = sealed(1).await;
+    bench.put("k", &pattern(1, SIZE)).await.expect("put");
+    bench.put("gone", &pattern(2, SIZE)).await.expect("put");
+    bench.objects.delete(bench.bucket, &[key("gone")]).await.expect("delete");
+    let orphan = write(&above, &[pattern(3, SIZE)]).await;
+    let keyless = keyed(&bench, &[]);
+    let report = startup(&*bench.meta, &keyless, bench.clock.wall()).await.expect("startup");
+    assert_eq!((report.blobs_examined, report.blobs_removed), (3, 1));
+    assert_eq!(above.length(orphan).await, Err(StoreError::NotFound(What::Blob)));
+    bench.clock.advance(GARBAGE_GRACE + Duration::from_secs(1));
+    let (clock, in_flight) = (Arc::new(bench.clock.clone()), bench.objects.in_flight().clone());
+    let times = CollectorTimes::default();
+    let collector = Collector::new(bench.meta.clone(), Arc::new(keyless), in_flight, clock, times);
+    assert_eq!(collector.collect(&Stop::new()).await, Ok(1));
+    assert_eq!(bench.get("k").await, Some(pattern(1, SIZE)));
+}
+
+#[tokio::test]
+async fn the_checker_reads_sealed_bytes_with_the_key_and_names_it_without() {
+    let (bench, above) = sealed(1).await;
+    bench.put("k", &pattern(1, SIZE)).await.expect("put");
+    for verify_bytes in [true, false] {
+        let report = check(&*bench.meta, &above, CheckOptions { verify_bytes }).await.expect("check");
+        assert!(report.is_clean() && report.blobs == 1, "{report}");
+        assert_eq!(report.bytes_verified, if verify_bytes { SIZE as u64 } else { 0 });
+
+        let keyless = keyed(&bench, &[2]);
+        let report = check(&*bench.meta, &keyless, CheckOptions { verify_bytes }).await.expect("check");
+        let id = MasterKey::new([1; 32]).id();
+        let expected = format!("is sealed with master key {id}, which is not configured");
+        let named = matches!(&report.findings[..], [Finding::Unreadable { cause, .. }] if cause.contains(&expected));
+        assert!(named, "{report}");
+    }
+    let id = bench.blob_ids().await[0];
+    bench.memory.damage(id, |bytes| bytes[70_000] ^= 1);
+    let report = check(&*bench.meta, &above, CheckOptions { verify_bytes: true }).await.expect("check");
+    assert!(matches!(&report.findings[..], [Finding::ShortBlob { .. }]), "{report}");
+    assert!(report.to_string().contains("segment 1 is not what was written"), "{report}");
 }
