@@ -24,7 +24,7 @@ REGION = "cn-hangzhou"
 class Server:
     """One server process. `stop` and `kill` leave the data directory; `start` may be called again on it."""
 
-    def __init__(self, name: str, tls: bool = False, extra: tuple = ()):
+    def __init__(self, name: str, tls: bool = False, extra: tuple = (), master_key: str = ""):
         if not BINARY.exists():
             raise AssertionError(f"no server at {BINARY}: build it with `cargo build`, or set LIVEBUCKET_BIN")
         self.name = name
@@ -32,6 +32,8 @@ class Server:
         self.data = pathlib.Path(tempfile.mkdtemp(prefix=f"livebucket-{name}-"))
         self.port, self.rtmp_port, self.admin_port = free_port(), free_port(), free_port()
         self.extra = list(extra)
+        # Encrypts what is stored; the commands that open the directory need it, too.
+        self.secrets = {"LIVEBUCKET_MASTER_KEY": master_key} if master_key else {}
         OUT.mkdir(exist_ok=True)
         self.log = OUT / f"{name}.server.log"
         self.log.unlink(missing_ok=True)
@@ -68,6 +70,7 @@ class Server:
             **{name: value for name, value in os.environ.items() if not name.startswith("LIVEBUCKET_")},
             "LIVEBUCKET_ACCESS_KEY": self.access_key,
             "LIVEBUCKET_SECRET_KEY": self.secret_key,
+            **self.secrets,
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -110,7 +113,8 @@ class Server:
     def run(self, *arguments, check: bool = True) -> subprocess.CompletedProcess:
         """A subcommand of the binary."""
         result = subprocess.run(
-            [str(BINARY), *map(str, arguments)], capture_output=True, text=True, timeout=60, cwd=self.data
+            [str(BINARY), *map(str, arguments)], capture_output=True, text=True, timeout=60, cwd=self.data,
+            env={**os.environ, **self.secrets},
         )
         if check and result.returncode != 0:
             raise AssertionError(

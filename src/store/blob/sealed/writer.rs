@@ -25,7 +25,8 @@ pub(super) struct SealedWriter {
 impl SealedWriter {
     pub(super) fn new(inner: Box<dyn BlobWriter>, master: &MasterKey) -> Result<Self> {
         let (cipher, header) = BlobCipher::fresh(inner.id(), master)?;
-        let out = BytesMut::from(&header[..]);
+        let mut out = BytesMut::with_capacity(header.len() + SEGMENT_BYTES + TAG_BYTES);
+        out.extend_from_slice(&header);
         let open = out.len();
         Ok(SealedWriter { inner, cipher, out, open, segment: 0, length: 0, lost: false })
     }

@@ -3,7 +3,7 @@
 //!
 //! | value | sealed form | told from a plain one by |
 //! |---|---|---|
-//! | `extent.bytes` | the sealed value | its length: `extent.length` and [`seal::VALUE_OVERHEAD`] more |
+//! | `extent.bytes` | the sealed value | its length: `extent.length` and [`VALUE_OVERHEAD`] more |
 //! | `access_key.secret` | `sealed` and a space, then base64 | the space, which no secret has |
 //!
 //! Plain values, from before a master key was configured, are read as they are. Secrets are few: each opening seals those
