@@ -29,7 +29,7 @@ use crate::store::blob::fs::FsBlobStore;
 use crate::store::blob::sealed::SealedBlobStore;
 use crate::store::data_dir::{DataDir, DataDirError};
 use crate::store::meta::sqlite::SqliteMetaStore;
-use crate::store::objects::ObjectService;
+use crate::store::objects::{ObjectService, Quota};
 use crate::store::recovery::{self, Collector, CollectorTimes};
 use crate::store::seal::MasterKeys;
 use crate::store::{Acl, BlobStore, BucketName, ChannelConfig, ChannelName, ChannelStatus, MetaStore, StoreError};
@@ -135,7 +135,8 @@ impl Service {
         recovery::startup(&*meta, &*blobs, clock.wall()).await?;
         tracing::info!(data = %config.data.display(), master_key = sealing.as_deref().unwrap_or("none"), "store is open");
 
-        let objects = ObjectService::new(meta.clone(), blobs.clone(), clock.clone());
+        let quota = Quota { object_bytes_max: config.max_object_bytes, free_space_floor: config.free_space_floor };
+        let objects = ObjectService::new(meta.clone(), blobs.clone(), clock.clone()).with_quota(quota);
         let registry =
             Arc::new(Registry::new(LiveDeps { meta: meta.clone(), objects: objects.clone(), clock: clock.clone() }));
         let listen = bind(&config.listen).await?;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits;
 use crate::net::host::HostRules;
 use crate::store::BucketName;
 use crate::store::seal::MasterKeys;
@@ -51,6 +52,12 @@ pub struct Settings {
     /// Master keys, before those of the file (better in the environment than on the command line)
     #[arg(long, env = "LIVEBUCKET_MASTER_KEY", value_name = "KEY[,KEY]", hide_env_values = true)]
     pub master_key: Option<String>,
+    /// Bytes of the largest object; more is refused [default: 5368709120, which is also the most]
+    #[arg(long, env = "LIVEBUCKET_MAX_OBJECT_BYTES", value_name = "BYTES")]
+    pub max_object_bytes: Option<u64>,
+    /// Bytes that stay free on the file system of the data directory: with less, writes are refused; 0 never [default: 67108864]
+    #[arg(long, env = "LIVEBUCKET_FREE_SPACE_FLOOR", value_name = "BYTES")]
+    pub free_space_floor: Option<u64>,
     /// Certificate chain (PEM)
     #[arg(long, env = "LIVEBUCKET_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
@@ -112,6 +119,10 @@ pub struct Config {
     pub master_key: MasterKeys,
     /// File of further master keys.
     pub master_key_file: Option<PathBuf>,
+    /// Bytes of the largest object.
+    pub max_object_bytes: u64,
+    /// Bytes that stay free where the data is; 0: none.
+    pub free_space_floor: u64,
     /// Certificate and key files.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Log form.
@@ -166,6 +177,8 @@ impl Settings {
             secret_key: self.secret_key.or(below.secret_key),
             master_key_file: self.master_key_file.or(below.master_key_file),
             master_key: self.master_key.or(below.master_key),
+            max_object_bytes: self.max_object_bytes.or(below.max_object_bytes),
+            free_space_floor: self.free_space_floor.or(below.free_space_floor),
             tls_cert: self.tls_cert.or(below.tls_cert),
             tls_key: self.tls_key.or(below.tls_key),
             cname: self.cname.or(below.cname),
@@ -194,6 +207,8 @@ impl Settings {
             access_key: access_key(self.access_key, self.secret_key)?,
             master_key: given_master_keys(self.master_key.as_deref())?,
             master_key_file: self.master_key_file,
+            max_object_bytes: max_object_bytes(self.max_object_bytes.unwrap_or(limits::OBJECT_BYTES_MAX))?,
+            free_space_floor: self.free_space_floor.unwrap_or(limits::FREE_SPACE_FLOOR),
             tls: match (self.tls_cert, self.tls_key) {
                 (Some(cert), Some(key)) => Some((cert, key)),
                 (None, None) => None,
@@ -229,6 +244,9 @@ impl Config {
             put("access_key", id.clone().into());
             put("secret_key", "********".into());
         }
+        // Both came from a TOML integer, or are far below its largest.
+        put("max_object_bytes", i64::try_from(self.max_object_bytes).unwrap_or(i64::MAX).into());
+        put("free_space_floor", i64::try_from(self.free_space_floor).unwrap_or(i64::MAX).into());
         if !self.master_key.is_empty() {
             put("master_key", "********".into());
         }
@@ -333,6 +351,14 @@ fn access_key(id: Option<String>, secret: Option<String>) -> Result<Option<(Stri
     }
 }
 
+fn max_object_bytes(bytes: u64) -> Result<u64, ConfigError> {
+    if !(1..=limits::OBJECT_BYTES_MAX).contains(&bytes) {
+        let why = format!("{bytes} is not between 1 and {}", limits::OBJECT_BYTES_MAX);
+        return Err(value_error("max_object_bytes", why));
+    }
+    Ok(bytes)
+}
+
 /// Master keys given as they are; none when nothing is.
 pub fn given_master_keys(text: Option<&str>) -> Result<MasterKeys, ConfigError> {
     let Some(text) = text else { return Ok(MasterKeys::default()) };
@@ -401,6 +427,9 @@ mod tests {
             ("access_key = 'abc'", "access_key: access_key and secret_key"),
             ("access_key = 'abc'\nsecret_key = 'short'", "a secret key is 8 to 256"),
             ("master_key = 'short'", "master_key: key 1 is not 32 bytes"),
+            ("max_object_bytes = 0", "max_object_bytes: 0 is not between"),
+            ("max_object_bytes = 5368709121", "max_object_bytes: 5368709121 is not between"),
+            ("free_space_floor = -1", "free_space_floor"),
             ("tls_cert = 'a.pem'", "tls_cert: tls_cert and tls_key"),
             ("public_endpoint = 'oss.example.com'", "public_endpoint: `oss.example.com`"),
             ("public_endpoint = 'http://oss.example.com/x'", "public_endpoint:"),

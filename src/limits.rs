@@ -99,6 +99,10 @@ pub const META_WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 // blobs and bodies
 /// Largest body of one PUT, and of all appends to one object together: the object API's own limit.
 pub const OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// What must stay free where the data is: room for the commits that delete, so that a full disk can be emptied.
+pub const FREE_SPACE_FLOOR: u64 = 64 * 1024 * 1024;
+/// How long a look at the free space holds; what is written meanwhile is counted.
+pub const FREE_SPACE_LOOK: Duration = Duration::from_secs(1);
 /// Bytes that are read, hashed or handed on at once: large enough that a system call is a small part of the cost, small
 /// enough that hashing one holds up the reactor for a fraction of a millisecond only.
 pub const BODY_PIECE_BYTES: usize = 128 * 1024;

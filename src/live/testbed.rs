@@ -14,7 +14,7 @@ use crate::store::blob::faulty::FaultyBlobStore;
 use crate::store::blob::memory::MemoryBlobStore;
 use crate::store::meta::faulty::FaultyMetaStore;
 use crate::store::meta::memory::MemoryMetaStore;
-use crate::store::objects::ObjectService;
+use crate::store::objects::{ObjectService, Quota};
 use crate::store::{
     Acl, BucketName, BucketRecord, ChannelConfig, ChannelName, ChannelStatus, ConnectionRecord, FragmentRecord,
     MetaStore, ObjectKey, ObjectRecord,
@@ -47,11 +47,21 @@ impl Bed {
         Bed::over(clock.clone(), Arc::new(clock), frag_duration).await
     }
 
+    /// With 1 s fragments, within an operator's bounds.
+    pub(crate) async fn with_quota(quota: Quota) -> Self {
+        let clock = ManualClock::new(Wall(BEGIN));
+        Bed::over_quota(clock.clone(), Arc::new(clock), 1, quota).await
+    }
+
     /// Everything by `time`, which a test may choose to be the machine's clock.
     pub(crate) async fn over(clock: ManualClock, time: Arc<dyn Clock>, frag_duration: u32) -> Self {
+        Bed::over_quota(clock, time, frag_duration, Quota::default()).await
+    }
+
+    async fn over_quota(clock: ManualClock, time: Arc<dyn Clock>, frag_duration: u32, quota: Quota) -> Self {
         let meta = Arc::new(FaultyMetaStore::new(Arc::new(MemoryMetaStore::new())));
         let blobs = FaultyBlobStore::new(Arc::new(MemoryBlobStore::seeded(time.clone(), 7)));
-        let objects = ObjectService::new(meta.clone(), Arc::new(blobs.clone()), time.clone());
+        let objects = ObjectService::new(meta.clone(), Arc::new(blobs.clone()), time.clone()).with_quota(quota);
         let deps = LiveDeps { meta: meta.clone(), objects: objects.clone(), clock: time.clone() };
         let registry = Arc::new(Registry::new(deps));
         let key = meta.put_access_key("alice", "AK", "SK", time.wall()).await.expect("a fresh store");

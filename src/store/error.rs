@@ -36,6 +36,9 @@ pub enum StoreError {
     /// The body is longer than the service takes.
     #[error("too large")]
     TooLarge,
+    /// Less space is left than the operator wants to stay free. Worth a retry once something was deleted.
+    #[error("too little space is left")]
+    Full,
     /// The store cannot serve now: queue full past the deadline, disk full, I/O error. Worth a retry.
     #[error("unavailable: {0}")]
     Unavailable(String),

@@ -45,6 +45,11 @@ pub trait BlobStore: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Bytes that are free where the blobs are; `None` where nobody can know.
+    async fn available(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Bytes of a finished blob. `NotFound(Blob)`.
     async fn length(&self, id: BlobId) -> Result<u64>;
 

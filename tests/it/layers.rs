@@ -22,7 +22,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "live" => [&["media", "codec"], BASE, STORE].concat(),
         "http" | "rtmp" => [&["codec", "live"], up_to_store.as_slice()].concat(),
         // Configuration checks names and hosts; it hands plain values to rooms and is handed to none.
-        "config" => vec!["net", "store"],
+        "config" => vec!["limits", "net", "store"],
         "app" | "cli" | "lib" | "main" => {
             [&["app", "cli", "config", "codec", "live", "http", "rtmp", "store::backend"], up_to_store.as_slice()]
                 .concat()

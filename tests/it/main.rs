@@ -5,6 +5,7 @@ mod cli;
 mod layers;
 mod live;
 mod objects;
+mod quota;
 mod restart;
 mod sealed;
 mod support;

@@ -611,6 +611,15 @@ impl OssError {
         )
     }
 
+    /// 507: the service keeps what space is left. OSS itself never fills up, so neither status nor code are its own.
+    pub fn insufficient_storage() -> Self {
+        Self::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "InsufficientStorage",
+            "The service has too little space left to store this.",
+        )
+    }
+
     /// 503: worth a retry.
     pub fn service_unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "Please reduce your request rate.")

@@ -85,15 +85,20 @@ pub(super) async fn append(
 
 /// Takes the body into the store piece by piece; a piece is asked for only when the one before is taken.
 async fn receive(ask: &Ask<'_>, body: &mut RequestBody, before: u64) -> Result<StoredBody, OssError> {
-    let size_max = limits::OSS_OBJECT_BYTES_MAX.saturating_sub(before);
-    let too_large = || OssError::entity_too_large(limits::OSS_OBJECT_BYTES_MAX);
+    let object_max = ask.deps.objects.object_bytes_max().min(limits::OSS_OBJECT_BYTES_MAX);
+    let size_max = object_max.saturating_sub(before);
+    let too_large = || OssError::entity_too_large(object_max);
     match body.promised() {
         Promised::Nothing => return Err(OssError::missing_content_length()),
         Promised::Length(length) if length > size_max => return Err(too_large()),
-        Promised::Length(_) | Promised::Chunked => {}
+        // Refused now rather than after its transfer.
+        Promised::Length(length) => {
+            ask.deps.objects.check_room(length).await.map_err(|error| ask.store_error(error))?;
+        }
+        Promised::Chunked => {}
     }
     let mut writer = ask.deps.objects.writer(Digests::Md5AndCrc64);
-    while let Some(piece) = body.next().await.map_err(|error| body_error(error, size_max))? {
+    while let Some(piece) = body.next().await.map_err(|error| body_error(error, object_max))? {
         if writer.written() + piece.len() as u64 > size_max {
             return Err(too_large());
         }

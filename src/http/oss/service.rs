@@ -223,6 +223,10 @@ impl Ask<'_> {
         if let StoreError::Unavailable(_) | StoreError::Corrupt(_) = &error {
             tracing::error!(request_id = self.request_id, %error, "store failed");
         }
+        if error == StoreError::TooLarge {
+            let object_max = self.deps.objects.object_bytes_max().min(crate::limits::OSS_OBJECT_BYTES_MAX);
+            return OssError::entity_too_large(object_max);
+        }
         if error == StoreError::DigestMismatch {
             return OssError::invalid_digest(&self.header("content-md5").unwrap_or_default());
         }

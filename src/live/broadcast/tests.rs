@@ -9,7 +9,7 @@ use super::*;
 use crate::live::testbed::{BEGIN, Bed, aac, audio, avc, begin, channel, configs, play, settle, video};
 use crate::store::blob::faulty::{BlobCall, BlobFault};
 use crate::store::meta::faulty::{Fault, MetaCall};
-use crate::store::objects::PutRequest;
+use crate::store::objects::{PutRequest, Quota};
 use crate::store::{ContentHeaders, FragmentRecord, ObjectKey, ObjectKind, WriteCondition};
 
 fn unavailable() -> StoreError {
@@ -388,4 +388,20 @@ async fn a_stalled_write_ends_the_connection() {
     assert_eq!(publisher.ended().await, TerminationCause::StorageError);
     let outcome = publisher.finish(TerminationCause::Unpublished).await;
     assert_eq!((outcome.fragments, outcome.fragments_lost), (0, 1));
+}
+
+#[tokio::test]
+async fn without_room_for_fragments_the_connection_ends() {
+    let bed = Bed::with_quota(Quota { free_space_floor: 1_000_000, ..Quota::default() }).await;
+    bed.blobs.set_available(10_000_000);
+    let publisher = bed.publish().await;
+    begin(&publisher, 2_040).await;
+    settle().await;
+    bed.blobs.set_available(999_999);
+    bed.clock.advance(limits::FREE_SPACE_LOOK);
+    play(&publisher, 2_040, 5_040).await;
+    assert_eq!(publisher.ended().await, TerminationCause::StorageError);
+    let outcome = publisher.finish(TerminationCause::Unpublished).await;
+    assert_eq!((outcome.cause, outcome.fragments > 0), (TerminationCause::StorageError, true));
+    assert_eq!(bed.check_media().await.faults, [], "what was stored plays");
 }

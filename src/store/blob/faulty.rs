@@ -61,6 +61,10 @@ struct ScriptState {
     /// By call and by its number, from 1.
     faults: BTreeMap<(BlobCall, u64), BlobFault>,
     calls: BTreeMap<BlobCall, u64>,
+    /// What `available` says, when it is scripted.
+    available: Option<u64>,
+    /// How often it was asked.
+    looks: u64,
 }
 
 impl FaultyBlobStore {
@@ -75,6 +79,16 @@ impl FaultyBlobStore {
         let mut state = self.script.lock();
         let number = state.calls.get(&call).copied().unwrap_or(0) + nth;
         state.faults.insert((call, number), fault);
+    }
+
+    /// Says from now on that so many bytes are free.
+    pub fn set_available(&self, bytes: u64) {
+        self.script.lock().available = Some(bytes);
+    }
+
+    /// How often somebody asked what is free.
+    pub fn looks(&self) -> u64 {
+        self.script.lock().looks
     }
 
     /// Takes all faults back.
@@ -169,6 +183,18 @@ impl BlobStore for FaultyBlobStore {
 
     fn seals(&self) -> bool {
         self.inner.seals()
+    }
+
+    async fn available(&self) -> Result<Option<u64>> {
+        let scripted = {
+            let mut state = self.script.lock();
+            state.looks += 1;
+            state.available
+        };
+        match scripted {
+            Some(bytes) => Ok(Some(bytes)),
+            None => self.inner.available().await,
+        }
     }
 
     async fn length(&self, id: BlobId) -> Result<u64> {

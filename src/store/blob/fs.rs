@@ -74,6 +74,11 @@ impl BlobStore for FsBlobStore {
         Ok(Box::new(writer::FsWriter::new(self.inner.clone(), id)))
     }
 
+    async fn available(&self) -> Result<Option<u64>> {
+        let inner = self.inner.clone();
+        self.inner.reads.run(move || inner.layout.available().map(Some)).await?
+    }
+
     async fn length(&self, id: BlobId) -> Result<u64> {
         Ok(reader::open_file(&self.inner, id).await?.1)
     }

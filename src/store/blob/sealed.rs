@@ -67,6 +67,10 @@ impl BlobStore for SealedBlobStore {
         !self.keys.is_empty()
     }
 
+    async fn available(&self) -> Result<Option<u64>> {
+        self.inner.available().await
+    }
+
     async fn length(&self, id: BlobId) -> Result<u64> {
         let stored = self.inner.length(id).await?;
         Ok(if id.is_sealed() { format::Shape::of(stored).length } else { stored })

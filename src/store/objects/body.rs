@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use md5::{Digest, Md5};
 
 use super::in_flight::{InFlight, InFlightBlob};
+use super::quota::Room;
 use crate::limits;
 use crate::store::digest::Crc64;
 use crate::store::{BlobStore, BlobWriter, ETag, Extent, Result, StoreError};
@@ -29,6 +30,8 @@ pub struct BodyWriter {
     md5: Option<Md5>,
     crc64: Crc64,
     written: u64,
+    bytes_max: u64,
+    room: Room,
 }
 
 #[derive(Debug)]
@@ -71,10 +74,16 @@ impl StoredBody {
 }
 
 impl BodyWriter {
-    pub(super) fn new(blobs: Arc<dyn BlobStore>, in_flight: InFlight, digests: Digests) -> Self {
+    pub(super) fn new(
+        blobs: Arc<dyn BlobStore>,
+        in_flight: InFlight,
+        bytes_max: u64,
+        room: Room,
+        digests: Digests,
+    ) -> Self {
         let md5 = (digests == Digests::Md5AndCrc64).then(Md5::new);
         let target = Target::Inline(BytesMut::new());
-        BodyWriter { blobs, in_flight, target, md5, crc64: Crc64::new(), written: 0 }
+        BodyWriter { blobs, in_flight, target, md5, crc64: Crc64::new(), written: 0, bytes_max, room }
     }
 
     /// Bytes taken so far.
@@ -97,9 +106,9 @@ impl BodyWriter {
         self.written = written;
     }
 
-    /// Adds bytes at the end. `TooLarge` past the largest object; after any error the writer takes nothing more.
+    /// Adds bytes at the end. `TooLarge` past the largest object, `Full` when too little space would be left; after any error the writer takes nothing more.
     pub async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
-        if self.written.saturating_add(bytes.len() as u64) > limits::OBJECT_BYTES_MAX {
+        if self.written.saturating_add(bytes.len() as u64) > self.bytes_max {
             self.target = Target::Lost;
             return Err(StoreError::TooLarge);
         }
@@ -112,6 +121,10 @@ impl BodyWriter {
     }
 
     async fn write_piece(&mut self, piece: Bytes) -> Result<()> {
+        if let Err(error) = self.room.take(piece.len() as u64).await {
+            self.target = Target::Lost;
+            return Err(error);
+        }
         if let Some(md5) = &mut self.md5 {
             md5.update(&piece);
         }
@@ -146,6 +159,10 @@ impl BodyWriter {
 
     /// Makes the body durable, as far as it is not the commit itself that does (inline bodies).
     pub async fn finish(self) -> Result<StoredBody> {
+        if self.written == 0 {
+            // An empty body has a row, too.
+            self.room.check(0).await?;
+        }
         let BodyWriter { target, md5, crc64, written: size, .. } = self;
         let (extents, blob) = match target {
             Target::Inline(buffer) if buffer.is_empty() => (Vec::new(), None),

@@ -10,6 +10,7 @@
 mod body;
 mod conditions;
 pub mod in_flight;
+mod quota;
 mod range;
 mod read;
 #[cfg(test)]
@@ -23,9 +24,11 @@ use bytes::Bytes;
 pub use body::{BodyWriter, Digests, StoredBody};
 pub use conditions::{ConditionOutcome, Conditions, check_conditions};
 pub use in_flight::InFlight;
+pub use quota::Quota;
 pub use range::{RangeOutcome, RangeRules, resolve_range};
 pub use read::ObjectBody;
 
+use self::quota::Room;
 use crate::clock::Clock;
 use crate::limits;
 use crate::store::{
@@ -61,13 +64,38 @@ pub struct ObjectService {
     blobs: Arc<dyn BlobStore>,
     clock: Arc<dyn Clock>,
     in_flight: InFlight,
+    object_bytes_max: u64,
+    room: Room,
 }
 
 impl ObjectService {
     /// A service over these stores. One a process: it knows which blobs are in flight.
     pub fn new(meta: Arc<dyn MetaStore>, blobs: Arc<dyn BlobStore>, clock: Arc<dyn Clock>) -> Self {
         let in_flight = InFlight::new(clock.clone());
-        ObjectService { meta, blobs, clock, in_flight }
+        let Quota { object_bytes_max, free_space_floor } = Quota::default();
+        let room = Room::new(blobs.clone(), clock.clone(), free_space_floor);
+        ObjectService { meta, blobs, clock, in_flight, object_bytes_max, room }
+    }
+
+    /// The same service within an operator's bounds.
+    #[must_use]
+    pub fn with_quota(self, quota: Quota) -> Self {
+        let object_bytes_max = quota.object_bytes_max.min(limits::OBJECT_BYTES_MAX);
+        let room = Room::new(self.blobs.clone(), self.clock.clone(), quota.free_space_floor);
+        ObjectService { object_bytes_max, room, ..self }
+    }
+
+    /// Bytes of the largest object that is taken.
+    pub fn object_bytes_max(&self) -> u64 {
+        self.object_bytes_max
+    }
+
+    /// Whether a body of so many bytes would be taken now, so that a refusal need not cost its transfer. `TooLarge`, `Full`.
+    pub async fn check_room(&self, bytes: u64) -> Result<()> {
+        if bytes > self.object_bytes_max {
+            return Err(StoreError::TooLarge);
+        }
+        self.room.check(bytes).await
     }
 
     /// Blobs that this process has created and not yet named or discarded; the collector spares them.
@@ -82,7 +110,7 @@ impl ObjectService {
 
     /// Takes a body of any length.
     pub fn writer(&self, digests: Digests) -> BodyWriter {
-        BodyWriter::new(self.blobs.clone(), self.in_flight.clone(), digests)
+        BodyWriter::new(self.blobs.clone(), self.in_flight.clone(), self.object_bytes_max, self.room.clone(), digests)
     }
 
     /// Puts an object. `DigestMismatch`, `NotFound(Bucket)`, and the condition's errors; after these nothing of the body
@@ -101,7 +129,7 @@ impl ObjectService {
     /// Appends to an `Appendable` object, or makes it when `position` is 0 and there is none. `PositionNotLength`,
     /// `NotAppendable`, `TooLarge`, `DigestMismatch`, `NotFound(Bucket)`. The request's `condition` does not apply.
     pub async fn append(&self, request: PutRequest, position: u64, body: StoredBody) -> Result<ObjectRecord> {
-        let fits = position.checked_add(body.size).is_some_and(|size| size <= limits::OBJECT_BYTES_MAX);
+        let fits = position.checked_add(body.size).is_some_and(|size| size <= self.object_bytes_max);
         let outcome = match verify(&request, &body) {
             Ok(()) if !fits => Err(StoreError::TooLarge),
             Ok(()) => {
@@ -117,6 +145,7 @@ impl ObjectService {
     /// Makes an object with the body of `source`; no byte is copied. `NotFound(Object)` when the source has been deleted
     /// since it was looked up and its bytes are being collected.
     pub async fn copy(&self, source: &ObjectRecord, request: PutRequest) -> Result<ObjectRecord> {
+        self.room.check(0).await?;
         let condition = request.condition;
         let object = ObjectRecord {
             size: source.size,
@@ -179,7 +208,8 @@ fn is_refusal(error: &StoreError) -> bool {
         | StoreError::NotAppendable
         | StoreError::StaleEpoch
         | StoreError::DigestMismatch
-        | StoreError::TooLarge => true,
+        | StoreError::TooLarge
+        | StoreError::Full => true,
     }
 }
 

@@ -173,6 +173,7 @@ fn errors_whose_message_is_free() {
         (OssError::invalid_encryption_algorithm("x"), 400, "InvalidEncryptionAlgorithmError", None),
         (OssError::not_implemented("tagging"), 501, "NotImplemented", None),
         (OssError::internal(), 500, "InternalError", None),
+        (OssError::insufficient_storage(), 507, "InsufficientStorage", None),
         (OssError::service_unavailable(), 503, "ServiceUnavailable", None),
     ] {
         assert_eq!((error.status.as_u16(), error.code, error.ec), (status, code, ec));

@@ -46,6 +46,7 @@ impl OssError {
             StoreError::NotAppendable => Self::object_not_appendable(),
             StoreError::DigestMismatch => Self::invalid_digest(""),
             StoreError::TooLarge => Self::entity_too_large(crate::limits::OSS_OBJECT_BYTES_MAX),
+            StoreError::Full => Self::insufficient_storage(),
             StoreError::Unavailable(_) => Self::service_unavailable(),
             // Only a publisher's owner carries an epoch, and corruption is for the operator.
             StoreError::StaleEpoch | StoreError::Corrupt(_) => Self::internal(),

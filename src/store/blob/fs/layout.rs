@@ -107,6 +107,13 @@ impl Layout {
         &self.root_descriptor
     }
 
+    /// Bytes that the file system has left for a process without privileges.
+    pub(super) fn available(&self) -> Result<u64> {
+        let figures = rustix::fs::fstatvfs(&self.root_descriptor)
+            .map_err(|error| unavailable("asking for free space", &self.root, &error.into()))?;
+        Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
+    }
+
     /// Where a finished blob is, relative to the root.
     pub(super) fn relative_path(id: BlobId) -> String {
         let (outer, inner) = Slot::of(id).names();

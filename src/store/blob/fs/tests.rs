@@ -144,6 +144,13 @@ async fn a_rename_that_fails_leaves_no_temporary() {
 }
 
 #[tokio::test]
+async fn the_free_space_is_that_of_its_file_system() {
+    let (_directory, _clock, store) = fresh();
+    let free = store.available().await.expect("asked").expect("known");
+    assert!(free > 0 && free < 1 << 60, "{free}");
+}
+
+#[tokio::test]
 async fn strangers_in_the_directories_are_not_listed() {
     let (_directory, _clock, store) = fresh();
     let id = write(&store, &[pattern(1, 3)]).await;
