@@ -103,6 +103,17 @@ pub const OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 pub const FREE_SPACE_FLOOR: u64 = 64 * 1024 * 1024;
 /// How long a look at the free space holds; what is written meanwhile is counted.
 pub const FREE_SPACE_LOOK: Duration = Duration::from_secs(1);
+/// Part numbers of a multipart upload are 1 to this, in every dialect. With parts of `OBJECT_BYTES_MAX` the largest object
+/// has 48.8 TiB.
+pub const PART_NUMBER_MAX: u32 = 10_000;
+/// Extents that a part shares with the object it was copied from. A source that is cut finer is written anew, so that
+/// copies of copies do not grow an object without bound: at most 80 000 extents.
+pub const PART_EXTENTS_SHARED_MAX: usize = 8;
+/// What a completed upload came to is remembered this long: clients repeat a request whose answer was lost within
+/// minutes, a job that is started again within a day.
+pub const COMPLETED_UPLOAD_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Outdated memories of completed uploads that each completion forgets: more than it adds, so that they do not pile up.
+pub const COMPLETED_UPLOADS_FORGOTTEN: usize = 4;
 /// Bytes that are read, hashed or handed on at once: large enough that a system call is a small part of the cost, small
 /// enough that hashing one holds up the reactor for a fraction of a millisecond only.
 pub const BODY_PIECE_BYTES: usize = 128 * 1024;
@@ -189,5 +200,13 @@ pub const OSS_XML_DEPTH_MAX: usize = 16;
 pub const OSS_XML_ELEMENTS_MAX: usize = 8_192;
 /// Keys of one multi-delete, as the public service has it.
 pub const OSS_DELETE_KEYS_MAX: usize = 1_000;
+/// Parts but the last of a multipart upload have at least this, as the public service has it.
+pub const OSS_PART_BYTES_MIN: u64 = 100 * 1024;
+/// Parts of a CompleteMultipartUpload: every number there is.
+pub const OSS_COMPLETE_PARTS_MAX: usize = PART_NUMBER_MAX as usize;
+/// 10 000 parts, each of some 110 bytes written tightly, up to twice that with blanks and quotes as references.
+pub const OSS_COMPLETE_XML_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The root, and for each part itself, its number, its tag, and one more that a client may add.
+pub const OSS_COMPLETE_XML_ELEMENTS_MAX: usize = 1 + 4 * OSS_COMPLETE_PARTS_MAX;
 /// Rules of a bucket's CORS configuration, as the public service has it.
 pub const OSS_CORS_RULES_MAX: usize = 20;

@@ -9,7 +9,7 @@ pub enum StoreError {
     /// Already there; says what.
     #[error("already exists: {0}")]
     AlreadyExists(What),
-    /// The bucket still holds objects or live channels.
+    /// The bucket still holds objects, open uploads or live channels.
     #[error("bucket is not empty")]
     BucketNotEmpty,
     /// The channel has an open connection.
@@ -27,6 +27,22 @@ pub enum StoreError {
     /// An append to an object that was not made by appending.
     #[error("object is not appendable")]
     NotAppendable,
+    /// A part that shall be completed was not uploaded, or has another digest; carries its number.
+    #[error("part {0} is not there or another")]
+    InvalidPart(u32),
+    /// The parts that shall be completed are not in ascending order.
+    #[error("parts are not in ascending order")]
+    InvalidPartOrder,
+    /// A part that is not the last has fewer bytes than it must have.
+    #[error("part {number} has only {size} bytes")]
+    PartTooSmall {
+        /// Which part.
+        number: u32,
+        /// Its bytes.
+        size: u64,
+        /// Its digest.
+        md5: [u8; 16],
+    },
     /// The caller's epoch is not the newest: another owner has claimed the channel.
     #[error("stale epoch")]
     StaleEpoch,
@@ -56,6 +72,8 @@ pub enum What {
     Bucket,
     /// An object.
     Object,
+    /// An open multipart upload.
+    Upload,
     /// A blob: bytes that metadata may name.
     Blob,
     /// A live channel.
@@ -70,6 +88,7 @@ impl std::fmt::Display for What {
             What::AccessKey => "access key",
             What::Bucket => "bucket",
             What::Object => "object",
+            What::Upload => "upload",
             What::Blob => "blob",
             What::Channel => "live channel",
             What::Connection => "connection",

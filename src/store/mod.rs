@@ -24,6 +24,7 @@ pub mod objects;
 pub mod records;
 pub mod recovery;
 pub mod seal;
+pub mod upload;
 
 pub use error::{Result, StoreError, What};
 pub use records::*;
@@ -111,6 +112,78 @@ pub struct AppendCommit {
     pub first: ObjectRecord,
     /// Must equal the present size (0 when there is no object).
     pub position: u64,
+}
+
+/// One part to commit to an open upload.
+#[derive(Clone, Debug)]
+pub struct PartCommit {
+    /// Bucket.
+    pub bucket: BucketId,
+    /// Key that the upload was begun for.
+    pub key: ObjectKey,
+    /// The upload.
+    pub upload: UploadId,
+    /// The part; the store fills in `last_modified`. Its blobs are finished.
+    pub part: PartRecord,
+}
+
+/// Which parts make the object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartChoice {
+    /// Every part that was uploaded.
+    All,
+    /// These, in ascending order of number.
+    Listed(Vec<ListedPart>),
+}
+
+/// A part as the client names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedPart {
+    /// Number.
+    pub number: u32,
+    /// The digest that the part must have; `None` when what the client sent is no digest, so that no part has it.
+    pub md5: Option<[u8; 16]>,
+}
+
+/// The end of an upload: its parts become an object.
+#[derive(Clone, Debug)]
+pub struct CompleteCommit {
+    /// Bucket.
+    pub bucket: BucketId,
+    /// Key that the upload was begun for.
+    pub key: ObjectKey,
+    /// The upload.
+    pub upload: UploadId,
+    /// Which parts.
+    pub parts: PartChoice,
+    /// Bytes that every part but the last must have: the dialect's rule.
+    pub part_bytes_min: u64,
+    /// What must hold of the object it replaces.
+    pub condition: WriteCondition,
+}
+
+/// Where a listing of open uploads begins and what it rolls up.
+#[derive(Clone, Debug, Default)]
+pub struct UploadsQuery {
+    /// Keys that begin with this.
+    pub prefix: Vec<u8>,
+    /// Roll up what follows `prefix` up to and including this; `None` or empty rolls up nothing.
+    pub delimiter: Option<Vec<u8>>,
+    /// Uploads of keys strictly after this key; a marker inside (or equal to) a rolled-up prefix skips that whole prefix.
+    pub after: Option<Vec<u8>>,
+    /// With it, also uploads of the very key `after` whose ids are greater. Without `after` it means nothing.
+    pub after_id: Option<UploadId>,
+    /// Uploads and common prefixes together, at least 1.
+    pub limit: usize,
+}
+
+/// One entry of a listing of open uploads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UploadEntry {
+    /// An upload.
+    Upload(UploadSummary),
+    /// A common prefix, which ends in the delimiter.
+    Prefix(Vec<u8>),
 }
 
 /// A claim on a channel: the beginning of a connection.
@@ -214,7 +287,7 @@ pub struct Page<T> {
 /// What metadata says of a blob id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlobState {
-    /// An object's extent names it; carries the end of the furthest range that is named.
+    /// An extent of an object or of an upload's part names it; carries the end of the furthest range that is named.
     Named(u64),
     /// No longer named; waits for its grace to pass.
     Garbage,
@@ -253,7 +326,7 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn set_bucket_acl(&self, bucket: BucketId, acl: Acl) -> Result<()>;
     /// `NotFound(Bucket)`. The default value removes the rules.
     async fn set_bucket_cors(&self, bucket: BucketId, cors: CorsConfig) -> Result<()>;
-    /// `BucketNotEmpty` while objects or channels remain; `NotFound(Bucket)`.
+    /// `BucketNotEmpty` while objects, open uploads or channels remain; `NotFound(Bucket)`.
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()>;
 
     // -- objects
@@ -270,6 +343,35 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn set_object_acl(&self, bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> Result<()>;
     /// A page of a listing. Its cost follows the page, not the bucket: common prefixes are skipped over.
     async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>>;
+
+    // -- multipart uploads
+    /// Opens an upload under its fresh id; `initiated` becomes `now`. `NotFound(Bucket)`, `AlreadyExists(Upload)`.
+    async fn begin_upload(&self, upload: UploadRecord, now: Wall) -> Result<UploadRecord>;
+    /// Puts a part in place of the one of its number, whose blobs become garbage unless something else names them.
+    /// `NotFound(Upload)`, also when the upload is of another key; `NotFound(Blob)` as for objects.
+    async fn commit_part(&self, commit: PartCommit, now: Wall) -> Result<PartSummary>;
+    /// Makes the object of the parts' extents, in order of number and without a copy, and ends the upload; parts that were
+    /// not chosen go with it. The object replaces the one under its key as `commit_object` does.
+    ///
+    /// `NotFound(Upload)`, `InvalidPartOrder`, `InvalidPart`, `PartTooSmall`, and the condition's errors; then nothing has
+    /// changed and the upload is still open. An upload that was completed less than `limits::COMPLETED_UPLOAD_KEPT` ago
+    /// answers the same parts (or `All`) with what it came to then, whatever became of the object since.
+    async fn complete_upload(&self, commit: CompleteCommit, now: Wall) -> Result<CompletedUpload>;
+    /// Ends an upload without an object; its parts' blobs become garbage. `NotFound(Upload)`.
+    async fn abort_upload(&self, bucket: BucketId, key: &ObjectKey, upload: UploadId, now: Wall) -> Result<()>;
+    /// One open upload.
+    async fn upload(&self, bucket: BucketId, key: &ObjectKey, upload: UploadId) -> Result<Option<UploadRecord>>;
+    /// Parts with numbers greater than `after`, in order of number. `NotFound(Upload)`.
+    async fn list_parts(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        upload: UploadId,
+        after: u32,
+        limit: usize,
+    ) -> Result<Page<PartSummary>>;
+    /// A page of a bucket's open uploads, in order of key and id. Its cost follows the page, as that of `list_objects`.
+    async fn list_uploads(&self, bucket: BucketId, query: &UploadsQuery) -> Result<Page<UploadEntry>>;
 
     // -- channels
     /// Puts a channel's settings in place of the ones under its name. `ChannelLive` while a connection is open.
@@ -348,6 +450,8 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     // -- the checker
     /// Objects over all buckets in order of (bucket, key), strictly after `after`.
     async fn audit_objects(&self, after: Option<(BucketId, ObjectKey)>, limit: usize) -> Result<Vec<ObjectRecord>>;
+    /// Parts of open uploads in order of (upload, number), strictly after `after`.
+    async fn audit_parts(&self, after: Option<(UploadId, u32)>, limit: usize) -> Result<Vec<PartAudit>>;
     /// Every live playlist window ever written, with what its entries and its playlist object come to.
     async fn audit_windows(&self) -> Result<Vec<WindowAudit>>;
     /// The backend's own integrity check; an empty list means sound.
@@ -355,6 +459,19 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
 
     /// Commits what waits and closes. Later calls fail with `Unavailable`.
     async fn close(&self) -> Result<()>;
+}
+
+/// One part of an open upload, for the checker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartAudit {
+    /// Bucket.
+    pub bucket: BucketId,
+    /// Key that the upload was begun for.
+    pub key: ObjectKey,
+    /// The upload.
+    pub upload: UploadId,
+    /// The part.
+    pub part: PartRecord,
 }
 
 /// One live window, for the checker.

@@ -67,8 +67,8 @@ pub async fn startup(meta: &dyn MetaStore, blobs: &dyn BlobStore, now: Wall) -> 
 enum Unnamed {
     /// These are unknown to metadata.
     Blobs(Vec<BlobId>),
-    /// A full page of blobs of which metadata knows none, and it knows no object at all: it is new, or another's. To
-    /// delete these would be to delete everything.
+    /// A full page of blobs of which metadata knows none, and it knows no object and no part at all: it is new, or
+    /// another's. To delete these would be to delete everything.
     Foreign,
 }
 
@@ -79,7 +79,7 @@ async fn unnamed(meta: &dyn MetaStore, page: &[BlobEntry]) -> Result<Unnamed> {
     let unknown: Vec<BlobId> =
         ids.iter().zip(states).filter(|(_, state)| *state == BlobState::Unknown).map(|(id, _)| *id).collect();
     let is_suspect = unknown.len() >= limits::SWEEP_PAGE;
-    if is_suspect && meta.audit_objects(None, 1).await?.is_empty() {
+    if is_suspect && meta.audit_objects(None, 1).await?.is_empty() && meta.audit_parts(None, 1).await?.is_empty() {
         tracing::error!(
             blobs = unknown.len(),
             "the metadata knows no object but there are blobs: is it the right data directory? nothing is deleted"

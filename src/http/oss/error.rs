@@ -81,7 +81,7 @@ impl OssError {
         .with_detail("BucketName", name)
     }
 
-    /// 409: objects or live channels remain.
+    /// 409: objects, open uploads or live channels remain.
     pub fn bucket_not_empty(name: &str) -> Self {
         Self::new(StatusCode::CONFLICT, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
             .with_ec("0015-00000301")
@@ -200,6 +200,69 @@ impl OssError {
     pub fn position_invalid(value: &str) -> Self {
         Self::invalid_argument("The position must be a non-negative integer.", "position", value)
             .with_ec("0016-00000502")
+    }
+
+    /// 404: no open upload of that id, or not of this key.
+    pub fn no_such_upload(id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "NoSuchUpload",
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or \
+             completed.",
+        )
+        .with_detail("UploadId", id)
+    }
+
+    /// 400: a part to complete was never uploaded, or has another entity tag.
+    pub fn invalid_part(number: u32) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidPart",
+            "One or more of the specified parts could not be found or the specified entity tag might not have matched \
+             the part's entity tag.",
+        )
+        .with_detail("PartNumber", number.to_string())
+    }
+
+    /// 400: the parts to complete are not in ascending order.
+    pub fn invalid_part_order() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidPartOrder",
+            "The list of parts was not in ascending order. Parts list must specified in order by part number.",
+        )
+        .with_ec("0042-00000209")
+    }
+
+    /// 400: a part to complete, not the last, is shorter than `size_min`.
+    pub fn part_too_small(number: u32, size: u64, md5: [u8; 16], size_min: u64) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "EntityTooSmall",
+            "Your proposed upload smaller than the minimum allowed size.",
+        )
+        .with_ec("0042-00000213")
+        .with_detail("MinSizeAllowed", size_min.to_string())
+        .with_detail("ProposedSize", size.to_string())
+        .with_detail("PartNumber", number.to_string())
+        .with_detail("ETag", hex::encode_upper(md5))
+    }
+
+    /// 400: `partNumber` is not 1 to 10000.
+    pub fn invalid_part_number(value: &str) -> Self {
+        Self::invalid_argument("Part number must be an integer between 1 and 10000, inclusive.", "partNumber", value)
+    }
+
+    /// 400: `x-oss-complete-all: yes` and a list of parts.
+    pub fn complete_all_with_body() -> Self {
+        Self::invalid_argument("The body must be empty when x-oss-complete-all is yes.", "x-oss-complete-all", "yes")
+            .with_ec("0042-00000216")
+    }
+
+    /// 400: an argument that the operation cannot do without.
+    pub fn missing_argument(name: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "MissingArgument", "Missing Some Required Arguments.")
+            .with_detail("ArgumentName", name)
     }
 
     /// 400: the body does not have the digest that `Content-MD5` states, or that header is no digest.

@@ -168,6 +168,15 @@ calls! {
     DeleteObjects delete_objects(bucket: BucketId, keys: &[ObjectKey], now: Wall) -> ();
     SetObjectAcl set_object_acl(bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> ();
     ListObjects list_objects(bucket: BucketId, query: &ListQuery) -> Page<ListEntry>;
+    BeginUpload begin_upload(upload: UploadRecord, now: Wall) -> UploadRecord;
+    CommitPart commit_part(commit: PartCommit, now: Wall) -> PartSummary;
+    CompleteUpload complete_upload(commit: CompleteCommit, now: Wall) -> CompletedUpload;
+    AbortUpload abort_upload(bucket: BucketId, key: &ObjectKey, upload: UploadId, now: Wall) -> ();
+    Upload upload(bucket: BucketId, key: &ObjectKey, upload: UploadId) -> Option<UploadRecord>;
+    ListParts list_parts(
+        bucket: BucketId, key: &ObjectKey, upload: UploadId, after: u32, limit: usize
+    ) -> Page<PartSummary>;
+    ListUploads list_uploads(bucket: BucketId, query: &UploadsQuery) -> Page<UploadEntry>;
     PutChannel put_channel(
         bucket: BucketId, name: &ChannelName, config: ChannelConfig, only_if_absent: bool, now: Wall
     ) -> ChannelRecord;
@@ -192,6 +201,7 @@ calls! {
     ForgetGarbage forget_garbage(ids: &[BlobId]) -> ();
     BlobStates blob_states(ids: &[BlobId]) -> Vec<BlobState>;
     AuditObjects audit_objects(after: Option<(BucketId, ObjectKey)>, limit: usize) -> Vec<ObjectRecord>;
+    AuditParts audit_parts(after: Option<(UploadId, u32)>, limit: usize) -> Vec<PartAudit>;
     AuditWindows audit_windows() -> Vec<WindowAudit>;
     AuditBackend audit_backend() -> Vec<String>;
     Close close() -> ();

@@ -4,6 +4,8 @@
 //!
 //! Every method judges first and changes afterwards, so a refused call leaves no trace.
 
+mod uploads;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
@@ -49,6 +51,7 @@ struct State {
     /// The newest bucket id ever given: a bucket made again is another one.
     last_bucket: i64,
     objects: BTreeMap<(BucketId, ObjectKey), ObjectRecord>,
+    uploads: uploads::Uploads,
     channels: BTreeMap<ChannelId, ChannelRecord>,
     /// Outlives the channel.
     live: BTreeMap<ChannelId, LiveState>,
@@ -87,8 +90,13 @@ impl State {
         self.buckets.get_mut(&bucket).ok_or(StoreError::NotFound(What::Bucket))
     }
 
+    /// The extents of everything that has a body.
+    fn extents(&self) -> impl Iterator<Item = &Extent> {
+        self.objects.values().flat_map(|object| &object.extents).chain(self.uploads.extents())
+    }
+
     fn is_named(&self, id: BlobId) -> bool {
-        self.objects.values().any(|object| rules::blobs_of(&object.extents).any(|named| named == id))
+        self.extents().any(|extent| matches!(extent, Extent::Blob { id: named, .. } if *named == id))
     }
 
     /// A blob that the collector has taken cannot be named again.
@@ -103,13 +111,13 @@ impl State {
         }
         let replaced = self.objects.insert((object.bucket, object.key.clone()), object);
         if let Some(replaced) = replaced {
-            self.retire(&replaced, now);
+            self.retire(&replaced.extents, now);
         }
     }
 
     /// Blobs that nothing names any more become garbage.
-    fn retire(&mut self, gone: &ObjectRecord, now: Wall) {
-        for id in rules::blobs_of(&gone.extents) {
+    fn retire(&mut self, gone: &[Extent], now: Wall) {
+        for id in rules::blobs_of(gone) {
             if !self.is_named(id) {
                 self.garbage.entry(id).or_insert(Garbage { since: now, taken: false });
             }
@@ -246,11 +254,13 @@ impl MetaStore for MemoryMetaStore {
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()> {
         self.with(|s| {
             s.bucket(bucket)?;
-            if s.objects.keys().any(|(b, _)| *b == bucket) || s.channels.keys().any(|(b, _)| *b == bucket) {
+            let holds_objects = s.objects.keys().any(|(b, _)| *b == bucket);
+            if holds_objects || s.uploads.any_in(bucket) || s.channels.keys().any(|(b, _)| *b == bucket) {
                 return Err(StoreError::BucketNotEmpty);
             }
             s.buckets.remove(&bucket);
-            // Its id is never given again, so nobody could ask for what its channels left.
+            // Its id is never given again, so nobody could ask for what its channels and uploads left.
+            s.uploads.forget_bucket(bucket);
             s.live.retain(|(b, _), _| *b != bucket);
             s.windows.retain(|((b, _), _), _| *b != bucket);
             Ok(())
@@ -289,7 +299,7 @@ impl MetaStore for MemoryMetaStore {
         self.with(|s| {
             for key in keys {
                 let Some(gone) = s.objects.remove(&(bucket, key.clone())) else { continue };
-                s.retire(&gone, now);
+                s.retire(&gone.extents, now);
                 if let Some((channel, name_ms)) = rules::fragment_of(key) {
                     s.fragments.remove(&((bucket, channel), name_ms));
                 }
@@ -328,6 +338,41 @@ impl MetaStore for MemoryMetaStore {
             }
             Ok(rules::page(entries, query.limit))
         })
+    }
+
+    async fn begin_upload(&self, upload: UploadRecord, now: Wall) -> Result<UploadRecord> {
+        self.with(|s| s.begin_upload(upload, now))
+    }
+
+    async fn commit_part(&self, commit: PartCommit, now: Wall) -> Result<PartSummary> {
+        self.with(|s| s.commit_part(commit, now))
+    }
+
+    async fn complete_upload(&self, commit: CompleteCommit, now: Wall) -> Result<CompletedUpload> {
+        self.with(|s| s.complete_upload(commit, now))
+    }
+
+    async fn abort_upload(&self, bucket: BucketId, key: &ObjectKey, upload: UploadId, now: Wall) -> Result<()> {
+        self.with(|s| s.abort_upload(bucket, key, upload, now))
+    }
+
+    async fn upload(&self, bucket: BucketId, key: &ObjectKey, upload: UploadId) -> Result<Option<UploadRecord>> {
+        self.with(|s| Ok(s.upload(bucket, key, upload)))
+    }
+
+    async fn list_parts(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        upload: UploadId,
+        after: u32,
+        limit: usize,
+    ) -> Result<Page<PartSummary>> {
+        self.with(|s| s.list_parts(bucket, key, upload, after, limit))
+    }
+
+    async fn list_uploads(&self, bucket: BucketId, query: &UploadsQuery) -> Result<Page<UploadEntry>> {
+        self.with(|s| Ok(s.list_uploads(bucket, query)))
     }
 
     async fn put_channel(
@@ -562,7 +607,7 @@ impl MetaStore for MemoryMetaStore {
     async fn blob_states(&self, ids: &[BlobId]) -> Result<Vec<BlobState>> {
         self.with(|s| {
             let mut furthest: BTreeMap<BlobId, u64> = BTreeMap::new();
-            for extent in s.objects.values().flat_map(|o| &o.extents) {
+            for extent in s.extents() {
                 if let Extent::Blob { id, offset, length } = extent {
                     let end = furthest.entry(*id).or_default();
                     *end = (*end).max(offset + length);
@@ -582,6 +627,10 @@ impl MetaStore for MemoryMetaStore {
             let behind = s.objects.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
             Ok(behind.take(limit).map(|(_, object)| object.clone()).collect())
         })
+    }
+
+    async fn audit_parts(&self, after: Option<(UploadId, u32)>, limit: usize) -> Result<Vec<PartAudit>> {
+        self.with(|s| Ok(s.audit_parts(after, limit)))
     }
 
     async fn audit_windows(&self) -> Result<Vec<WindowAudit>> {
@@ -604,7 +653,8 @@ impl MetaStore for MemoryMetaStore {
 
     async fn audit_backend(&self) -> Result<Vec<String>> {
         self.with(|s| {
-            let named: BTreeSet<BlobId> = s.objects.values().flat_map(|o| rules::blobs_of(&o.extents)).collect();
+            let named: BTreeSet<BlobId> =
+                s.extents().flat_map(|extent| rules::blobs_of(std::slice::from_ref(extent))).collect();
             let both = s.garbage.keys().filter(|id| named.contains(id));
             Ok(both.map(|id| format!("blob {id} is named and garbage at once")).collect())
         })

@@ -4,10 +4,11 @@ use bytes::BytesMut;
 use md5::{Digest, Md5};
 
 use crate::clock::Wall;
-use crate::limits::INLINE_BYTES_MAX;
+use crate::limits::{COMPLETED_UPLOAD_KEPT, INLINE_BYTES_MAX};
 use crate::store::{
-    BlobId, ChannelName, ETag, Extent, FragmentCommit, ObjectKey, ObjectKind, ObjectRecord, Page, Result, StoreError,
-    What, WriteCondition, digest,
+    BlobId, ChannelName, CompleteCommit, CompletedUpload, ETag, Extent, FragmentCommit, ListedPart, ObjectKey,
+    ObjectKind, ObjectRecord, Page, PartChoice, PartSummary, Result, StoreError, UploadRecord, What, WriteCondition,
+    digest,
 };
 
 /// The common prefix that `key` rolls up into: everything up to and including the first delimiter behind `prefix`.
@@ -88,7 +89,7 @@ pub(super) fn appended(
 }
 
 /// Adds an extent; a short inline one is joined to the inline one before it, so that a log of small appends does not
-/// grow a row for every line.
+/// grow a row for every line, and a range of a blob to the range that ends where it begins.
 fn push_extent(extents: &mut Vec<Extent>, extent: Extent) {
     if let (Some(Extent::Inline(last)), Extent::Inline(more)) = (extents.last_mut(), &extent)
         && last.len() + more.len() <= INLINE_BYTES_MAX
@@ -99,7 +100,122 @@ fn push_extent(extents: &mut Vec<Extent>, extent: Extent) {
         *last = joined.freeze();
         return;
     }
+    if let (Some(Extent::Blob { id, offset, length }), Extent::Blob { id: next, offset: begin, length: more }) =
+        (extents.last_mut(), &extent)
+        && *id == *next
+        && offset.checked_add(*length) == Some(*begin)
+        && let Some(sum) = length.checked_add(*more)
+    {
+        *length = sum;
+        return;
+    }
     extents.push(extent);
+}
+
+/// The parts that `choice` names out of those that were `uploaded` (in order of number), judged by every rule of a
+/// completion.
+pub(super) fn chosen_parts(
+    choice: &PartChoice,
+    uploaded: &[PartSummary],
+    part_bytes_min: u64,
+) -> Result<Vec<PartSummary>> {
+    let chosen = match choice {
+        PartChoice::All => uploaded.to_vec(),
+        PartChoice::Listed(listed) => {
+            if listed.windows(2).any(|pair| pair[0].number >= pair[1].number) {
+                return Err(StoreError::InvalidPartOrder);
+            }
+            let find = |wanted: &ListedPart| {
+                let at = uploaded.binary_search_by_key(&wanted.number, |part| part.number).ok();
+                let part = at.map(|at| uploaded[at]).filter(|part| wanted.md5 == Some(part.md5));
+                part.ok_or(StoreError::InvalidPart(wanted.number))
+            };
+            listed.iter().map(find).collect::<Result<_>>()?
+        }
+    };
+    let Some((_, all_but_last)) = chosen.split_last() else { return Err(StoreError::InvalidPart(1)) };
+    match all_but_last.iter().find(|part| part.size < part_bytes_min) {
+        Some(part) => Err(StoreError::PartTooSmall { number: part.number, size: part.size, md5: part.md5 }),
+        None => Ok(chosen),
+    }
+}
+
+/// The entity tag of parts with these digests, as S3 makes it: the MD5 of the digests, and how many they are.
+pub(super) fn multipart_etag(digests: impl Iterator<Item = [u8; 16]>) -> ETag {
+    let (mut md5, mut parts) = (Md5::new(), 0u32);
+    for digest in digests {
+        md5.update(digest);
+        parts += 1;
+    }
+    ETag { digest: md5.finalize().into(), parts: Some(parts) }
+}
+
+/// The object that an upload becomes. `extents` are those of the chosen parts, in order.
+pub(super) fn completed_object(
+    upload: UploadRecord,
+    parts: &[PartSummary],
+    extents: impl Iterator<Item = Extent>,
+    now: Wall,
+) -> Result<ObjectRecord> {
+    let mut joined = Vec::new();
+    extents.for_each(|extent| push_extent(&mut joined, extent));
+    let (mut size, mut crc64) = (0u64, digest::Crc64::new().value());
+    for part in parts {
+        size = size.checked_add(part.size).ok_or(StoreError::TooLarge)?;
+        crc64 = digest::combine(crc64, part.crc64, part.size);
+    }
+    Ok(ObjectRecord {
+        bucket: upload.bucket,
+        key: upload.key,
+        kind: ObjectKind::Multipart,
+        size,
+        etag: multipart_etag(parts.iter().map(|part| part.md5)),
+        crc64,
+        content_md5: None,
+        last_modified: now,
+        acl: upload.acl,
+        headers: upload.headers,
+        user_metadata: upload.user_metadata,
+        extents: joined,
+    })
+}
+
+/// What is remembered of an upload that became `object`.
+pub(super) fn completed_upload(object: &ObjectRecord) -> CompletedUpload {
+    CompletedUpload {
+        bucket: object.bucket,
+        key: object.key.clone(),
+        size: object.size,
+        etag: object.etag,
+        crc64: object.crc64,
+        completed: object.last_modified,
+    }
+}
+
+/// The answer to a completion of an upload that is not open: what it came to when this is the same request again, as far
+/// as can be told from the parts' digests.
+pub(super) fn repeated_completion(
+    commit: &CompleteCommit,
+    completed: Option<CompletedUpload>,
+    now: Wall,
+) -> Result<CompletedUpload> {
+    let is_same = |done: &CompletedUpload| {
+        let is_recent = now.0.saturating_sub(done.completed.0) <= completed_upload_kept_ms();
+        let same_parts = match &commit.parts {
+            PartChoice::All => true,
+            PartChoice::Listed(listed) => {
+                let digests: Option<Vec<_>> = listed.iter().map(|part| part.md5).collect();
+                digests.is_some_and(|digests| multipart_etag(digests.into_iter()) == done.etag)
+            }
+        };
+        is_recent && same_parts && done.bucket == commit.bucket && done.key == commit.key
+    };
+    completed.filter(is_same).ok_or(StoreError::NotFound(What::Upload))
+}
+
+/// `limits::COMPLETED_UPLOAD_KEPT` in milliseconds.
+pub(super) fn completed_upload_kept_ms() -> i64 {
+    i64::try_from(COMPLETED_UPLOAD_KEPT.as_millis()).expect("a day")
 }
 
 /// The key of a channel's fragment.
@@ -202,5 +318,54 @@ mod tests {
             push_extent(&mut extents, Extent::Inline(vec![7; size].into()));
         }
         assert_eq!(extents.iter().map(Extent::length).collect::<Vec<_>>(), [INLINE_BYTES_MAX as u64, 1]);
+    }
+    #[test]
+    fn neighbouring_ranges_of_a_blob_are_one() {
+        let range = |id, offset, length| Extent::Blob { id: BlobId(id), offset, length };
+        let mut extents = Vec::new();
+        for extent in [range(1, 0, 5), range(1, 5, 5), range(1, 11, 1), range(2, 12, 1), range(2, 0, 1)] {
+            push_extent(&mut extents, extent);
+        }
+        assert_eq!(extents, [range(1, 0, 10), range(1, 11, 1), range(2, 12, 1), range(2, 0, 1)]);
+    }
+
+    fn part(number: u32, size: u64) -> PartSummary {
+        let md5 = [number.to_le_bytes()[0]; 16];
+        PartSummary { number, size, md5, crc64: 0, last_modified: Wall(0) }
+    }
+
+    fn listed(numbers: &[u32]) -> PartChoice {
+        let listed = |number: &u32| ListedPart { number: *number, md5: Some(part(*number, 0).md5) };
+        PartChoice::Listed(numbers.iter().map(listed).collect())
+    }
+
+    #[test]
+    fn parts_are_chosen_by_number_and_digest() {
+        let uploaded = [part(1, 100), part(3, 100), part(9, 5)];
+        let numbers = |choice: &PartChoice, min| {
+            chosen_parts(choice, &uploaded, min).map(|parts| parts.iter().map(|p| p.number).collect::<Vec<_>>())
+        };
+        assert_eq!(numbers(&PartChoice::All, 100), Ok(vec![1, 3, 9]));
+        assert_eq!(numbers(&listed(&[1, 9]), 100), Ok(vec![1, 9]));
+        assert_eq!(numbers(&listed(&[9]), 100), Ok(vec![9]), "the last may be short");
+        assert_eq!(numbers(&listed(&[3, 1]), 0), Err(StoreError::InvalidPartOrder));
+        assert_eq!(numbers(&listed(&[1, 1]), 0), Err(StoreError::InvalidPartOrder));
+        assert_eq!(numbers(&listed(&[1, 2]), 0), Err(StoreError::InvalidPart(2)));
+        assert_eq!(numbers(&listed(&[]), 0), Err(StoreError::InvalidPart(1)));
+        for md5 in [None, Some([7; 16])] {
+            let other = PartChoice::Listed(vec![ListedPart { number: 1, md5 }]);
+            assert_eq!(numbers(&other, 0), Err(StoreError::InvalidPart(1)));
+        }
+        let small = StoreError::PartTooSmall { number: 1, size: 100, md5: uploaded[0].md5 };
+        assert_eq!(numbers(&PartChoice::All, 101), Err(small));
+        assert_eq!(chosen_parts(&PartChoice::All, &[], 0), Err(StoreError::InvalidPart(1)));
+    }
+
+    #[test]
+    fn the_tag_is_the_one_that_s3_makes() {
+        // md5sum of two parts "a" and "b", their 32 bytes through md5sum again.
+        let digest = |text: &str| -> [u8; 16] { Md5::digest(text).into() };
+        let etag = multipart_etag([digest("a"), digest("b")].into_iter());
+        assert_eq!(etag.to_lower_hex(), "96e024ba2074fe77e8e965ba43a704be-2");
     }
 }

@@ -108,6 +108,14 @@ impl ObjectService {
         self.blobs.seals()
     }
 
+    pub(in crate::store) fn meta(&self) -> &dyn MetaStore {
+        &*self.meta
+    }
+
+    pub(in crate::store) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
     /// Takes a body of any length.
     pub fn writer(&self, digests: Digests) -> BodyWriter {
         BodyWriter::new(self.blobs.clone(), self.in_flight.clone(), self.object_bytes_max, self.room.clone(), digests)
@@ -183,7 +191,7 @@ impl ObjectService {
     }
 
     /// Settles what becomes of the body once its commit has answered.
-    async fn conclude<T>(&self, outcome: Result<T>, body: StoredBody) -> Result<T> {
+    pub(in crate::store) async fn conclude<T>(&self, outcome: Result<T>, body: StoredBody) -> Result<T> {
         match &outcome {
             Ok(_) => body.committed(),
             Err(error) if is_refusal(error) => self.discard(body).await,
@@ -206,6 +214,9 @@ fn is_refusal(error: &StoreError) -> bool {
         | StoreError::PreconditionFailed
         | StoreError::PositionNotLength(_)
         | StoreError::NotAppendable
+        | StoreError::InvalidPart(_)
+        | StoreError::InvalidPartOrder
+        | StoreError::PartTooSmall { .. }
         | StoreError::StaleEpoch
         | StoreError::DigestMismatch
         | StoreError::TooLarge

@@ -30,7 +30,7 @@ impl ObjectBody {
         range: Range<u64>,
     ) -> Self {
         let deadline = clock.monotonic() + limits::OBJECT_READ_MAX;
-        ObjectBody { blobs, clock, deadline, extents: cut(&object.extents, &range), reader: None }
+        ObjectBody { blobs, clock, deadline, extents: object.extents_of(&range).into(), reader: None }
     }
 
     /// The next piece, never empty; `None` at the end of the range. `Unavailable` once the read has taken too long,
@@ -64,16 +64,23 @@ impl ObjectBody {
     }
 }
 
+impl ObjectRecord {
+    /// The extents of a range of the body, none empty; what lies past its end is left out.
+    pub fn extents_of(&self, range: &Range<u64>) -> Vec<Extent> {
+        cut(&self.extents, range)
+    }
+}
+
 /// The parts of `extents` that lie in `range`, none empty.
-fn cut(extents: &[Extent], range: &Range<u64>) -> VecDeque<Extent> {
-    let mut parts = VecDeque::new();
+fn cut(extents: &[Extent], range: &Range<u64>) -> Vec<Extent> {
+    let mut parts = Vec::new();
     let mut at = 0u64;
     for extent in extents {
         let end = at.saturating_add(extent.length());
         let (from, to) = (range.start.max(at), range.end.min(end));
         if from < to {
             let (skip, length) = (from - at, to - from);
-            parts.push_back(match extent {
+            parts.push(match extent {
                 Extent::Inline(bytes) => {
                     let index = |n: u64| usize::try_from(n).expect("inside bytes in memory");
                     Extent::Inline(bytes.slice(index(skip)..index(skip + length)))

@@ -10,8 +10,8 @@ use crate::media::MediaTime;
 use crate::media::time::rescale;
 use crate::store::digest::Crc64;
 use crate::store::{
-    BlobId, BlobState, BlobStore, BucketId, ChannelName, Extent, MetaStore, ObjectKey, ObjectRecord, Result,
-    StoreError, What, WindowAudit,
+    BlobId, BlobState, BlobStore, BucketId, ChannelName, Extent, MetaStore, ObjectKey, ObjectRecord, PartAudit, Result,
+    StoreError, UploadId, What, WindowAudit,
 };
 
 /// How thorough a check is.
@@ -26,7 +26,9 @@ pub struct CheckOptions {
 pub struct CheckReport {
     /// Objects.
     pub objects: u64,
-    /// Extents of objects.
+    /// Parts of open uploads.
+    pub parts: u64,
+    /// Extents of both.
     pub extents: u64,
     /// Bytes read and compared.
     pub bytes_verified: u64,
@@ -42,13 +44,15 @@ pub struct CheckReport {
     pub findings_left_out: u64,
 }
 
-/// Which object a finding speaks of.
+/// Which object, or which part of an open upload, a finding speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectName {
     /// Bucket.
     pub bucket: BucketId,
     /// Key.
     pub key: ObjectKey,
+    /// The upload and the part's number; `None` for an object.
+    pub part: Option<(UploadId, u32)>,
 }
 
 /// Which playlist window a finding speaks of.
@@ -105,9 +109,11 @@ impl fmt::Display for CheckReport {
         }
         writeln!(
             f,
-            "{}: {} objects, {} extents, {} blobs ({} garbage), {} playlist windows, {} bytes verified",
+            "{}: {} objects, {} parts of open uploads, {} extents, {} blobs ({} garbage), {} playlist windows, \
+             {} bytes verified",
             if self.is_clean() { "clean" } else { "NOT CLEAN" },
             self.objects,
+            self.parts,
             self.extents,
             self.blobs,
             self.garbage,
@@ -139,12 +145,52 @@ pub async fn check(meta: &dyn MetaStore, blobs: &dyn BlobStore, options: CheckOp
         report.find(Finding::Backend(line));
     }
     check_objects(meta, blobs, options, &mut report).await?;
+    check_parts(meta, blobs, options, &mut report).await?;
     check_blobs(meta, blobs, &mut report).await?;
     for window in meta.audit_windows().await? {
         report.windows += 1;
         check_window(&window, &mut report);
     }
     Ok(report)
+}
+
+/// What has bytes: an object, or a part of an open upload.
+pub(super) struct Body<'a> {
+    name: ObjectName,
+    size: u64,
+    crc64: u64,
+    md5: Option<[u8; 16]>,
+    extents: &'a [Extent],
+}
+
+impl<'a> From<&'a ObjectRecord> for Body<'a> {
+    fn from(object: &'a ObjectRecord) -> Self {
+        Body {
+            name: ObjectName { bucket: object.bucket, key: object.key.clone(), part: None },
+            size: object.size,
+            crc64: object.crc64,
+            md5: object.content_md5,
+            extents: &object.extents,
+        }
+    }
+}
+
+impl<'a> From<&'a PartAudit> for Body<'a> {
+    fn from(audit: &'a PartAudit) -> Self {
+        let part = audit.part.summary;
+        let name = ObjectName { bucket: audit.bucket, key: audit.key.clone(), part: Some((audit.upload, part.number)) };
+        Body { name, size: part.size, crc64: part.crc64, md5: Some(part.md5), extents: &audit.part.extents }
+    }
+}
+
+impl Body<'_> {
+    /// The blobs that it names, and the range of each; ranges that overflow are left out.
+    fn blob_ranges(&self) -> impl Iterator<Item = (BlobId, std::ops::Range<u64>)> + '_ {
+        self.extents.iter().filter_map(|extent| match extent {
+            Extent::Blob { id, offset, length } => Some((*id, *offset..offset.checked_add(*length)?)),
+            Extent::Inline(_) => None,
+        })
+    }
 }
 
 async fn check_objects(
@@ -158,21 +204,50 @@ async fn check_objects(
         let page = meta.audit_objects(after, limits::CHECK_PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some((last.bucket, last.key.clone()));
-        let states = states_of(meta, &page).await?;
-        for object in &page {
-            report.objects += 1;
-            check_extents(object, &states, report);
-            if options.verify_bytes {
-                check_bytes(blobs, object, report).await;
-            } else {
-                check_presence(blobs, object, report).await;
-            }
-        }
+        report.objects += page.len() as u64;
+        let bodies: Vec<Body<'_>> = page.iter().map(Body::from).collect();
+        check_bodies(meta, blobs, options, &bodies, report).await?;
     }
 }
 
-async fn states_of(meta: &dyn MetaStore, objects: &[ObjectRecord]) -> Result<HashMap<BlobId, BlobState>> {
-    let named: BTreeMap<BlobId, ()> = objects.iter().flat_map(blob_ranges).map(|(id, _)| (id, ())).collect();
+async fn check_parts(
+    meta: &dyn MetaStore,
+    blobs: &dyn BlobStore,
+    options: CheckOptions,
+    report: &mut CheckReport,
+) -> Result<()> {
+    let mut after = None;
+    loop {
+        let page = meta.audit_parts(after, limits::CHECK_PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some((last.upload, last.part.summary.number));
+        report.parts += page.len() as u64;
+        let bodies: Vec<Body<'_>> = page.iter().map(Body::from).collect();
+        check_bodies(meta, blobs, options, &bodies, report).await?;
+    }
+}
+
+async fn check_bodies(
+    meta: &dyn MetaStore,
+    blobs: &dyn BlobStore,
+    options: CheckOptions,
+    bodies: &[Body<'_>],
+    report: &mut CheckReport,
+) -> Result<()> {
+    let states = states_of(meta, bodies).await?;
+    for body in bodies {
+        check_extents(body, &states, report);
+        if options.verify_bytes {
+            check_bytes(blobs, body, report).await;
+        } else {
+            check_presence(blobs, body, report).await;
+        }
+    }
+    Ok(())
+}
+
+async fn states_of(meta: &dyn MetaStore, bodies: &[Body<'_>]) -> Result<HashMap<BlobId, BlobState>> {
+    let named: BTreeMap<BlobId, ()> = bodies.iter().flat_map(Body::blob_ranges).map(|(id, _)| (id, ())).collect();
     let ids: Vec<BlobId> = named.into_keys().collect();
     let mut states = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(limits::SWEEP_PAGE) {
@@ -181,22 +256,10 @@ async fn states_of(meta: &dyn MetaStore, objects: &[ObjectRecord]) -> Result<Has
     Ok(states)
 }
 
-/// The blobs that an object names, and the range of each; ranges that overflow are left out.
-fn blob_ranges(object: &ObjectRecord) -> impl Iterator<Item = (BlobId, std::ops::Range<u64>)> + '_ {
-    object.extents.iter().filter_map(|extent| match extent {
-        Extent::Blob { id, offset, length } => Some((*id, *offset..offset.checked_add(*length)?)),
-        Extent::Inline(_) => None,
-    })
-}
-
-fn name(object: &ObjectRecord) -> ObjectName {
-    ObjectName { bucket: object.bucket, key: object.key.clone() }
-}
-
 /// What the record says of itself, and metadata of the blobs.
-pub(super) fn check_extents(object: &ObjectRecord, states: &HashMap<BlobId, BlobState>, report: &mut CheckReport) {
+pub(super) fn check_extents(body: &Body<'_>, states: &HashMap<BlobId, BlobState>, report: &mut CheckReport) {
     let mut sum = 0u64;
-    for (index, extent) in object.extents.iter().enumerate() {
+    for (index, extent) in body.extents.iter().enumerate() {
         report.extents += 1;
         sum = sum.saturating_add(extent.length());
         let sound = match extent {
@@ -204,32 +267,32 @@ pub(super) fn check_extents(object: &ObjectRecord, states: &HashMap<BlobId, Blob
             Extent::Blob { offset, length, .. } => *length > 0 && offset.checked_add(*length).is_some(),
         };
         if !sound {
-            report.find(Finding::BadExtent { object: name(object), index });
+            report.find(Finding::BadExtent { object: body.name.clone(), index });
         }
     }
-    if sum != object.size {
-        report.find(Finding::WrongSize { object: name(object), size: object.size, extents: sum });
+    if sum != body.size {
+        report.find(Finding::WrongSize { object: body.name.clone(), size: body.size, extents: sum });
     }
-    for (blob, range) in blob_ranges(object) {
+    for (blob, range) in body.blob_ranges() {
         let state = states.get(&blob).copied().unwrap_or(BlobState::Unknown);
         if !matches!(state, BlobState::Named(end) if end >= range.end) {
-            report.find(Finding::StateOfNamedBlob { object: name(object), blob, state });
+            report.find(Finding::StateOfNamedBlob { object: body.name.clone(), blob, state });
         }
     }
 }
 
 /// Every blob is there and long enough.
-async fn check_presence(blobs: &dyn BlobStore, object: &ObjectRecord, report: &mut CheckReport) {
-    for (blob, range) in blob_ranges(object) {
+async fn check_presence(blobs: &dyn BlobStore, body: &Body<'_>, report: &mut CheckReport) {
+    for (blob, range) in body.blob_ranges() {
         if let Err(error) = blobs.open(blob, range).await {
-            report.find(unreadable(object, blob, error));
+            report.find(unreadable(body, blob, error));
         }
     }
 }
 
 /// The same, and the bytes are the ones that were put.
-async fn check_bytes(blobs: &dyn BlobStore, object: &ObjectRecord, report: &mut CheckReport) {
-    let (mut crc64, mut md5) = (Crc64::new(), object.content_md5.map(|_| Md5::new()));
+async fn check_bytes(blobs: &dyn BlobStore, body: &Body<'_>, report: &mut CheckReport) {
+    let (mut crc64, mut md5) = (Crc64::new(), body.md5.map(|_| Md5::new()));
     let mut whole = true;
     let mut take = |piece: &[u8]| {
         crc64.update(piece);
@@ -239,13 +302,13 @@ async fn check_bytes(blobs: &dyn BlobStore, object: &ObjectRecord, report: &mut 
         report.bytes_verified += piece.len() as u64;
     };
     let mut failures = Vec::new();
-    for extent in &object.extents {
+    for extent in body.extents {
         match extent {
             Extent::Inline(bytes) => take(bytes),
             Extent::Blob { id, offset, length } => {
                 let range = *offset..offset.saturating_add(*length);
                 if let Err(error) = read(blobs, *id, range, &mut take).await {
-                    failures.push(unreadable(object, *id, error));
+                    failures.push(unreadable(body, *id, error));
                     whole = false;
                 }
             }
@@ -256,13 +319,13 @@ async fn check_bytes(blobs: &dyn BlobStore, object: &ObjectRecord, report: &mut 
         return;
     }
     let computed = crc64.value();
-    if computed != object.crc64 {
-        report.find(Finding::WrongCrc64 { object: name(object), recorded: object.crc64, computed });
+    if computed != body.crc64 {
+        report.find(Finding::WrongCrc64 { object: body.name.clone(), recorded: body.crc64, computed });
     }
-    if let (Some(recorded), Some(md5)) = (object.content_md5, md5) {
+    if let (Some(recorded), Some(md5)) = (body.md5, md5) {
         let computed: [u8; 16] = md5.finalize().into();
         if computed != recorded {
-            report.find(Finding::WrongMd5 { object: name(object), recorded, computed });
+            report.find(Finding::WrongMd5 { object: body.name.clone(), recorded, computed });
         }
     }
 }
@@ -280,8 +343,8 @@ async fn read(
     Ok(())
 }
 
-fn unreadable(object: &ObjectRecord, blob: BlobId, error: StoreError) -> Finding {
-    let object = name(object);
+fn unreadable(body: &Body<'_>, blob: BlobId, error: StoreError) -> Finding {
+    let object = body.name.clone();
     match error {
         StoreError::NotFound(What::Blob) => Finding::MissingBlob { object, blob },
         StoreError::Corrupt(cause) => Finding::ShortBlob { object, blob, cause },
@@ -327,6 +390,9 @@ pub(super) fn check_window(audit: &WindowAudit, report: &mut CheckReport) {
 
 impl fmt::Display for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((upload, number)) = self.part {
+            write!(f, "part {number} of upload {upload} to ")?;
+        }
         write!(f, "object \"{}\" of bucket {}", self.key.as_bytes().escape_ascii(), self.bucket.0)
     }
 }

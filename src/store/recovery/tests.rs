@@ -451,7 +451,7 @@ fn blob_of(object: &ObjectRecord) -> BlobId {
 }
 
 fn named(bench: &Bench) -> ObjectName {
-    ObjectName { bucket: bench.bucket, key: key("k") }
+    ObjectName { bucket: bench.bucket, key: key("k"), part: None }
 }
 
 #[tokio::test]
@@ -562,7 +562,7 @@ async fn finds_what_metadata_says_against_itself() {
         ..record_with("k")
     };
     for state in [BlobState::Garbage, BlobState::Unknown, BlobState::Named(99), BlobState::Named(100)] {
-        super::check::check_extents(&object, &[(BlobId(7), state)].into(), &mut report);
+        super::check::check_extents(&(&object).into(), &[(BlobId(7), state)].into(), &mut report);
     }
     let texts: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     let blob = "names blob 00000000000000000000000000000007, which metadata holds to be";

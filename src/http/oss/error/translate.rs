@@ -29,6 +29,8 @@ impl OssError {
                 What::Bucket => Self::no_such_bucket(bucket),
                 What::Object => Self::no_such_key(key),
                 What::Channel => Self::no_such_live_channel(channel),
+                // Handlers that know the id say it: they answer this themselves.
+                What::Upload => Self::no_such_upload(""),
                 // No operation of this dialect asks for these by name: their absence is a bug or a lost blob.
                 What::AccessKey | What::Blob | What::Connection => Self::internal(),
             },
@@ -36,7 +38,7 @@ impl OssError {
                 What::Bucket => Self::bucket_already_exists(bucket),
                 What::Object => Self::file_already_exists(key),
                 What::Channel => Self::channel_already_exists(channel),
-                What::AccessKey | What::Blob | What::Connection => Self::internal(),
+                What::Upload | What::AccessKey | What::Blob | What::Connection => Self::internal(),
             },
             StoreError::BucketNotEmpty => Self::bucket_not_empty(bucket),
             StoreError::ChannelLive => Self::channel_still_live(),
@@ -44,6 +46,11 @@ impl OssError {
             StoreError::PreconditionFailed => Self::precondition_failed("If-Match"),
             StoreError::PositionNotLength(length) => Self::position_not_equal_to_length(length),
             StoreError::NotAppendable => Self::object_not_appendable(),
+            StoreError::InvalidPart(number) => Self::invalid_part(number),
+            StoreError::InvalidPartOrder => Self::invalid_part_order(),
+            StoreError::PartTooSmall { number, size, md5 } => {
+                Self::part_too_small(number, size, md5, crate::limits::OSS_PART_BYTES_MIN)
+            }
             StoreError::DigestMismatch => Self::invalid_digest(""),
             StoreError::TooLarge => Self::entity_too_large(crate::limits::OSS_OBJECT_BYTES_MAX),
             StoreError::Full => Self::insufficient_storage(),

@@ -9,6 +9,7 @@ mod listing;
 mod live;
 mod objects;
 mod random;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -133,6 +134,32 @@ async fn exists(store: &dyn MetaStore, bucket: BucketId, name: &str) -> bool {
 
 async fn state(store: &dyn MetaStore, blob: u64) -> BlobState {
     store.blob_states(&[blob_id(blob)]).await.expect("readable")[0]
+}
+
+fn upload_id(number: u64) -> UploadId {
+    UploadId(u128::from(number))
+}
+
+/// An upload of `name` without headers.
+fn upload_record(bucket: BucketId, name: impl AsRef<[u8]>, id: u64) -> UploadRecord {
+    UploadRecord {
+        bucket,
+        key: key(name),
+        id: upload_id(id),
+        initiated: Wall(0),
+        acl: None,
+        headers: ContentHeaders::default(),
+        user_metadata: Vec::new(),
+    }
+}
+
+/// A part whose CRC-64 is that of its inline text (blobs count as no bytes in it), and whose digest follows from it.
+fn part(number: u32, extents: Vec<Extent>) -> PartRecord {
+    let of = object(BucketId(0), "part", extents);
+    let mut md5 = [0; 16];
+    md5[..8].copy_from_slice(&of.crc64.to_le_bytes());
+    let summary = PartSummary { number, size: of.size, md5, crc64: of.crc64, last_modified: Wall(0) };
+    PartRecord { summary, extents: of.extents }
 }
 
 fn channel_name(name: &str) -> ChannelName {
@@ -291,6 +318,33 @@ on_every_backend! {
         garbage_is_handed_out_oldest_first_until_forgotten
         furthest_range_is_the_state
         refused_commit_leaves_no_trace
+    ]
+    uploads: [
+        every_field_of_an_upload_is_read_back
+        upload_needs_its_bucket_and_an_id_of_its_own
+        part_needs_its_upload
+        parts_are_listed_in_pages
+        part_again_takes_the_place
+        part_may_name_what_another_names
+        taken_garbage_cannot_become_a_part
+        completing_makes_the_object_of_the_parts
+        completing_leaves_out_what_was_not_chosen
+        completing_replaces_the_object
+        short_and_neighbouring_extents_are_joined
+        empty_parts_make_an_empty_object
+        refused_completion_changes_nothing
+        completion_is_judged_by_its_condition
+        repeated_completion_is_the_same
+        repeated_completion_is_forgotten_after_its_time
+        other_completion_of_a_completed_upload_is_refused
+        aborting_makes_garbage
+        aborting_needs_its_upload
+        uploads_are_listed_by_key_and_id
+        markers_of_a_listing_of_uploads
+        delimiter_rolls_up_uploads
+        pages_of_uploads_join_to_the_whole
+        bucket_with_an_open_upload_is_not_deleted
+        parts_are_audited_in_pages
     ]
     channels: [
         channel_is_read_back

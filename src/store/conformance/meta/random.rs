@@ -9,22 +9,112 @@ use super::*;
 
 #[derive(Clone, Debug)]
 enum Op {
-    Put { bucket: usize, key: ObjectKey, body: Vec<Extent>, condition: u8 },
-    Append { bucket: usize, key: ObjectKey, body: Vec<Extent>, at_end: bool },
-    Copy { bucket: usize, from: ObjectKey, to: ObjectKey },
-    Delete { bucket: usize, keys: Vec<ObjectKey> },
-    SetAcl { bucket: usize, key: ObjectKey, acl: Option<Acl> },
-    List { bucket: usize, query: ListQuery },
-    PutChannel { name: ChannelName, only_if_absent: bool },
-    DeleteChannel { name: ChannelName },
-    SetStatus { name: ChannelName, enabled: bool },
-    Claim { name: ChannelName, connection: u128 },
-    Fragment { name: ChannelName, connection: u128, epoch: u64, name_ms: i64, sequence: u64 },
-    End { name: ChannelName, epoch: u64 },
+    Put {
+        bucket: usize,
+        key: ObjectKey,
+        body: Vec<Extent>,
+        condition: u8,
+    },
+    Append {
+        bucket: usize,
+        key: ObjectKey,
+        body: Vec<Extent>,
+        at_end: bool,
+    },
+    Copy {
+        bucket: usize,
+        from: ObjectKey,
+        to: ObjectKey,
+    },
+    Delete {
+        bucket: usize,
+        keys: Vec<ObjectKey>,
+    },
+    SetAcl {
+        bucket: usize,
+        key: ObjectKey,
+        acl: Option<Acl>,
+    },
+    List {
+        bucket: usize,
+        query: ListQuery,
+    },
+    Begin {
+        bucket: usize,
+        key: ObjectKey,
+        upload: u64,
+    },
+    Part {
+        bucket: usize,
+        key: ObjectKey,
+        upload: u64,
+        number: u32,
+        body: Vec<Extent>,
+    },
+    Complete {
+        bucket: usize,
+        key: ObjectKey,
+        upload: u64,
+        numbers: Option<Vec<u32>>,
+        spoilt: bool,
+        condition: u8,
+        min: u64,
+    },
+    Abort {
+        bucket: usize,
+        key: ObjectKey,
+        upload: u64,
+    },
+    ListParts {
+        bucket: usize,
+        key: ObjectKey,
+        upload: u64,
+        after: u32,
+        limit: usize,
+    },
+    ListUploads {
+        bucket: usize,
+        query: UploadsQuery,
+    },
+    PutChannel {
+        name: ChannelName,
+        only_if_absent: bool,
+    },
+    DeleteChannel {
+        name: ChannelName,
+    },
+    SetStatus {
+        name: ChannelName,
+        enabled: bool,
+    },
+    Claim {
+        name: ChannelName,
+        connection: u128,
+    },
+    Fragment {
+        name: ChannelName,
+        connection: u128,
+        epoch: u64,
+        name_ms: i64,
+        sequence: u64,
+    },
+    End {
+        name: ChannelName,
+        epoch: u64,
+    },
     EndLost,
-    TakeGarbage { before: i64, limit: usize },
-    ForgetGarbage { blobs: Vec<u64> },
-    Fragments { name: ChannelName, from_ms: i64, to_ms: i64 },
+    TakeGarbage {
+        before: i64,
+        limit: usize,
+    },
+    ForgetGarbage {
+        blobs: Vec<u64>,
+    },
+    Fragments {
+        name: ChannelName,
+        from_ms: i64,
+        to_ms: i64,
+    },
 }
 
 /// Short keys over few bytes, so that they collide, nest and roll up; and some that are fragments' keys.
@@ -73,6 +163,40 @@ fn channel_names() -> impl Strategy<Value = ChannelName> {
     prop::sample::select(vec![channel_name("a"), channel_name("a"), channel_name("a"), channel_name("\u{e9}")])
 }
 
+fn uploads_queries() -> impl Strategy<Value = UploadsQuery> {
+    let id = prop::option::of((0..5u64).prop_map(upload_id));
+    (queries(), id, any::<bool>()).prop_map(|(query, after_id, hot)| UploadsQuery {
+        prefix: if hot { Vec::new() } else { query.prefix },
+        delimiter: query.delimiter,
+        after: if hot { Some(b"a".to_vec()) } else { query.after },
+        after_id,
+        limit: query.limit,
+    })
+}
+
+/// Two keys and three ids: most operations meet an upload, some one of another key.
+fn upload_ops() -> impl Strategy<Value = Op> {
+    let place = || (0..2usize, prop::sample::select(vec!["a", "a", "a", "b"]).prop_map(key), 0..3u64);
+    let numbers = prop::option::weighted(
+        0.7,
+        prop_oneof![3 => prop::collection::btree_set(1..4u32, 0..4).prop_map(|set| set.into_iter().collect()), 1 => vec(1..4u32, 0..3)],
+    );
+    prop_oneof![
+        3 => place().prop_map(|(bucket, key, upload)| Op::Begin { bucket, key, upload }),
+        6 => (place(), 1..4u32, bodies())
+            .prop_map(|((bucket, key, upload), number, body)| Op::Part { bucket, key, upload, number, body }),
+        4 => (place(), numbers, prop::bool::weighted(0.1), 0..4u8, 0..4u64).prop_map(
+            |((bucket, key, upload), numbers, spoilt, condition, min)| {
+                Op::Complete { bucket, key, upload, numbers, spoilt, condition, min }
+            }
+        ),
+        1 => place().prop_map(|(bucket, key, upload)| Op::Abort { bucket, key, upload }),
+        1 => (place(), 0..4u32, 1..4usize)
+            .prop_map(|((bucket, key, upload), after, limit)| Op::ListParts { bucket, key, upload, after, limit }),
+        2 => (0..2usize, uploads_queries()).prop_map(|(bucket, query)| Op::ListUploads { bucket, query }),
+    ]
+}
+
 fn ops() -> impl Strategy<Value = Op> {
     let bucket = || 0..2usize;
     let acl = prop::option::of(prop::sample::select(vec![Acl::Private, Acl::PublicRead]));
@@ -85,6 +209,7 @@ fn ops() -> impl Strategy<Value = Op> {
         3 => (bucket(), vec(hot_keys(), 0..3)).prop_map(|(bucket, keys)| Op::Delete { bucket, keys }),
         1 => (bucket(), hot_keys(), acl).prop_map(|(bucket, key, acl)| Op::SetAcl { bucket, key, acl }),
         3 => (bucket(), queries()).prop_map(|(bucket, query)| Op::List { bucket, query }),
+        16 => upload_ops(),
         2 => (channel_names(), any::<bool>())
             .prop_map(|(name, only_if_absent)| Op::PutChannel { name, only_if_absent }),
         1 => channel_names().prop_map(|name| Op::DeleteChannel { name }),
@@ -108,11 +233,7 @@ async fn apply(s: &dyn MetaStore, buckets: &[BucketId], op: &Op, now: Wall) -> S
     match op.clone() {
         Op::Put { bucket, key, body, condition } => {
             let object = object(buckets[bucket], key.as_bytes(), body);
-            let condition = match condition {
-                0 => WriteCondition::IfAbsent,
-                1 => WriteCondition::IfETag(object.etag),
-                _ => WriteCondition::Always,
-            };
+            let condition = write_condition(condition, object.etag);
             seen(s.commit_object(ObjectCommit { object, condition }, now).await)
         }
         Op::Append { bucket, key, body, at_end } => {
@@ -131,6 +252,34 @@ async fn apply(s: &dyn MetaStore, buckets: &[BucketId], op: &Op, now: Wall) -> S
         Op::Delete { bucket, keys } => seen(s.delete_objects(buckets[bucket], &keys, now).await),
         Op::SetAcl { bucket, key, acl } => seen(s.set_object_acl(buckets[bucket], &key, acl).await),
         Op::List { bucket, query } => seen(s.list_objects(buckets[bucket], &query).await),
+        Op::Begin { bucket, key, upload } => {
+            seen(s.begin_upload(upload_record(buckets[bucket], key.as_bytes(), upload), now).await)
+        }
+        Op::Part { bucket, key, upload, number, body } => {
+            let commit =
+                PartCommit { bucket: buckets[bucket], key, upload: upload_id(upload), part: part(number, body) };
+            seen(s.commit_part(commit, now).await)
+        }
+        Op::Complete { bucket, key, upload, numbers, spoilt, condition, min } => {
+            let (bucket, upload) = (buckets[bucket], upload_id(upload));
+            let uploaded = s.list_parts(bucket, &key, upload, 0, 10).await.map_or(Vec::new(), |page| page.entries);
+            let listed = |number: u32| {
+                let md5 = uploaded.iter().find(|part| part.number == number).map(|part| part.md5);
+                ListedPart { number, md5: md5.filter(|_| !spoilt) }
+            };
+            let parts = match numbers {
+                None => PartChoice::All,
+                Some(numbers) => PartChoice::Listed(numbers.into_iter().map(listed).collect()),
+            };
+            let condition = write_condition(condition, ETag { digest: [0; 16], parts: None });
+            let commit = CompleteCommit { bucket, key, upload, parts, part_bytes_min: min, condition };
+            seen(s.complete_upload(commit, now).await)
+        }
+        Op::Abort { bucket, key, upload } => seen(s.abort_upload(buckets[bucket], &key, upload_id(upload), now).await),
+        Op::ListParts { bucket, key, upload, after, limit } => {
+            seen(s.list_parts(buckets[bucket], &key, upload_id(upload), after, limit).await)
+        }
+        Op::ListUploads { bucket, query } => seen(s.list_uploads(buckets[bucket], &query).await),
         Op::PutChannel { name, only_if_absent } => {
             seen(s.put_channel(first, &name, config(), only_if_absent, now).await)
         }
@@ -157,6 +306,14 @@ async fn apply(s: &dyn MetaStore, buckets: &[BucketId], op: &Op, now: Wall) -> S
     }
 }
 
+fn write_condition(code: u8, etag: ETag) -> WriteCondition {
+    match code {
+        0 => WriteCondition::IfAbsent,
+        1 => WriteCondition::IfETag(etag),
+        _ => WriteCondition::Always,
+    }
+}
+
 /// What a corruption says in words is the backend's own affair.
 fn seen<T: std::fmt::Debug>(result: Result<T>) -> String {
     match result {
@@ -170,6 +327,11 @@ async fn everything(s: &dyn MetaStore, buckets: &[BucketId]) -> String {
     let mut all = format!("{:?}\n{:?}\n", s.audit_objects(None, 10_000).await, s.audit_windows().await);
     let ids: Vec<BlobId> = (0..8).map(blob_id).collect();
     all.push_str(&format!("{:?}\n", s.blob_states(&ids).await));
+    all.push_str(&format!("{:?}\n", s.audit_parts(None, 10_000).await));
+    for bucket in buckets {
+        let query = UploadsQuery { limit: 100, ..UploadsQuery::default() };
+        all.push_str(&format!("{:?}\n", s.list_uploads(*bucket, &query).await));
+    }
     let channels = s.list_channels(buckets[0], "", "", 100).await.expect("readable");
     for channel in &channels.entries {
         let history = s.history(buckets[0], &channel.name, 100).await;

@@ -136,13 +136,18 @@ pub(super) fn set_bucket_cors(conn: &Connection, bucket: BucketId, cors: &CorsCo
 
 pub(super) fn delete_bucket(conn: &Connection, bucket: BucketId) -> Sql<()> {
     check_bucket(conn, bucket)?;
-    for holds in ["SELECT 1 FROM object WHERE bucket = ?1", "SELECT 1 FROM channel WHERE bucket = ?1"] {
+    for holds in [
+        "SELECT 1 FROM object WHERE bucket = ?1",
+        "SELECT 1 FROM upload WHERE bucket = ?1",
+        "SELECT 1 FROM channel WHERE bucket = ?1",
+    ] {
         if exists(conn, holds, [bucket.0])? {
             return Err(StoreError::BucketNotEmpty.into());
         }
     }
-    // Its id is never given again, so nobody could ask for what its channels left.
+    // Its id is never given again, so nobody could ask for what its channels and uploads left.
     for left in [
+        "DELETE FROM completed_upload WHERE bucket = ?1",
         "DELETE FROM channel_live WHERE bucket = ?1",
         "DELETE FROM playlist_window WHERE bucket = ?1",
         "DELETE FROM bucket WHERE id = ?1",

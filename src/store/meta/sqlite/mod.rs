@@ -21,6 +21,7 @@ mod schema;
 mod sealing;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod writer;
 
 use std::path::Path;
@@ -180,6 +181,45 @@ impl MetaStore for SqliteMetaStore {
         self.readers.scan("list_objects", move |c| objects::list(c, bucket, &query)).await
     }
 
+    async fn begin_upload(&self, upload: UploadRecord, now: Wall) -> Result<UploadRecord> {
+        self.writer.submit("begin_upload", move |c| uploads::begin(c, upload, now)).await
+    }
+
+    async fn commit_part(&self, commit: PartCommit, now: Wall) -> Result<PartSummary> {
+        self.writer.submit("commit_part", move |c| uploads::commit_part(c, commit, now)).await
+    }
+
+    async fn complete_upload(&self, commit: CompleteCommit, now: Wall) -> Result<CompletedUpload> {
+        self.writer.submit("complete_upload", move |c| uploads::complete(c, commit, now)).await
+    }
+
+    async fn abort_upload(&self, bucket: BucketId, key: &ObjectKey, upload: UploadId, now: Wall) -> Result<()> {
+        let key = key.clone();
+        self.writer.submit("abort_upload", move |c| uploads::abort(c, bucket, &key, upload, now)).await
+    }
+
+    async fn upload(&self, bucket: BucketId, key: &ObjectKey, upload: UploadId) -> Result<Option<UploadRecord>> {
+        self.readers.point("upload", |c| uploads::upload(c, bucket, key, upload))
+    }
+
+    async fn list_parts(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        upload: UploadId,
+        after: u32,
+        limit: usize,
+    ) -> Result<Page<PartSummary>> {
+        let key = key.clone();
+        let read = move |c: &_| uploads::list_parts(c, bucket, &key, upload, after, limit);
+        self.readers.scan("list_parts", read).await
+    }
+
+    async fn list_uploads(&self, bucket: BucketId, query: &UploadsQuery) -> Result<Page<UploadEntry>> {
+        let query = query.clone();
+        self.readers.scan("list_uploads", move |c| uploads::list(c, bucket, &query)).await
+    }
+
     async fn put_channel(
         &self,
         bucket: BucketId,
@@ -295,6 +335,10 @@ impl MetaStore for SqliteMetaStore {
 
     async fn audit_objects(&self, after: Option<(BucketId, ObjectKey)>, limit: usize) -> Result<Vec<ObjectRecord>> {
         self.readers.scan("audit_objects", move |c| objects::audit_objects(c, after, limit)).await
+    }
+
+    async fn audit_parts(&self, after: Option<(UploadId, u32)>, limit: usize) -> Result<Vec<PartAudit>> {
+        self.readers.scan("audit_parts", move |c| uploads::audit_parts(c, after, limit)).await
     }
 
     async fn audit_windows(&self) -> Result<Vec<WindowAudit>> {

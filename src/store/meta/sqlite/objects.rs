@@ -11,12 +11,12 @@ use crate::store::meta::rules;
 use crate::store::*;
 
 /// What a write must know of the object under its key.
-struct Present {
-    etag: ETag,
+pub(super) struct Present {
+    pub(super) etag: ETag,
     body: Option<i64>,
 }
 
-fn present(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> Sql<Option<Present>> {
+pub(super) fn present(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> Sql<Option<Present>> {
     one(
         conn,
         "SELECT etag, etag_parts, body FROM object WHERE bucket = ?1 AND key = ?2",
@@ -77,17 +77,24 @@ pub(super) fn append(conn: &Connection, commit: AppendCommit, now: Wall) -> Sql<
 
 /// Writes the object in place of `present`. New names are written before old ones are judged, so a blob that both
 /// bodies name never looks like garbage.
-fn place(conn: &Connection, object: &ObjectRecord, present: Option<Present>) -> Sql<()> {
+pub(super) fn place(conn: &Connection, object: &ObjectRecord, present: Option<Present>) -> Sql<()> {
     let gone = match present.and_then(|p| p.body) {
         Some(body) => remove_body(conn, body)?,
         None => Vec::new(),
     };
-    let body = if object.extents.is_empty() { None } else { Some(next_body(conn)?) };
-    if let Some(body) = body {
-        insert_extents(conn, body, &object.extents, 0)?;
-    }
+    let body = insert_body(conn, &object.extents)?;
     write_row(conn, object, body)?;
     retire(conn, &gone, object.last_modified)
+}
+
+/// Writes a new body and returns its number; `None` for an empty one.
+pub(super) fn insert_body(conn: &Connection, extents: &[Extent]) -> Sql<Option<i64>> {
+    if extents.is_empty() {
+        return Ok(None);
+    }
+    let body = next_body(conn)?;
+    insert_extents(conn, body, extents, 0)?;
+    Ok(Some(body))
 }
 
 /// A number that no body has. Reuse of the newest number is harmless: its extents went in the same transaction.
@@ -129,7 +136,7 @@ fn name_blob(conn: &Connection, id: BlobId) -> Sql<()> {
 }
 
 /// Removes a body's extents; returns the blobs that they named.
-fn remove_body(conn: &Connection, body: i64) -> Sql<Vec<BlobId>> {
+pub(super) fn remove_body(conn: &Connection, body: i64) -> Sql<Vec<BlobId>> {
     let named = all(conn, "SELECT DISTINCT blob FROM extent WHERE body = ?1 AND blob IS NOT NULL", [body], |row| {
         rows::blob_id(row, 0)
     })?;
@@ -138,7 +145,7 @@ fn remove_body(conn: &Connection, body: i64) -> Sql<Vec<BlobId>> {
 }
 
 /// Blobs that nothing names any more become garbage.
-fn retire(conn: &Connection, blobs: &[BlobId], now: Wall) -> Sql<()> {
+pub(super) fn retire(conn: &Connection, blobs: &[BlobId], now: Wall) -> Sql<()> {
     for id in blobs {
         run(
             conn,
@@ -315,8 +322,9 @@ pub(super) fn contradictions(conn: &Connection) -> Sql<Vec<String>> {
     let mut faults = Vec::new();
     for (what, sql) in [
         (
-            "extents of no object",
-            "SELECT count(*) FROM extent WHERE body NOT IN (SELECT body FROM object WHERE body IS NOT NULL)",
+            "extents of no object and of no part",
+            "SELECT count(*) FROM extent WHERE body NOT IN (SELECT body FROM object WHERE body IS NOT NULL \
+             UNION ALL SELECT body FROM part WHERE body IS NOT NULL)",
         ),
         (
             "blobs named and garbage at once",
@@ -335,8 +343,13 @@ pub(super) fn contradictions(conn: &Connection) -> Sql<Vec<String>> {
             ),
         ),
         (
-            "bodies of several objects",
-            "SELECT count(*) FROM (SELECT 1 FROM object WHERE body IS NOT NULL GROUP BY body HAVING count(*) > 1)",
+            "parts whose size is not the sum of their extents",
+            "SELECT count(*) FROM part p WHERE p.size <> (SELECT coalesce(sum(length), 0) FROM extent e WHERE e.body = p.body)",
+        ),
+        (
+            "bodies of several objects or parts",
+            "SELECT count(*) FROM (SELECT 1 FROM (SELECT body FROM object UNION ALL SELECT body FROM part) \
+             WHERE body IS NOT NULL GROUP BY body HAVING count(*) > 1)",
         ),
     ] {
         let count = one(conn, sql, [], |row| rows::uint(row, 0))?.ok_or_else(|| corrupt("a count without a row"))?;

@@ -136,6 +136,24 @@ pub(super) fn pack_user_metadata(entries: &[(String, Bytes)]) -> Sql<Option<Vec<
     Ok(Some(packed))
 }
 
+/// User metadata as it was packed.
+fn user_metadata(row: &Row<'_>, column: usize) -> Sql<Vec<(String, Bytes)>> {
+    let Some(packed) = opaque(row, column)? else { return Ok(Vec::new()) };
+    unpack_user_metadata(packed).ok_or_else(|| corrupt("user metadata"))
+}
+
+/// Six columns in the order of the schema, from `first` on.
+fn content_headers(row: &Row<'_>, first: usize) -> Sql<ContentHeaders> {
+    Ok(ContentHeaders {
+        content_type: opaque(row, first)?,
+        cache_control: opaque(row, first + 1)?,
+        content_disposition: opaque(row, first + 2)?,
+        content_encoding: opaque(row, first + 3)?,
+        content_language: opaque(row, first + 4)?,
+        expires: opaque(row, first + 5)?,
+    })
+}
+
 fn unpack_user_metadata(packed: Bytes) -> Option<Vec<(String, Bytes)>> {
     let mut rest = packed;
     let mut take = |length: usize| (rest.len() >= length).then(|| rest.split_to(length));
@@ -234,8 +252,6 @@ pub(super) const OBJECT_AND_EXTENT_COLUMNS: &str = "o.key, o.kind, o.size, o.mod
 pub(super) fn object(row: &Row<'_>) -> Sql<ObjectRecord> {
     let head = summary(row, object_key(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?)?;
     let own_acl: Option<i64> = row.get(9)?;
-    let metadata = opaque(row, 16)?
-        .map(|packed| unpack_user_metadata(packed).ok_or_else(|| corrupt(format!("user metadata of {}", head.key))));
     Ok(ObjectRecord {
         bucket: BucketId(row.get(6)?),
         kind: head.kind,
@@ -245,15 +261,8 @@ pub(super) fn object(row: &Row<'_>) -> Sql<ObjectRecord> {
         content_md5: row.get(8)?,
         last_modified: head.last_modified,
         acl: own_acl.map(acl).transpose()?,
-        headers: ContentHeaders {
-            content_type: opaque(row, 10)?,
-            cache_control: opaque(row, 11)?,
-            content_disposition: opaque(row, 12)?,
-            content_encoding: opaque(row, 13)?,
-            content_language: opaque(row, 14)?,
-            expires: opaque(row, 15)?,
-        },
-        user_metadata: metadata.transpose()?.unwrap_or_default(),
+        headers: content_headers(row, 10)?,
+        user_metadata: user_metadata(row, 16)?,
         extents: Vec::new(),
         key: head.key,
     })
@@ -261,13 +270,70 @@ pub(super) fn object(row: &Row<'_>) -> Sql<ObjectRecord> {
 
 /// The extent beside an object; `None` for an empty body.
 pub(super) fn extent(row: &Row<'_>) -> Sql<Option<Extent>> {
-    if row.get_ref(17)? == ValueRef::Null {
+    extent_at(row, 17)
+}
+
+/// Columns of `extent e` that [`extent_at`] reads.
+pub(super) const EXTENT_COLUMNS: &str = "e.length, e.blob, e.start, open_inline(e.bytes, e.length)";
+
+/// The extent in four columns from `first` on; `None` where there is none.
+pub(super) fn extent_at(row: &Row<'_>, first: usize) -> Sql<Option<Extent>> {
+    if row.get_ref(first)? == ValueRef::Null {
         return Ok(None);
     }
-    if let Some(bytes) = opaque(row, 20)? {
+    if let Some(bytes) = opaque(row, first + 3)? {
         return Ok(Some(Extent::Inline(bytes)));
     }
-    Ok(Some(Extent::Blob { id: blob_id(row, 18)?, offset: uint(row, 19)?, length: uint(row, 17)? }))
+    Ok(Some(Extent::Blob { id: blob_id(row, first + 1)?, offset: uint(row, first + 2)?, length: uint(row, first)? }))
+}
+
+/// An upload's id.
+pub(super) fn upload_id(row: &Row<'_>, column: usize) -> Sql<UploadId> {
+    Ok(UploadId(u128::from_be_bytes(bytes16(row, column)?)))
+}
+
+/// Columns that [`upload`] reads.
+pub(super) const UPLOAD_COLUMNS: &str = "bucket, key, id, initiated_ms, acl, content_type, cache_control, \
+     content_disposition, content_encoding, content_language, expires, user_metadata";
+
+pub(super) fn upload(row: &Row<'_>) -> Sql<UploadRecord> {
+    let own_acl: Option<i64> = row.get(4)?;
+    Ok(UploadRecord {
+        bucket: BucketId(row.get(0)?),
+        key: object_key(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?,
+        id: upload_id(row, 2)?,
+        initiated: wall(row, 3)?,
+        acl: own_acl.map(acl).transpose()?,
+        headers: content_headers(row, 5)?,
+        user_metadata: user_metadata(row, 11)?,
+    })
+}
+
+/// Columns of `part p` that [`part`] reads.
+pub(super) const PART_COLUMNS: &str = "p.number, p.size, p.modified_ms, p.md5, p.crc64";
+
+pub(super) fn part(row: &Row<'_>) -> Sql<PartSummary> {
+    Ok(PartSummary {
+        number: uint32(row, 0)?,
+        size: uint(row, 1)?,
+        last_modified: wall(row, 2)?,
+        md5: bytes16(row, 3)?,
+        crc64: row.get::<_, i64>(4)?.cast_unsigned(),
+    })
+}
+
+/// Columns that [`completed_upload`] reads.
+pub(super) const COMPLETED_UPLOAD_COLUMNS: &str = "bucket, key, size, etag, etag_parts, crc64, completed_ms";
+
+pub(super) fn completed_upload(row: &Row<'_>) -> Sql<CompletedUpload> {
+    Ok(CompletedUpload {
+        bucket: BucketId(row.get(0)?),
+        key: object_key(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?,
+        size: uint(row, 2)?,
+        etag: ETag { digest: bytes16(row, 3)?, parts: row.get(4)? },
+        crc64: row.get::<_, i64>(5)?.cast_unsigned(),
+        completed: wall(row, 6)?,
+    })
 }
 
 /// A channel's name as it is stored.

@@ -1,0 +1,286 @@
+//! Multipart uploads. A part's bytes are extents like an object's, so a blob that only a part names is named.
+
+use rusqlite::{Connection, params};
+
+use super::accounts::check_bucket;
+use super::error::{Sql, corrupt};
+use super::objects;
+use super::query::{all, exists, one, run};
+use super::rows;
+use crate::clock::Wall;
+use crate::limits::COMPLETED_UPLOADS_FORGOTTEN;
+use crate::store::meta::rules;
+use crate::store::*;
+
+fn id_bytes(id: UploadId) -> [u8; 16] {
+    id.0.to_be_bytes()
+}
+
+pub(super) fn begin(conn: &Connection, upload: UploadRecord, now: Wall) -> Sql<UploadRecord> {
+    let upload = UploadRecord { initiated: now, ..upload };
+    check_bucket(conn, upload.bucket)?;
+    if exists(conn, "SELECT 1 FROM upload WHERE id = ?1", [id_bytes(upload.id)])? {
+        return Err(StoreError::AlreadyExists(What::Upload).into());
+    }
+    let headers = &upload.headers;
+    let sql = format!(
+        "INSERT INTO upload ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        rows::UPLOAD_COLUMNS
+    );
+    run(
+        conn,
+        &sql,
+        params![
+            upload.bucket.0,
+            upload.key.as_bytes(),
+            id_bytes(upload.id),
+            upload.initiated.0,
+            upload.acl.map(rows::acl_code),
+            headers.content_type.as_deref(),
+            headers.cache_control.as_deref(),
+            headers.content_disposition.as_deref(),
+            headers.content_encoding.as_deref(),
+            headers.content_language.as_deref(),
+            headers.expires.as_deref(),
+            rows::pack_user_metadata(&upload.user_metadata)?,
+        ],
+    )?;
+    Ok(upload)
+}
+
+pub(super) fn upload(conn: &Connection, bucket: BucketId, key: &ObjectKey, id: UploadId) -> Sql<Option<UploadRecord>> {
+    let sql = format!("SELECT {} FROM upload WHERE bucket = ?1 AND key = ?2 AND id = ?3", rows::UPLOAD_COLUMNS);
+    one(conn, &sql, params![bucket.0, key.as_bytes(), id_bytes(id)], rows::upload)
+}
+
+/// `NotFound(Upload)` unless it is open.
+fn check_upload(conn: &Connection, bucket: BucketId, key: &ObjectKey, id: UploadId) -> Sql<()> {
+    let sql = "SELECT 1 FROM upload WHERE bucket = ?1 AND key = ?2 AND id = ?3";
+    if exists(conn, sql, params![bucket.0, key.as_bytes(), id_bytes(id)])? {
+        Ok(())
+    } else {
+        Err(StoreError::NotFound(What::Upload).into())
+    }
+}
+
+pub(super) fn commit_part(conn: &Connection, commit: PartCommit, now: Wall) -> Sql<PartSummary> {
+    check_upload(conn, commit.bucket, &commit.key, commit.upload)?;
+    let part = PartSummary { last_modified: now, ..commit.part.summary };
+    let replaced = one(
+        conn,
+        "DELETE FROM part WHERE upload = ?1 AND number = ?2 RETURNING body",
+        params![id_bytes(commit.upload), part.number],
+        |row| Ok(row.get::<_, Option<i64>>(0)?),
+    )?;
+    let gone = match replaced.flatten() {
+        Some(body) => objects::remove_body(conn, body)?,
+        None => Vec::new(),
+    };
+    let body = objects::insert_body(conn, &commit.part.extents)?;
+    run(
+        conn,
+        "INSERT INTO part (upload, number, size, modified_ms, md5, crc64, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            id_bytes(commit.upload),
+            part.number,
+            rows::int(part.size)?,
+            part.last_modified.0,
+            part.md5,
+            part.crc64.cast_signed(),
+            body,
+        ],
+    )?;
+    objects::retire(conn, &gone, now)?;
+    Ok(part)
+}
+
+pub(super) fn complete(conn: &Connection, commit: CompleteCommit, now: Wall) -> Sql<CompletedUpload> {
+    let Some(record) = upload(conn, commit.bucket, &commit.key, commit.upload)? else {
+        return Ok(rules::repeated_completion(&commit, completed(conn, commit.upload)?, now)?);
+    };
+    // Judged before any extent is read: inline bytes of many parts would be a lot.
+    let (uploaded, bodies) = parts(conn, commit.upload)?;
+    let chosen = rules::chosen_parts(&commit.parts, &uploaded, commit.part_bytes_min)?;
+    let present = objects::present(conn, commit.bucket, &commit.key)?;
+    rules::check_condition(commit.condition, present.as_ref().map(|p| p.etag))?;
+
+    let mut extents = Vec::with_capacity(chosen.len());
+    for part in &chosen {
+        let at = uploaded.binary_search_by_key(&part.number, |part| part.number);
+        let at = at.map_err(|_| corrupt("a chosen part is not an uploaded one"))?;
+        if let Some(body) = bodies[at] {
+            extents.extend(body_extents(conn, body)?);
+        }
+    }
+    let object = rules::completed_object(record, &chosen, extents.into_iter(), now)?;
+    objects::place(conn, &object, present)?;
+    end(conn, commit.upload, &bodies, now)?;
+    remember(conn, commit.upload, rules::completed_upload(&object))
+}
+
+/// The parts of an upload in order of number, and the body of each.
+fn parts(conn: &Connection, id: UploadId) -> Sql<(Vec<PartSummary>, Vec<Option<i64>>)> {
+    let sql = format!("SELECT {}, p.body FROM part p WHERE p.upload = ?1 ORDER BY p.number", rows::PART_COLUMNS);
+    let found = all(conn, &sql, [id_bytes(id)], |row| Ok((rows::part(row)?, row.get::<_, Option<i64>>(5)?)))?;
+    Ok(found.into_iter().unzip())
+}
+
+fn body_extents(conn: &Connection, body: i64) -> Sql<Vec<Extent>> {
+    let sql = format!("SELECT {} FROM extent e WHERE e.body = ?1 ORDER BY e.ordinal", rows::EXTENT_COLUMNS);
+    all(conn, &sql, [body], |row| rows::extent_at(row, 0)?.ok_or_else(|| corrupt("an extent without a length")))
+}
+
+/// Removes an open upload with its parts; blobs that only these named become garbage.
+fn end(conn: &Connection, id: UploadId, bodies: &[Option<i64>], now: Wall) -> Sql<()> {
+    let mut gone = Vec::new();
+    for body in bodies.iter().flatten() {
+        gone.extend(objects::remove_body(conn, *body)?);
+    }
+    // Several parts may have named one blob.
+    gone.sort();
+    gone.dedup();
+    run(conn, "DELETE FROM part WHERE upload = ?1", [id_bytes(id)])?;
+    run(conn, "DELETE FROM upload WHERE id = ?1", [id_bytes(id)])?;
+    objects::retire(conn, &gone, now)
+}
+
+fn completed(conn: &Connection, id: UploadId) -> Sql<Option<CompletedUpload>> {
+    let sql = format!("SELECT {} FROM completed_upload WHERE id = ?1", rows::COMPLETED_UPLOAD_COLUMNS);
+    one(conn, &sql, [id_bytes(id)], rows::completed_upload)
+}
+
+/// Keeps the answer, and forgets some that are past their time.
+fn remember(conn: &Connection, id: UploadId, done: CompletedUpload) -> Sql<CompletedUpload> {
+    run(
+        conn,
+        "DELETE FROM completed_upload WHERE id IN \
+         (SELECT id FROM completed_upload WHERE completed_ms < ?1 ORDER BY completed_ms, id LIMIT ?2)",
+        params![
+            done.completed.0.saturating_sub(rules::completed_upload_kept_ms()),
+            rows::row_limit(COMPLETED_UPLOADS_FORGOTTEN)
+        ],
+    )?;
+    let sql = format!(
+        "INSERT INTO completed_upload ({}, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        rows::COMPLETED_UPLOAD_COLUMNS
+    );
+    run(
+        conn,
+        &sql,
+        params![
+            done.bucket.0,
+            done.key.as_bytes(),
+            rows::int(done.size)?,
+            done.etag.digest,
+            done.etag.parts,
+            done.crc64.cast_signed(),
+            done.completed.0,
+            id_bytes(id),
+        ],
+    )?;
+    Ok(done)
+}
+
+pub(super) fn abort(conn: &Connection, bucket: BucketId, key: &ObjectKey, id: UploadId, now: Wall) -> Sql<()> {
+    check_upload(conn, bucket, key, id)?;
+    let (_, bodies) = parts(conn, id)?;
+    end(conn, id, &bodies, now)
+}
+
+pub(super) fn list_parts(
+    conn: &Connection,
+    bucket: BucketId,
+    key: &ObjectKey,
+    id: UploadId,
+    after: u32,
+    limit: usize,
+) -> Sql<Page<PartSummary>> {
+    let _snapshot = conn.unchecked_transaction()?;
+    check_upload(conn, bucket, key, id)?;
+    let sql = format!(
+        "SELECT {} FROM part p WHERE p.upload = ?1 AND p.number > ?2 ORDER BY p.number LIMIT ?3",
+        rows::PART_COLUMNS
+    );
+    let limit_and_one = rows::row_limit(limit.saturating_add(1));
+    Ok(rules::page(all(conn, &sql, params![id_bytes(id), after, limit_and_one], rows::part)?, limit))
+}
+
+/// The statement that a listing walks the clustered table with.
+pub(super) const LIST_SQL: &str =
+    "SELECT key, id, initiated_ms FROM upload WHERE bucket = ?1 AND (key, id) > (?2, ?3) ORDER BY key, id";
+
+/// As the listing of objects: seeks past each common prefix once it is seen.
+pub(super) fn list(conn: &Connection, bucket: BucketId, query: &UploadsQuery) -> Sql<Page<UploadEntry>> {
+    let _snapshot = conn.unchecked_transaction()?;
+    let mut statement = conn.prepare_cached(LIST_SQL)?;
+    let mut entries = Vec::new();
+    let mut from = list_start(query);
+    while let Some((key, id)) = from.take() {
+        let mut found = statement.query(params![bucket.0, key, id])?;
+        while entries.len() <= query.limit
+            && let Some(row) = found.next()?
+        {
+            let key = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+            if !key.starts_with(&query.prefix) {
+                break;
+            }
+            if let Some(prefix) = rules::rolled_up(key, &query.prefix, query.delimiter.as_deref()) {
+                entries.push(UploadEntry::Prefix(prefix.to_vec()));
+                from = rules::successor(prefix).map(at);
+                break;
+            }
+            entries.push(UploadEntry::Upload(UploadSummary {
+                key: rows::object_key(key)?,
+                id: rows::upload_id(row, 1)?,
+                initiated: rows::wall(row, 2)?,
+            }));
+        }
+    }
+    Ok(rules::page(entries, query.limit))
+}
+
+/// The place before every upload of `key`: an empty id is less than any.
+fn at(key: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
+    (key, Vec::new())
+}
+
+/// The place behind which the page begins; `None` when nothing can be there.
+fn list_start(query: &UploadsQuery) -> Option<(Vec<u8>, Vec<u8>)> {
+    let Some(after) = query.after.as_deref().filter(|after| *after >= query.prefix.as_slice()) else {
+        return Some(at(query.prefix.clone()));
+    };
+    if after.starts_with(&query.prefix)
+        && let Some(inside) = rules::rolled_up(after, &query.prefix, query.delimiter.as_deref())
+    {
+        return rules::successor(inside).map(at);
+    }
+    match query.after_id {
+        Some(id) => Some((after.to_vec(), id_bytes(id).to_vec())),
+        // The smallest byte string greater than `after`.
+        None => Some(at([after, &[0]].concat())),
+    }
+}
+
+pub(super) fn audit_parts(conn: &Connection, after: Option<(UploadId, u32)>, limit: usize) -> Sql<Vec<PartAudit>> {
+    let _snapshot = conn.unchecked_transaction()?;
+    let sql = format!(
+        "SELECT {}, p.body, p.upload, u.bucket, u.key FROM part p JOIN upload u ON u.id = p.upload \
+         WHERE (p.upload, p.number) > (?1, ?2) ORDER BY p.upload, p.number LIMIT ?3",
+        rows::PART_COLUMNS
+    );
+    // Without a mark: an empty id is less than any.
+    let (id, number) = after.map_or((Vec::new(), 0), |(id, number)| (id_bytes(id).to_vec(), number));
+    let found = all(conn, &sql, params![id, number, rows::row_limit(limit)], |row| {
+        let part = PartRecord { summary: rows::part(row)?, extents: Vec::new() };
+        let key = rows::object_key(row.get_ref(8)?.as_blob().map_err(rusqlite::Error::from)?)?;
+        let audit = PartAudit { bucket: BucketId(row.get(7)?), key, upload: rows::upload_id(row, 6)?, part };
+        Ok((audit, row.get::<_, Option<i64>>(5)?))
+    })?;
+    let with_extents = |(mut audit, body): (PartAudit, Option<i64>)| {
+        if let Some(body) = body {
+            audit.part.extents = body_extents(conn, body)?;
+        }
+        Ok(audit)
+    };
+    found.into_iter().map(with_extents).collect()
+}
