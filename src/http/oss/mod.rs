@@ -9,6 +9,7 @@ mod cors;
 pub mod error;
 mod hls_sign;
 mod live;
+mod multipart;
 mod object;
 pub mod operation;
 pub mod route;

@@ -24,7 +24,7 @@ use crate::store::{
 };
 
 const META_PREFIX: &str = "x-oss-meta-";
-const CRC64: &str = "x-oss-hash-crc64ecma";
+pub(super) const CRC64: &str = "x-oss-hash-crc64ecma";
 const SSE: &str = "x-oss-server-side-encryption";
 const SSE_KEY_ID: &str = "x-oss-server-side-encryption-key-id";
 const SSE_DATA: &str = "x-oss-server-side-data-encryption";
@@ -84,7 +84,7 @@ pub(super) async fn append(
 }
 
 /// Takes the body into the store piece by piece; a piece is asked for only when the one before is taken.
-async fn receive(ask: &Ask<'_>, body: &mut RequestBody, before: u64) -> Result<StoredBody, OssError> {
+pub(super) async fn receive(ask: &Ask<'_>, body: &mut RequestBody, before: u64) -> Result<StoredBody, OssError> {
     let object_max = ask.deps.objects.object_bytes_max().min(limits::OSS_OBJECT_BYTES_MAX);
     let size_max = object_max.saturating_sub(before);
     let too_large = || OssError::entity_too_large(object_max);
@@ -151,7 +151,7 @@ fn take_headers(source: &ObjectRecord, request: &mut PutRequest) {
     request.user_metadata = source.user_metadata.clone();
 }
 
-async fn copy_source(
+pub(super) async fn copy_source(
     ask: &Ask<'_>,
     bucket: &BucketRecord,
     source_bucket: &BucketName,
@@ -203,7 +203,7 @@ pub(super) async fn delete_multiple(
 }
 
 /// Decides over writing `key`, whose present object's own ACL counts.
-async fn existing_for_write(ask: &Ask<'_>, bucket: &BucketRecord, key: &ObjectKey) -> Result<(), OssError> {
+pub(super) async fn existing_for_write(ask: &Ask<'_>, bucket: &BucketRecord, key: &ObjectKey) -> Result<(), OssError> {
     if ask.is_owner(bucket) {
         return Ok(());
     }
@@ -211,7 +211,7 @@ async fn existing_for_write(ask: &Ask<'_>, bucket: &BucketRecord, key: &ObjectKe
     ask.decide(bucket, object.and_then(|object| object.acl), Action::WriteObject)
 }
 
-async fn existing_object(
+pub(super) async fn existing_object(
     ask: &Ask<'_>,
     bucket: &BucketRecord,
     key: &ObjectKey,
@@ -220,7 +220,7 @@ async fn existing_object(
 }
 
 /// What the head of a PUT, copy or append says of the object to make.
-fn put_request(
+pub(super) fn put_request(
     ask: &Ask<'_>,
     bucket: &BucketRecord,
     key: &ObjectKey,
@@ -242,7 +242,7 @@ fn put_request(
 
 /// Features that an upload may ask for and that would be lost in silence: tags, callbacks, other classes, encryption that
 /// is not what happens here.
-fn refuse_what_is_not_kept(ask: &Ask<'_>) -> Result<(), OssError> {
+pub(super) fn refuse_what_is_not_kept(ask: &Ask<'_>) -> Result<(), OssError> {
     for name in ["x-oss-tagging", "x-oss-callback", SSE_KEY_ID, SSE_DATA] {
         if ask.head.headers.contains_key(name) {
             return Err(OssError::not_implemented(name));
@@ -422,7 +422,7 @@ fn overrides(ask: &Ask<'_>) -> Result<HeaderMap, OssError> {
 }
 
 /// The conditional headers that begin with `prefix` (RFC 9110, 13.1; empty, or that of a copy's source).
-fn conditions(headers: &HeaderMap, prefix: &str) -> Conditions {
+pub(super) fn conditions(headers: &HeaderMap, prefix: &str) -> Conditions {
     let text = |name: &str| {
         let value = headers.get(format!("{prefix}{name}"))?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -441,7 +441,7 @@ fn conditions(headers: &HeaderMap, prefix: &str) -> Conditions {
     }
 }
 
-fn not_modified(object: &ObjectRecord) -> Answer {
+pub(super) fn not_modified(object: &ObjectRecord) -> Answer {
     let mut answer = Answer::empty(StatusCode::NOT_MODIFIED);
     answer.headers.insert(header::ETAG, etag_value(object.etag));
     answer.headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));

@@ -1,9 +1,12 @@
 //! Every operation of the OSS dialect that is built, as one value with valid arguments.
 
-use crate::store::{BucketName, ChannelName, ChannelStatus, ObjectKey};
+use crate::store::{BucketName, ChannelName, ChannelStatus, ObjectKey, UploadId};
 
 /// Entries of a page when nothing is said.
 pub const MAX_KEYS_DEFAULT: usize = 100;
+
+/// Entries of a page of parts or of uploads when nothing is said.
+pub const MAX_PARTS_DEFAULT: usize = 1_000;
 
 /// What a request asks for. Bodies and headers that only one handler needs are read there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +74,45 @@ pub enum OssOperation {
     /// `PUT /K?acl` (header `x-oss-object-acl`).
     PutObjectAcl(ObjectKey),
 
+    /// `POST /K?uploads`.
+    InitiateMultipartUpload {
+        /// Key.
+        key: ObjectKey,
+        /// `encoding-type=url`.
+        url_encoding: bool,
+    },
+    /// `PUT /K?partNumber=N&uploadId=U`.
+    UploadPart {
+        /// Which upload.
+        upload: UploadTarget,
+        /// 1..=10000.
+        number: u32,
+    },
+    /// The same with `x-oss-copy-source`.
+    UploadPartCopy {
+        /// Which upload.
+        upload: UploadTarget,
+        /// 1..=10000.
+        number: u32,
+        /// Bucket of the source.
+        source_bucket: BucketName,
+        /// Key of the source.
+        source_key: ObjectKey,
+    },
+    /// `POST /K?uploadId=U`.
+    CompleteMultipartUpload {
+        /// Which upload.
+        upload: UploadTarget,
+        /// `encoding-type=url`.
+        url_encoding: bool,
+    },
+    /// `DELETE /K?uploadId=U`.
+    AbortMultipartUpload(UploadTarget),
+    /// `GET /K?uploadId=U`.
+    ListParts(ListPartsQuery),
+    /// `GET /?uploads`.
+    ListMultipartUploads(ListUploadsQuery),
+
     /// `PUT /C?live`.
     PutLiveChannel(ChannelName),
     /// `PUT /C?live&status=`.
@@ -96,6 +138,45 @@ pub enum OssOperation {
     },
     /// `GET /C?vod&startTime=&endTime=`.
     GetVodPlaylist(ChannelName, VodRange),
+}
+
+/// The upload that a request is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadTarget {
+    /// Key.
+    pub key: ObjectKey,
+    /// `uploadId`.
+    pub id: UploadId,
+}
+
+/// Arguments of ListParts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListPartsQuery {
+    /// Which upload.
+    pub upload: UploadTarget,
+    /// Parts with greater numbers.
+    pub marker: u32,
+    /// 1..=1000, default 1000.
+    pub max_parts: usize,
+    /// `encoding-type=url`.
+    pub url_encoding: bool,
+}
+
+/// Arguments of ListMultipartUploads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListUploadsQuery {
+    /// Keys that begin with this.
+    pub prefix: Vec<u8>,
+    /// Empty means none.
+    pub delimiter: Vec<u8>,
+    /// Uploads of keys after this.
+    pub key_marker: Vec<u8>,
+    /// With it, also of that very key those with greater ids. `None` without a key marker.
+    pub upload_id_marker: Option<UploadId>,
+    /// 1..=1000, default 1000.
+    pub max_uploads: usize,
+    /// `encoding-type=url`.
+    pub url_encoding: bool,
 }
 
 /// A valid VOD range in seconds since the epoch: `start < end`, at most one day.

@@ -12,10 +12,10 @@ use md5::{Digest, Md5};
 
 use super::accept::{self, Accepted, Caller};
 use super::error::{OssError, Subject};
-use super::operation::OssOperation;
+use super::operation::{ListPartsQuery, OssOperation};
 use super::urls::Known;
 use super::xml;
-use super::{bucket, cors, hls_sign, live, object};
+use super::{bucket, cors, hls_sign, live, multipart, object};
 use crate::auth::access::{Action, Requester, allowed};
 use crate::clock::Wall;
 use crate::http::body::{BodyError, Content, RequestBody};
@@ -105,6 +105,17 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssEr
         Op::DeleteObject(key) => object::delete(ask, key).await,
         Op::GetObjectAcl(key) => object::acl(ask, key).await,
         Op::PutObjectAcl(key) => object::put_acl(ask, key).await,
+        Op::InitiateMultipartUpload { key, url_encoding } => multipart::initiate(ask, key, *url_encoding).await,
+        Op::UploadPart { upload, number } => multipart::upload_part(ask, body, upload, *number).await,
+        Op::UploadPartCopy { upload, number, source_bucket, source_key } => {
+            multipart::upload_part_copy(ask, upload, *number, source_bucket, source_key).await
+        }
+        Op::CompleteMultipartUpload { upload, url_encoding } => {
+            multipart::complete(ask, body, upload, *url_encoding).await
+        }
+        Op::AbortMultipartUpload(upload) => multipart::abort(ask, upload).await,
+        Op::ListParts(query) => multipart::list_parts(ask, query).await,
+        Op::ListMultipartUploads(query) => multipart::list_uploads(ask, query).await,
         Op::PutLiveChannel(channel) => live::put(ask, body, channel).await,
         Op::PutLiveChannelStatus(channel, status) => live::put_status(ask, channel, *status).await,
         Op::GetLiveChannelInfo(channel) => live::info(ask, channel).await,
@@ -345,6 +356,13 @@ fn name(operation: &OssOperation) -> &'static str {
         Op::DeleteObject(_) => "DeleteObject",
         Op::GetObjectAcl(_) => "GetObjectAcl",
         Op::PutObjectAcl(_) => "PutObjectAcl",
+        Op::InitiateMultipartUpload { .. } => "InitiateMultipartUpload",
+        Op::UploadPart { .. } => "UploadPart",
+        Op::UploadPartCopy { .. } => "UploadPartCopy",
+        Op::CompleteMultipartUpload { .. } => "CompleteMultipartUpload",
+        Op::AbortMultipartUpload(_) => "AbortMultipartUpload",
+        Op::ListParts(_) => "ListParts",
+        Op::ListMultipartUploads(_) => "ListMultipartUploads",
         Op::PutLiveChannel(_) => "PutLiveChannel",
         Op::PutLiveChannelStatus(..) => "PutLiveChannelStatus",
         Op::GetLiveChannelInfo(_) => "GetLiveChannelInfo",
@@ -371,6 +389,12 @@ fn subject(operation: &OssOperation) -> Option<String> {
         | Op::DeleteObject(key)
         | Op::GetObjectAcl(key)
         | Op::PutObjectAcl(key) => Some(key.to_string()),
+        Op::InitiateMultipartUpload { key, .. } => Some(key.to_string()),
+        Op::UploadPart { upload, .. }
+        | Op::UploadPartCopy { upload, .. }
+        | Op::CompleteMultipartUpload { upload, .. }
+        | Op::AbortMultipartUpload(upload)
+        | Op::ListParts(ListPartsQuery { upload, .. }) => Some(upload.key.to_string()),
         Op::PutLiveChannel(channel)
         | Op::PutLiveChannelStatus(channel, _)
         | Op::GetLiveChannelInfo(channel)

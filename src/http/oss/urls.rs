@@ -5,12 +5,15 @@
 
 use std::net::SocketAddr;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
 
 use crate::net::host::{HostReading, HostRules, without_port};
 
 /// All but RFC 3986's unreserved characters.
 const OUTSIDE_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The same, but for the slashes of a key.
+const OUTSIDE_KEY: &AsciiSet = &OUTSIDE_UNRESERVED.remove(b'/');
 
 /// Where a channel is published to and played from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +114,15 @@ impl BucketAddress {
             publish: format!("rtmp://{authority}{path}/live/{channel}"),
             play: format!("{scheme}://{authority}{path}/{channel}/{playlist}"),
         }
+    }
+}
+
+impl BucketAddress {
+    /// The URL of one object.
+    pub(super) fn object(&self, key: &[u8]) -> String {
+        let BucketAddress { scheme, authority, path } = self;
+        let key = percent_encode(key, OUTSIDE_KEY);
+        format!("{scheme}://{authority}{path}/{key}")
     }
 }
 

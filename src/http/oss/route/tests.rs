@@ -30,6 +30,12 @@ fn name(text: &str) -> ChannelName {
     ChannelName::new(text).expect("valid")
 }
 
+const UPLOAD: &str = "0004B9895DBBB6EC98E36A0000000001";
+
+fn upload() -> UploadTarget {
+    UploadTarget { key: key("k"), id: UploadId(0x0004_B989_5DBB_B6EC_98E3_6A00_0000_0001) }
+}
+
 const RANGE: VodRange = VodRange { start: 100, end: 200 };
 
 #[test]
@@ -38,6 +44,8 @@ fn every_documented_request_line() {
     let list = |max_keys| ListObjectsQuery { max_keys, ..Default::default() };
     let list2 = |max_keys| ListObjectsV2Query { max_keys, ..Default::default() };
     let channels = |max_keys| ListLiveChannelQuery { max_keys, ..Default::default() };
+    let parts = |marker, max_parts| ListPartsQuery { upload: upload(), marker, max_parts, url_encoding: false };
+    let uploads = |max_uploads| ListUploadsQuery { max_uploads, ..Default::default() };
     let rows = [
         ("GET /", ListBuckets(ListBucketsQuery::default())),
         (
@@ -100,6 +108,50 @@ fn every_documented_request_line() {
         ("DELETE /bucket/k", DeleteObject(key("k"))),
         ("GET /bucket/k?acl", GetObjectAcl(key("k"))),
         ("PUT /bucket/k?acl", PutObjectAcl(key("k"))),
+        ("POST /bucket/k?uploads", InitiateMultipartUpload { key: key("k"), url_encoding: false }),
+        (
+            "POST /bucket/k?sequential&uploads=&encoding-type=url",
+            InitiateMultipartUpload { key: key("k"), url_encoding: true },
+        ),
+        (&format!("PUT /bucket/k?partNumber=1&uploadId={UPLOAD}"), UploadPart { upload: upload(), number: 1 }),
+        (
+            &format!("PUT /bucket/k?uploadId={}&partNumber=10000", UPLOAD.to_lowercase()),
+            UploadPart { upload: upload(), number: 10_000 },
+        ),
+        (
+            &format!("POST /bucket/k?uploadId={UPLOAD}"),
+            CompleteMultipartUpload { upload: upload(), url_encoding: false },
+        ),
+        (
+            &format!("POST /bucket/k?encoding-type=url&uploadId={UPLOAD}"),
+            CompleteMultipartUpload { upload: upload(), url_encoding: true },
+        ),
+        (&format!("DELETE /bucket/k?uploadId={UPLOAD}"), AbortMultipartUpload(upload())),
+        (&format!("GET /bucket/k?uploadId={UPLOAD}"), ListParts(parts(0, 1000))),
+        (
+            &format!("GET /bucket/k?uploadId={UPLOAD}&max-parts=2&part-number-marker=5&encoding-type=url"),
+            ListParts(ListPartsQuery { url_encoding: true, ..parts(5, 2) }),
+        ),
+        (
+            &format!("GET /bucket/k?uploadId={UPLOAD}&max-parts=&part-number-marker=99999999999"),
+            ListParts(parts(u32::MAX, 1000)),
+        ),
+        ("GET /bucket/?uploads", ListMultipartUploads(uploads(1000))),
+        ("GET /bucket?uploads=&upload-id-marker=ignored", ListMultipartUploads(uploads(1000))),
+        (
+            &format!(
+                "GET /bucket/?uploads&prefix=a%2F&delimiter=%2F&key-marker=a%2Fb&upload-id-marker={UPLOAD}\
+                 &max-uploads=7&encoding-type=url"
+            ),
+            ListMultipartUploads(ListUploadsQuery {
+                prefix: b"a/".to_vec(),
+                delimiter: b"/".to_vec(),
+                key_marker: b"a/b".to_vec(),
+                upload_id_marker: Some(upload().id),
+                url_encoding: true,
+                ..uploads(7)
+            }),
+        ),
         ("PUT /bucket/test-channel?live", PutLiveChannel(name("test-channel"))),
         ("PUT /bucket/live%20channel%202?live=", PutLiveChannel(name("live channel 2"))),
         ("PUT /bucket%2Ftest-channel?live", PutLiveChannel(name("test-channel"))),
@@ -157,6 +209,65 @@ fn copies_are_puts_with_a_source() {
     assert_eq!(copy("/source/k?versionId=1").map_err(|e| e.code), Err("NotImplemented"));
     // The header means nothing elsewhere.
     assert_eq!(go_with("GET /bucket/k", Some(b"/source/a")), Ok(OssOperation::GetObject(key("k"))));
+}
+
+#[test]
+fn parts_may_be_copies() {
+    let copy =
+        |source: &str| go_with(&format!("PUT /bucket/k?partNumber=7&uploadId={UPLOAD}"), Some(source.as_bytes()));
+    let expected = OssOperation::UploadPartCopy {
+        upload: upload(),
+        number: 7,
+        source_bucket: BucketName::new("source").expect("valid"),
+        source_key: key("a/b"),
+    };
+    assert_eq!(copy("/source/a%2Fb"), Ok(expected));
+    assert_eq!(copy("/source").map_err(|e| e.code), Err("InvalidArgument"));
+    assert_eq!(copy("/source/k?versionId=1").map_err(|e| e.code), Err("NotImplemented"));
+}
+
+#[test]
+fn multipart_errors() {
+    let id = |line: &str| line.replace("ID", UPLOAD);
+    let argument = "InvalidArgument";
+    for (line, status, code) in [
+        ("PUT /bucket/k?partNumber=0&uploadId=ID", 400, argument),
+        ("PUT /bucket/k?partNumber=10001&uploadId=ID", 400, argument),
+        ("PUT /bucket/k?partNumber=-1&uploadId=ID", 400, argument),
+        ("PUT /bucket/k?partNumber=x&uploadId=ID", 400, argument),
+        ("PUT /bucket/k?partNumber=18446744073709551617&uploadId=ID", 400, argument),
+        ("PUT /bucket/k?uploadId=ID", 400, "MissingArgument"),
+        ("PUT /bucket/k?partNumber=&uploadId=ID", 400, "MissingArgument"),
+        ("PUT /bucket/k?partNumber=1", 400, "MissingArgument"),
+        ("PUT /bucket/k?partNumber=1&uploadId=", 400, "MissingArgument"),
+        ("GET /bucket/k?partNumber=1", 501, "NotImplemented"),
+        ("HEAD /bucket/k?partNumber=1", 501, "NotImplemented"),
+        ("DELETE /bucket/k?partNumber=1", 501, "NotImplemented"),
+        ("POST /bucket/k?partNumber=1&append&position=0", 501, "NotImplemented"),
+        ("PUT /bucket/k?partNumber=1&uploadId=short", 404, "NoSuchUpload"),
+        ("PUT /bucket/k?partNumber=1&uploadId=%2B004B9895DBBB6EC98E36A0000000001", 404, "NoSuchUpload"),
+        ("POST /bucket/k?uploadId=ID0", 404, "NoSuchUpload"),
+        ("DELETE /bucket/k?uploadId=%FF", 404, "NoSuchUpload"),
+        ("HEAD /bucket/k?uploadId=ID", 405, "MethodNotAllowed"),
+        ("PUT /bucket/k?uploads", 405, "MethodNotAllowed"),
+        ("DELETE /bucket/?uploads", 405, "MethodNotAllowed"),
+        ("GET /bucket/?uploadId=ID", 400, argument),
+        ("GET /?uploads", 400, argument),
+        ("POST /bucket/k?uploads&uploadId=ID", 400, argument),
+        ("PUT /bucket/k?acl&uploadId=ID&partNumber=1", 400, argument),
+        ("GET /bucket/k?uploadId=ID&max-parts=0", 400, argument),
+        ("GET /bucket/k?uploadId=ID&max-parts=1001", 400, argument),
+        ("GET /bucket/k?uploadId=ID&part-number-marker=-1", 400, argument),
+        ("GET /bucket/k?uploadId=ID&encoding-type=base64", 400, argument),
+        ("GET /bucket/?uploads&max-uploads=0", 400, argument),
+        ("GET /bucket/?uploads&max-uploads=1001", 400, argument),
+        ("GET /bucket/?uploads&key-marker=a&upload-id-marker=x", 400, argument),
+        ("POST /bucket//k?uploads", 400, "InvalidObjectName"),
+    ] {
+        let line = id(line);
+        let error = go(&line).expect_err(&line);
+        assert_eq!((error.status.as_u16(), error.code), (status, code), "{line}");
+    }
 }
 
 #[test]

@@ -45,11 +45,16 @@ impl Element {
 
 /// Reads a document of at most `bytes_max` bytes whose root has this name.
 pub fn document(body: &[u8], root: &str, bytes_max: usize) -> Result<Element, OssError> {
-    let element = parse(body, bytes_max).ok_or_else(OssError::malformed_xml)?;
+    long_document(body, root, bytes_max, OSS_XML_ELEMENTS_MAX)
+}
+
+/// The same for a document that may have more elements than others.
+pub fn long_document(body: &[u8], root: &str, bytes_max: usize, elements_max: usize) -> Result<Element, OssError> {
+    let element = parse(body, bytes_max, elements_max).ok_or_else(OssError::malformed_xml)?;
     if element.name == root { Ok(element) } else { Err(OssError::malformed_xml()) }
 }
 
-fn parse(body: &[u8], bytes_max: usize) -> Option<Element> {
+fn parse(body: &[u8], bytes_max: usize, elements_max: usize) -> Option<Element> {
     if body.len() > bytes_max {
         return None;
     }
@@ -65,14 +70,14 @@ fn parse(body: &[u8], bytes_max: usize) -> Option<Element> {
         match event {
             Event::Start(start) => {
                 elements += 1;
-                if open.len() >= OSS_XML_DEPTH_MAX || elements > OSS_XML_ELEMENTS_MAX || root.is_some() {
+                if open.len() >= OSS_XML_DEPTH_MAX || elements > elements_max || root.is_some() {
                     return None;
                 }
                 open.push(Element { name: start.local_name().as_ref().to_owned(), ..Element::default() });
             }
             Event::Empty(start) => {
                 elements += 1;
-                if elements > OSS_XML_ELEMENTS_MAX || root.is_some() {
+                if elements > elements_max || root.is_some() {
                     return None;
                 }
                 let element = Element { name: start.local_name().as_ref().to_owned(), ..Element::default() };
