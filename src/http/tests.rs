@@ -4,5 +4,6 @@ mod bucket;
 mod channel;
 mod errors;
 mod harness;
+mod multipart;
 mod object;
 mod transport;

@@ -96,3 +96,56 @@ async fn a_kill_between_acknowledged_puts_loses_none() {
     program.terminate();
     run_ok(&["check", "--data", data.to_str().expect("UTF-8")]);
 }
+
+/// The text of the first `<name>`.
+fn element(text: &str, name: &str) -> String {
+    let rest = text.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {text}")).1;
+    rest[..rest.find('<').expect("closed")].to_owned()
+}
+
+#[tokio::test]
+async fn a_kill_in_mid_upload_loses_no_acknowledged_part() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = data(dir.path());
+    let data = data.to_str().expect("UTF-8");
+    let program = Program::start(dir.path(), &[]);
+    let client = program.client();
+    client.put("/films", "").await.expect(200);
+    client.put("/films/big", "old").await.expect(200);
+    let begun = client.send("POST", "/films/big?uploads", &[("x-oss-meta-a", "b")], "").await.expect(200);
+    let id = element(&begun.text(), "UploadId");
+    let bytes = |number: usize| vec![number as u8; if number == 6 { 1_000 } else { 100 * 1024 + number }];
+    let put = async |client: &Client, number: usize| {
+        client.put(&format!("/films/big?partNumber={number}&uploadId={id}"), bytes(number)).await.expect(200)
+    };
+    for number in 1..=3 {
+        put(&client, number).await;
+    }
+    program.kill();
+
+    let program = Program::start(dir.path(), &[]);
+    let client = program.client();
+    let listed = client.get(&format!("/films/big?uploadId={id}")).await.expect(200).text();
+    assert_eq!(listed.matches("<Part>").count(), 3, "{listed}");
+    assert_eq!(client.get("/films/big").await.expect(200).text(), "old");
+    for number in 4..=6 {
+        put(&client, number).await;
+    }
+    let all = [("x-oss-complete-all", "yes")];
+    let done = client.send("POST", &format!("/films/big?uploadId={id}"), &all, "").await.expect(200);
+    program.kill();
+
+    let program = Program::start(dir.path(), &[]);
+    let client = program.client();
+    let again = client.send("POST", &format!("/films/big?uploadId={id}"), &all, "").await.expect(200);
+    assert_eq!(element(&again.text(), "ETag"), element(&done.text(), "ETag"), "the answer may have been lost");
+    let got = client.get("/films/big").await.expect(200);
+    assert_eq!(got.body, (1..=6).flat_map(bytes).collect::<Vec<u8>>());
+    assert_eq!((got.header("x-oss-meta-a"), got.header("x-oss-object-type")), ("b", "Multipart"));
+    let left = client.send("POST", "/films/other?uploads", &[], "").await.expect(200);
+    let left = element(&left.text(), "UploadId");
+    client.put(&format!("/films/other?partNumber=1&uploadId={left}"), bytes(1)).await.expect(200);
+    program.terminate();
+    let report = run_ok(&["check", "--data", data]);
+    assert!(report.contains("1 parts of open uploads"), "{report}");
+}

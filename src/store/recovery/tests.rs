@@ -16,6 +16,7 @@ use crate::store::meta::memory::MemoryMetaStore;
 use crate::store::objects::tests::{Bench, key, record_with};
 use crate::store::objects::{Digests, ObjectService, StoredBody};
 use crate::store::seal::{MasterKey, MasterKeys};
+use crate::store::upload::PartRequest;
 use crate::store::*;
 use crate::task::{Stop, TaskSet};
 
@@ -115,6 +116,109 @@ async fn a_put_killed_at_any_step_leaves_one_whole_object_and_no_orphan() {
         assert_eq!(bench.get("k").await.as_ref(), Some(expected), "{at:?}");
         assert_clean(&bench).await;
     }
+}
+
+/// An upload of `k` with one part in a blob, and the part as it was committed.
+async fn open_upload(bench: &Bench) -> (UploadRecord, PartSummary) {
+    let upload = bench.objects.uploads().begin(bench.request("k")).await.expect("begun");
+    let body = bench.store(&pattern(1, SIZE)).await.expect("stored");
+    let part = bench.objects.uploads().put_part(part_of(&upload, 1), body).await.expect("put");
+    (upload, part)
+}
+
+fn part_of(upload: &UploadRecord, number: u32) -> PartRequest {
+    PartRequest { bucket: upload.bucket, key: upload.key.clone(), upload: upload.id, number, expected_md5: None }
+}
+
+fn completion(upload: &UploadRecord) -> CompleteCommit {
+    CompleteCommit {
+        bucket: upload.bucket,
+        key: upload.key.clone(),
+        upload: upload.id,
+        parts: PartChoice::All,
+        part_bytes_min: 0,
+        condition: WriteCondition::Always,
+    }
+}
+
+#[tokio::test]
+async fn a_part_killed_at_any_step_leaves_one_whole_part_and_no_orphan() {
+    for (before_commit, fault) in
+        [(true, None), (false, Some(Fault::Before(broken()))), (false, Some(Fault::After(broken())))]
+    {
+        let (mut bench, meta) = faulty().await;
+        let (upload, old) = open_upload(&bench).await;
+        let body = bench.store(&pattern(2, 2 * SIZE)).await.expect("stored");
+        if before_commit {
+            std::mem::forget(body);
+        } else {
+            meta.fail(MetaCall::CommitPart, 1, fault.clone().expect("a fault"));
+            let killed = bench.objects.uploads().put_part(part_of(&upload, 1), body).await;
+            assert_eq!(killed, Err(broken()));
+        }
+        let report = restart(&mut bench).await;
+        let took_effect = matches!(fault, Some(Fault::After(_)));
+        assert_eq!(report.blobs_removed, u64::from(!took_effect), "{fault:?}");
+        assert_clean(&bench).await;
+        // The upload has outlived the process, and goes on.
+        let done = bench.objects.uploads().complete(completion(&upload)).await.expect("complete");
+        let expected = if took_effect { pattern(2, 2 * SIZE) } else { pattern(1, SIZE) };
+        assert_eq!(done.size, expected.len() as u64);
+        assert_eq!(took_effect, done.crc64 != old.crc64);
+        assert_eq!(bench.get("k").await, Some(expected), "{fault:?}");
+        assert_clean(&bench).await;
+    }
+}
+
+#[tokio::test]
+async fn a_completion_killed_at_any_step_can_be_repeated() {
+    for fault in [Fault::Before(broken()), Fault::After(broken())] {
+        let (mut bench, meta) = faulty().await;
+        bench.put("k", &pattern(9, SIZE)).await.expect("put");
+        let (upload, part) = open_upload(&bench).await;
+        meta.fail(MetaCall::CompleteUpload, 1, fault.clone());
+        assert_eq!(bench.objects.uploads().complete(completion(&upload)).await, Err(broken()));
+        restart(&mut bench).await;
+        let is_new = matches!(fault, Fault::After(_));
+        assert_eq!(bench.get("k").await, Some(pattern(if is_new { 1 } else { 9 }, SIZE)), "{fault:?}");
+        assert_clean(&bench).await;
+        let done = bench.objects.uploads().complete(completion(&upload)).await.expect("complete");
+        assert_eq!((done.crc64, done.size), (part.crc64, part.size));
+        assert_eq!(bench.get("k").await, Some(pattern(1, SIZE)));
+        assert_clean(&bench).await;
+    }
+}
+
+#[tokio::test]
+async fn blobs_of_open_uploads_are_neither_swept_nor_foreign() {
+    let (mut bench, _) = faulty().await;
+    open_upload(&bench).await;
+    for _ in 0..SWEEP_PAGE {
+        write(&bench.memory, &[pattern(3, 10)]).await;
+    }
+    let report = restart(&mut bench).await;
+    assert!(!report.refused, "the part proves that the metadata is these blobs' own");
+    assert_eq!(report.blobs_removed, SWEEP_PAGE as u64);
+    bench.clock.advance(SWEEP_GRACE);
+    let sweep = collector(&bench).sweep(&Stop::new()).await.expect("swept");
+    assert_eq!((sweep.removed, bench.blob_ids().await.len()), (0, 1));
+    let report = checked(&bench).await;
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!((report.objects, report.parts, report.extents), (0, 1, 1));
+    assert_eq!(report.bytes_verified, SIZE as u64);
+}
+
+#[tokio::test]
+async fn an_aborted_uploads_blobs_are_collected_after_their_grace() {
+    let (bench, _) = faulty().await;
+    let (upload, _) = open_upload(&bench).await;
+    bench.objects.uploads().abort(upload.bucket, &upload.key, upload.id).await.expect("open");
+    let collector = collector(&bench);
+    assert_eq!(collector.collect(&Stop::new()).await, Ok(0));
+    bench.clock.advance(GARBAGE_GRACE + Duration::from_millis(1));
+    assert_eq!(collector.collect(&Stop::new()).await, Ok(1));
+    assert_eq!(bench.blob_ids().await, []);
+    assert_clean(&bench).await;
 }
 
 #[tokio::test]
@@ -504,6 +608,27 @@ async fn finds_changed_bytes() {
         ]
     })
     .await;
+}
+
+#[tokio::test]
+async fn finds_damage_of_a_part() {
+    let bench = Bench::new().await;
+    let (upload, part) = open_upload(&bench).await;
+    let blob = bench.blob_ids().await[0];
+    bench.memory.damage(blob, |bytes| bytes[77] ^= 1);
+    let object = ObjectName { part: Some((upload.id, 1)), ..named(&bench) };
+    let findings = checked(&bench).await.findings;
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    let names = |finding: &Finding| match finding {
+        Finding::WrongCrc64 { object: found, recorded, .. } => *found == object && *recorded == part.crc64,
+        Finding::WrongMd5 { object: found, recorded, .. } => *found == object && *recorded == part.md5,
+        _ => false,
+    };
+    assert!(findings.iter().all(names), "{findings:?}");
+    let text = findings[0].to_string();
+    assert!(text.starts_with(&format!("part 1 of upload {} to object \"k\" of bucket 1 has", upload.id)), "{text}");
+    bench.memory.delete(&[blob]).await.expect("deleted");
+    assert_eq!(checked(&bench).await.findings, [Finding::MissingBlob { object, blob }]);
 }
 
 #[tokio::test]

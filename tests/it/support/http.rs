@@ -61,9 +61,12 @@ const SIGNED: &[&str] = &[
     "live",
     "location",
     "objectMeta",
+    "partNumber",
     "position",
     "startTime",
     "status",
+    "uploadId",
+    "uploads",
     "vod",
     "x-oss-process",
 ];

@@ -428,6 +428,43 @@ async fn listing_costs_its_page_and_not_what_prefixes_hold() {
 }
 
 #[tokio::test]
+async fn listing_uploads_costs_its_page_and_not_what_prefixes_hold() {
+    let db = database();
+    let store = open(&db.path);
+    let b = bucket(&store).await;
+    let begun = (0..2_100u32).map(|n| {
+        let key = format!("{}/{:03}", ["a", "b", "c"][n as usize / 700], n % 700);
+        store.begin_upload(upload(b, &key, n), Wall(2))
+    });
+    assert!(join_all(begun).await.iter().all(Result::is_ok));
+    let conn = schema::open_reader(&db.path).expect("readable");
+    for delimiter in ["/", ""] {
+        let query = UploadsQuery {
+            delimiter: Some(delimiter.into()),
+            after: Some(b"a/100".to_vec()),
+            limit: 2,
+            ..UploadsQuery::default()
+        };
+        assert_eq!(uploads::list(&conn, b, &query).expect("readable").entries.len(), 2);
+    }
+    let steps =
+        conn.prepare_cached(uploads::LIST_SQL).expect("kept by the listing").get_status(StatementStatus::VmStep);
+    assert!((1..300).contains(&steps), "two pages of 2 entries took {steps} steps over 2100 uploads");
+}
+
+fn upload(bucket: BucketId, key: &str, id: u32) -> UploadRecord {
+    UploadRecord {
+        bucket,
+        key: ObjectKey::new(key).expect("valid"),
+        id: UploadId(u128::from(id)),
+        initiated: Wall(0),
+        acl: None,
+        headers: ContentHeaders::default(),
+        user_metadata: Vec::new(),
+    }
+}
+
+#[tokio::test]
 async fn statements_are_parsed_once_and_not_for_every_value() {
     let db = database();
     let store = open(&db.path);
@@ -517,6 +554,17 @@ async fn the_check_finds_what_contradicts_itself() {
     for (damage, said) in [
         ("UPDATE object SET size = 5", "size is not the sum"),
         ("INSERT INTO extent (body, ordinal, length, bytes) VALUES (77, 0, 1, x'00')", "extents of no object"),
+        (
+            "INSERT INTO upload (bucket, key, id, initiated_ms) SELECT id, x'61', zeroblob(16), 1 FROM bucket; \
+             INSERT INTO part (upload, number, size, modified_ms, md5, crc64, body) \
+             VALUES (zeroblob(16), 1, 9, 1, zeroblob(16), 0, 77)",
+            "parts whose size is not the sum",
+        ),
+        (
+            "INSERT INTO part (upload, number, size, modified_ms, md5, crc64, body) \
+             VALUES (zeroblob(16), 2, 4, 1, zeroblob(16), 0, 1)",
+            "bodies of several",
+        ),
         ("UPDATE extent SET bytes = x'0102' WHERE length = 4", "inline extents whose length"),
         (
             "INSERT INTO extent (body, ordinal, length, blob, start) VALUES (1, 9, 1, zeroblob(16), 0); \
@@ -533,6 +581,49 @@ async fn the_check_finds_what_contradicts_itself() {
 fn schema_of(conn: &Connection) -> Vec<(String, String)> {
     let sql = "SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
     query::all(conn, sql, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("readable")
+}
+
+/// Rows as the second version wrote them beside those of the first. Stays as it is when the schema moves on.
+const ROWS_OF_V2: &str = "
+    INSERT INTO upload (bucket, key, id, initiated_ms, acl, content_type, user_metadata)
+        VALUES (3, x'75', x'000000000000000000000000000000AB', 13, 1, x'74', x'01006b0100000076');
+    INSERT INTO part VALUES (x'000000000000000000000000000000AB', 7, 4, 14, zeroblob(16), -1, 2);
+    INSERT INTO part VALUES (x'000000000000000000000000000000AB', 8, 0, 14, zeroblob(16), 0, NULL);
+    INSERT INTO extent (body, ordinal, length, blob, start) VALUES (2, 0, 4, zeroblob(16), 5);
+    INSERT INTO completed_upload VALUES (x'000000000000000000000000000000AC', 3, x'61', 4, zeroblob(16), 1, -1, 15);
+";
+
+#[tokio::test]
+async fn rows_of_the_second_version_are_kept() {
+    let db = database();
+    {
+        let mut conn = Connection::open(&db.path).expect("opened");
+        let target = refinery::Target::Version(2);
+        schema::embedded::migrations::runner().set_target(target).run(&mut conn).expect("the second schema");
+        conn.execute_batch(ROWS_OF_V1).and_then(|()| conn.execute_batch(ROWS_OF_V2)).expect("its rows");
+    }
+    let store = open(&db.path);
+    let (b, key) = (BucketId(3), ObjectKey::new("u").expect("valid"));
+    let upload = store.upload(b, &key, UploadId(0xab)).await.expect("readable").expect("there");
+    assert_eq!((upload.initiated, upload.acl), (Wall(13), Some(Acl::PublicRead)));
+    assert_eq!(upload.headers.content_type, Some(Bytes::from_static(b"t")));
+    assert_eq!(upload.user_metadata, [("k".into(), Bytes::from_static(b"v"))]);
+    let parts = store.list_parts(b, &key, upload.id, 0, 9).await.expect("open").entries;
+    let last_modified = Wall(14);
+    let first = PartSummary { number: 7, size: 4, md5: [0; 16], crc64: u64::MAX, last_modified };
+    assert_eq!(parts, [first, PartSummary { number: 8, size: 0, crc64: 0, ..first }]);
+    assert_eq!(store.blob_states(&[BlobId(0)]).await, Ok(vec![BlobState::Named(9)]));
+    let again = CompleteCommit {
+        bucket: b,
+        key: ObjectKey::new("a").expect("valid"),
+        upload: UploadId(0xac),
+        parts: PartChoice::All,
+        part_bytes_min: 0,
+        condition: WriteCondition::Always,
+    };
+    let done = store.complete_upload(again, Wall(16)).await.expect("remembered");
+    assert_eq!((done.size, done.crc64, done.etag.parts, done.completed), (4, u64::MAX, Some(1), Wall(15)));
+    assert_eq!(store.audit_backend().await, Ok(vec![]));
 }
 
 /// Rows as the first version wrote them. Stays as it is when the schema moves on.
