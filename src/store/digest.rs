@@ -28,8 +28,50 @@ impl Default for Crc64 {
 }
 
 /// The value of two runs of bytes from the value of each; `second_length` is the length of the second in bytes.
+///
+/// Appending bytes multiplies what went before by x to the number of their bits, modulo the polynomial. Ten thousand
+/// parts are combined within one commit, so this squares and multiplies in microseconds instead of building matrices.
 pub fn combine(first: u64, second: u64, second_length: u64) -> u64 {
-    crc_fast::checksum_combine(crc_fast::CrcAlgorithm::Crc64Xz, first, second, second_length)
+    let mut shifted = first;
+    let mut length = second_length;
+    // `POWERS[k]` is x to the power 2^k; a byte has 2^3 bits.
+    for power in &POWERS[3..] {
+        if length == 0 {
+            break;
+        }
+        if length & 1 == 1 {
+            shifted = multiply(shifted, *power);
+        }
+        length >>= 1;
+    }
+    shifted ^ second
+}
+
+/// The polynomial of CRC-64/XZ without its leading term, reflected: the highest bit is the coefficient of x^0.
+const POLYNOMIAL: u64 = 0xc96c_5795_d787_0f42;
+
+/// x to the powers 2^0 to 2^66, modulo the polynomial.
+const POWERS: [u64; 67] = {
+    let mut powers = [1 << 62; 67];
+    let mut k = 1;
+    while k < powers.len() {
+        powers[k] = multiply(powers[k - 1], powers[k - 1]);
+        k += 1;
+    }
+    powers
+};
+
+/// The product of two polynomials modulo that of the checksum.
+const fn multiply(a: u64, b: u64) -> u64 {
+    let (mut product, mut shifted, mut bit) = (0, b, 1 << 63);
+    while bit != 0 {
+        if a & bit != 0 {
+            product ^= shifted;
+        }
+        shifted = if shifted & 1 == 0 { shifted >> 1 } else { (shifted >> 1) ^ POLYNOMIAL };
+        bit >>= 1;
+    }
+    product
 }
 
 #[cfg(test)]
@@ -52,5 +94,16 @@ mod tests {
     fn combined_value_equals_the_value_of_the_whole() {
         assert_eq!(combine(of(b"1234"), of(b"56789"), 5), of(b"123456789"));
         assert_eq!(combine(of(b""), of(b"1"), 1), of(b"1"));
+        assert_eq!(combine(of(b"1"), of(b""), 0), of(b"1"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn combining_agrees_with_an_independent_implementation(first: u64, second: u64, length: u64) {
+            let theirs = |length| crc_fast::checksum_combine(crc_fast::CrcAlgorithm::Crc64Xz, first, second, length);
+            for length in [length, length >> 24, length >> 60, u64::MAX] {
+                proptest::prop_assert_eq!(combine(first, second, length), theirs(length), "{}", length);
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Multipart uploads. A part's bytes are extents like an object's, so a blob that only a part names is named.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, params};
 
 use super::accounts::check_bucket;
@@ -99,30 +101,40 @@ pub(super) fn complete(conn: &Connection, commit: CompleteCommit, now: Wall) -> 
         return Ok(rules::repeated_completion(&commit, completed(conn, commit.upload)?, now)?);
     };
     // Judged before any extent is read: inline bytes of many parts would be a lot.
-    let (uploaded, bodies) = parts(conn, commit.upload)?;
+    let uploaded = parts(conn, commit.upload)?;
     let chosen = rules::chosen_parts(&commit.parts, &uploaded, commit.part_bytes_min)?;
     let present = objects::present(conn, commit.bucket, &commit.key)?;
     rules::check_condition(commit.condition, present.as_ref().map(|p| p.etag))?;
 
-    let mut extents = Vec::with_capacity(chosen.len());
-    for part in &chosen {
-        let at = uploaded.binary_search_by_key(&part.number, |part| part.number);
-        let at = at.map_err(|_| corrupt("a chosen part is not an uploaded one"))?;
-        if let Some(body) = bodies[at] {
-            extents.extend(body_extents(conn, body)?);
-        }
-    }
+    let extents = extents_of(conn, commit.upload, &chosen)?;
     let object = rules::completed_object(record, &chosen, extents.into_iter(), now)?;
     objects::place(conn, &object, present)?;
-    end(conn, commit.upload, &bodies, now)?;
+    end(conn, commit.upload, &object.extents, now)?;
     remember(conn, commit.upload, rules::completed_upload(&object))
 }
 
-/// The parts of an upload in order of number, and the body of each.
-fn parts(conn: &Connection, id: UploadId) -> Sql<(Vec<PartSummary>, Vec<Option<i64>>)> {
-    let sql = format!("SELECT {}, p.body FROM part p WHERE p.upload = ?1 ORDER BY p.number", rows::PART_COLUMNS);
-    let found = all(conn, &sql, [id_bytes(id)], |row| Ok((rows::part(row)?, row.get::<_, Option<i64>>(5)?)))?;
-    Ok(found.into_iter().unzip())
+/// The parts of an upload in order of number.
+fn parts(conn: &Connection, id: UploadId) -> Sql<Vec<PartSummary>> {
+    let sql = format!("SELECT {} FROM part p WHERE p.upload = ?1 ORDER BY p.number", rows::PART_COLUMNS);
+    all(conn, &sql, [id_bytes(id)], rows::part)
+}
+
+/// The extents of these parts one after the other. One walk over all of them: a statement for each of ten thousand parts
+/// would hold up every other writer.
+fn extents_of(conn: &Connection, id: UploadId, chosen: &[PartSummary]) -> Sql<Vec<Extent>> {
+    let sql = format!(
+        "SELECT {}, p.number FROM part p JOIN extent e ON e.body = p.body WHERE p.upload = ?1 \
+         ORDER BY p.number, e.ordinal",
+        rows::EXTENT_COLUMNS
+    );
+    let found = all(conn, &sql, [id_bytes(id)], |row| {
+        let number = rows::uint32(row, 4)?;
+        match chosen.binary_search_by_key(&number, |part| part.number) {
+            Ok(_) => rows::extent_at(row, 0),
+            Err(_) => Ok(None),
+        }
+    })?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 fn body_extents(conn: &Connection, body: i64) -> Sql<Vec<Extent>> {
@@ -130,15 +142,19 @@ fn body_extents(conn: &Connection, body: i64) -> Sql<Vec<Extent>> {
     all(conn, &sql, [body], |row| rows::extent_at(row, 0)?.ok_or_else(|| corrupt("an extent without a length")))
 }
 
-/// Removes an open upload with its parts; blobs that only these named become garbage.
-fn end(conn: &Connection, id: UploadId, bodies: &[Option<i64>], now: Wall) -> Sql<()> {
-    let mut gone = Vec::new();
-    for body in bodies.iter().flatten() {
-        gone.extend(objects::remove_body(conn, *body)?);
-    }
-    // Several parts may have named one blob.
-    gone.sort();
-    gone.dedup();
+/// Removes an open upload with its parts. Blobs that only these named become garbage; those of `kept` are known to have
+/// another name.
+fn end(conn: &Connection, id: UploadId, kept: &[Extent], now: Wall) -> Sql<()> {
+    let kept: HashSet<BlobId> = rules::blobs_of(kept).collect();
+    let mut gone = all(
+        conn,
+        "SELECT DISTINCT e.blob FROM part p JOIN extent e ON e.body = p.body \
+         WHERE p.upload = ?1 AND e.blob IS NOT NULL ORDER BY e.blob",
+        [id_bytes(id)],
+        |row| rows::blob_id(row, 0),
+    )?;
+    gone.retain(|blob| !kept.contains(blob));
+    run(conn, "DELETE FROM extent WHERE body IN (SELECT body FROM part WHERE upload = ?1)", [id_bytes(id)])?;
     run(conn, "DELETE FROM part WHERE upload = ?1", [id_bytes(id)])?;
     run(conn, "DELETE FROM upload WHERE id = ?1", [id_bytes(id)])?;
     objects::retire(conn, &gone, now)
@@ -183,8 +199,7 @@ fn remember(conn: &Connection, id: UploadId, done: CompletedUpload) -> Sql<Compl
 
 pub(super) fn abort(conn: &Connection, bucket: BucketId, key: &ObjectKey, id: UploadId, now: Wall) -> Sql<()> {
     check_upload(conn, bucket, key, id)?;
-    let (_, bodies) = parts(conn, id)?;
-    end(conn, id, &bodies, now)
+    end(conn, id, &[], now)
 }
 
 pub(super) fn list_parts(
