@@ -26,7 +26,7 @@ fn tag(bytes: &[u8]) -> String {
 
 /// The tag of an object of these parts, computed without the code under test.
 fn object_tag(parts: &[&[u8]]) -> String {
-    let digests: Vec<u8> = parts.iter().flat_map(|part| Md5::digest(part)).collect();
+    let digests: Vec<u8> = parts.iter().flat_map(Md5::digest).collect();
     format!("\"{}-{}\"", tag(&digests), parts.len())
 }
 
