@@ -8,12 +8,11 @@ use http::Method;
 
 use super::error::OssError;
 use super::operation::{
-    ListBucketsQuery, ListLiveChannelQuery, ListObjectsQuery, ListObjectsV2Query, ListPartsQuery, ListUploadsQuery,
-    MAX_KEYS_DEFAULT, MAX_PARTS_DEFAULT, OssOperation, Query, UploadTarget, VodRange, read_continuation_token,
+    ListBucketsQuery, ListLiveChannelQuery, ListObjectsQuery, ListObjectsV2Query, MAX_KEYS_DEFAULT, OssOperation,
+    Query, VodRange, read_continuation_token,
 };
-use crate::limits::PART_NUMBER_MAX;
 use crate::live::channel;
-use crate::store::{BucketName, ChannelName, ObjectKey, UploadId};
+use crate::store::{BucketName, ChannelName, ObjectKey};
 
 /// Longest key of this dialect in bytes. (S3 allows one more.)
 pub const OBJECT_NAME_BYTES_MAX: usize = 1023;
@@ -189,7 +188,7 @@ fn route_bucket(
         ("DELETE", Some("cors")) => Ok(OssOperation::DeleteBucketCors),
         ("GET", Some("location")) => Ok(OssOperation::GetBucketLocation),
         ("GET", Some("bucketInfo")) => Ok(OssOperation::GetBucketInfo),
-        ("GET", Some("uploads")) => route_list_uploads(query),
+        ("GET", Some("uploads")) => multipart::route_list_uploads(query),
         ("POST", Some("delete")) => Ok(OssOperation::DeleteMultipleObjects { url_encoding: url_encoding(query)? }),
         ("GET", None) => route_list(query),
         // Names with dots come from S3 alone.
@@ -253,7 +252,7 @@ fn route_object(
         ("POST", Some("uploads")) => {
             Ok(OssOperation::InitiateMultipartUpload { key, url_encoding: url_encoding(query)? })
         }
-        (_, Some("uploadId")) => route_upload(method, key, target.copy_source, query),
+        (_, Some("uploadId")) => multipart::route_upload(method, key, target.copy_source, query),
         ("POST", Some("append")) => Ok(OssOperation::AppendObject { key, position: position(query)? }),
         ("GET", None) if process.is_some() => Ok(OssOperation::GetObjectHlsSigned(key)),
         ("GET", None) => Ok(OssOperation::GetObject(key)),
@@ -301,92 +300,6 @@ fn copy_source(source: &[u8]) -> Result<(BucketName, ObjectKey), OssError> {
 fn position(query: &Query) -> Result<u64, OssError> {
     let value = query.filled("position").ok_or_else(OssError::position_missing)?;
     digits(value).ok_or_else(|| OssError::position_invalid(&String::from_utf8_lossy(value)))
-}
-
-// ---- multipart uploads ---------------------------------------------------------------------------------------
-
-fn route_upload(
-    method: &Method,
-    key: ObjectKey,
-    source: Option<&[u8]>,
-    query: &Query,
-) -> Result<OssOperation, OssError> {
-    let id = query.filled("uploadId").ok_or_else(|| OssError::missing_argument("uploadId"))?;
-    let number = match query.filled("partNumber") {
-        Some(value) => {
-            Some(part_number(value).ok_or_else(|| OssError::invalid_part_number(&String::from_utf8_lossy(value)))?)
-        }
-        None => None,
-    };
-    let upload = UploadTarget { key, id: upload_id(id).ok_or_else(|| no_such_upload(id))? };
-    match (method.as_str(), number) {
-        ("PUT", None) => Err(OssError::missing_argument("partNumber")),
-        ("PUT", Some(number)) => match source {
-            None => Ok(OssOperation::UploadPart { upload, number }),
-            Some(source) => {
-                let (source_bucket, source_key) = copy_source(source)?;
-                Ok(OssOperation::UploadPartCopy { upload, number, source_bucket, source_key })
-            }
-        },
-        ("POST", _) => Ok(OssOperation::CompleteMultipartUpload { upload, url_encoding: url_encoding(query)? }),
-        ("DELETE", _) => Ok(OssOperation::AbortMultipartUpload(upload)),
-        _ => Ok(OssOperation::ListParts(ListPartsQuery {
-            upload,
-            marker: part_number_marker(query)?,
-            max_parts: page_argument(query, "max-parts")?,
-            url_encoding: url_encoding(query)?,
-        })),
-    }
-}
-
-fn route_list_uploads(query: &Query) -> Result<OssOperation, OssError> {
-    let bytes = |name| query.get(name).unwrap_or_default().to_vec();
-    let key_marker = bytes("key-marker");
-    let upload_id_marker = match query.filled("upload-id-marker").filter(|_| !key_marker.is_empty()) {
-        None => None,
-        Some(value) => Some(upload_id(value).ok_or_else(|| {
-            bad_argument(query, "upload-id-marker", "Argument upload-id-marker must be an upload id.")
-        })?),
-    };
-    Ok(OssOperation::ListMultipartUploads(ListUploadsQuery {
-        prefix: bytes("prefix"),
-        delimiter: bytes("delimiter"),
-        key_marker,
-        upload_id_marker,
-        max_uploads: page_argument(query, "max-uploads")?,
-        url_encoding: url_encoding(query)?,
-    }))
-}
-
-fn upload_id(value: &[u8]) -> Option<UploadId> {
-    UploadId::parse(std::str::from_utf8(value).ok()?)
-}
-
-fn no_such_upload(id: &[u8]) -> OssError {
-    OssError::no_such_upload(&String::from_utf8_lossy(id))
-}
-
-fn part_number(value: &[u8]) -> Option<u32> {
-    digits(value)?.try_into().ok().filter(|number| (1..=PART_NUMBER_MAX).contains(number))
-}
-
-/// Any number will do; nothing lies behind the last there can be.
-fn part_number_marker(query: &Query) -> Result<u32, OssError> {
-    let Some(value) = query.filled("part-number-marker") else { return Ok(0) };
-    match digits(value) {
-        Some(number) => Ok(u32::try_from(number).unwrap_or(u32::MAX)),
-        None => {
-            let message = "Argument part-number-marker must be a non-negative integer.";
-            Err(bad_argument(query, "part-number-marker", message))
-        }
-    }
-}
-
-/// `max-parts` and `max-uploads`: 1 to 1000, and 1000 when nothing is said.
-fn page_argument(query: &Query, name: &'static str) -> Result<usize, OssError> {
-    let Some(value) = query.filled(name) else { return Ok(MAX_PARTS_DEFAULT) };
-    let message = || format!("Argument {name} must be an integer between 1 and 1000.");
-    page_size(value).ok_or_else(|| bad_argument(query, name, &message()))
 }
 
 // ---- live channels -------------------------------------------------------------------------------------------
@@ -524,5 +437,6 @@ fn text(query: &Query, name: &str) -> String {
     query.text(name).unwrap_or_default().into_owned()
 }
 
+mod multipart;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! One row a request line, and what must never become a plain operation.
 
 use super::*;
-use crate::store::ChannelStatus;
+use crate::http::oss::operation::{ListPartsQuery, ListUploadsQuery, UploadTarget};
+use crate::store::{ChannelStatus, UploadId};
 
 /// Routes `METHOD /bucket/key?query` in path style; `//` after the method is the service.
 fn go(line: &str) -> Result<OssOperation, OssError> {

@@ -1,9 +1,14 @@
 //! Golden documents, rendered and (where a client sends the same) read.
 
 use super::*;
+use crate::http::oss::operation::{ListPartsQuery, ListUploadsQuery, UploadTarget};
+use crate::limits::OSS_COMPLETE_XML_BYTES_MAX;
 use crate::live::channel::ChannelRuleError;
 use crate::live::stat::{AudioStat, VideoStat};
-use crate::store::{BucketId, BucketName, ChannelName, ConnectionId, SnapshotConfig};
+use crate::store::{
+    BucketId, BucketName, ChannelName, CompletedUpload, ConnectionId, ListedPart, PartSummary, SnapshotConfig,
+    UploadEntry, UploadId, UploadSummary,
+};
 
 /// The document without its declaration, which every one has, and without the blanks of the literal's layout.
 fn check(document: Bytes, golden: &str) {
@@ -728,7 +733,6 @@ fn initiated_and_completed_uploads() {
 
 #[test]
 fn listings_of_parts() {
-    use super::super::operation::UploadTarget;
     let upload = UploadTarget { key: key(b"k"), id: UPLOAD };
     let query = ListPartsQuery { upload, marker: 4, max_parts: 1, url_encoding: true };
     let head = |next: u32, truncated: bool| {
@@ -752,7 +756,6 @@ fn listings_of_parts() {
 
 #[test]
 fn listings_of_uploads() {
-    use crate::store::UploadSummary;
     let upload = UploadSummary { key: key(b"a+"), id: UPLOAD, initiated: Wall(1_700_000_000_123) };
     let query = ListUploadsQuery {
         prefix: b"a".to_vec(),

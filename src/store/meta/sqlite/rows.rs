@@ -292,7 +292,7 @@ pub(super) fn upload_id(row: &Row<'_>, column: usize) -> Sql<UploadId> {
     Ok(UploadId(u128::from_be_bytes(bytes16(row, column)?)))
 }
 
-/// Columns that [`upload`] reads.
+/// Columns that [`upload()`] reads.
 pub(super) const UPLOAD_COLUMNS: &str = "bucket, key, id, initiated_ms, acl, content_type, cache_control, \
      content_disposition, content_encoding, content_language, expires, user_metadata";
 
