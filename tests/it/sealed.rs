@@ -95,6 +95,11 @@ async fn nothing_that_was_stored_lies_readable_in_the_data_directory() {
     client.send("POST", "/films/log?append&position=0", &[], large()).await.expect(200);
     client.send("POST", &format!("/films/log?append&position={}", large().len()), &[], MARKER).await.expect(200);
     client.send("PUT", "/films/copy", &[("x-oss-copy-source", "/films/large")], "").await.expect(200);
+    // A part that is small enough for metadata, in an upload that stays open.
+    let begun = client.send("POST", "/films/parts?uploads", &[(SSE, "AES256")], "").await.expect(200);
+    assert_eq!(begun.header(SSE), "AES256");
+    let id = begun.text().split_once("<UploadId>").map(|(_, rest)| rest[..32].to_owned()).expect("an id");
+    client.put(&format!("/films/parts?partNumber=1&uploadId={id}"), MARKER).await.expect(200);
     let (playlist, fragment) = publish(&server).await;
 
     let secret = KEY.1.as_bytes();
@@ -119,6 +124,9 @@ async fn nothing_that_was_stored_lies_readable_in_the_data_directory() {
     let client = server.client();
     assert_eq!(client.get("/films/small").await.expect(200).text(), MARKER);
     assert_eq!(client.get("/films/large").await.expect(200).text(), large());
+    let complete = [("x-oss-complete-all", "yes")];
+    client.send("POST", &format!("/films/parts?uploadId={id}"), &complete, "").await.expect(200);
+    assert_eq!(client.get("/films/parts").await.expect(200).text(), MARKER);
     assert_eq!(client.get("/films/cam1/playlist.m3u8").await.expect(200).text(), playlist);
     server.service.stop().await;
 }

@@ -271,7 +271,7 @@ fn check_encryption(ask: &Ask<'_>) -> Result<(), OssError> {
 }
 
 /// Confirms the encryption that an upload asked for and got.
-fn echo_encryption(ask: &Ask<'_>, headers: &mut HeaderMap) {
+pub(super) fn echo_encryption(ask: &Ask<'_>, headers: &mut HeaderMap) {
     if ask.head.headers.contains_key(SSE) {
         headers.insert(SSE, HeaderValue::from_static(AES256));
     }

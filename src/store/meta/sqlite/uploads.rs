@@ -137,8 +137,10 @@ fn extents_of(conn: &Connection, id: UploadId, chosen: &[PartSummary]) -> Sql<Ve
     Ok(found.into_iter().flatten().collect())
 }
 
-fn body_extents(conn: &Connection, body: i64) -> Sql<Vec<Extent>> {
-    let sql = format!("SELECT {} FROM extent e WHERE e.body = ?1 ORDER BY e.ordinal", rows::EXTENT_COLUMNS);
+/// The extents of one part as the checker sees them: what is damaged comes as it is stored.
+fn audited_extents(conn: &Connection, body: i64) -> Sql<Vec<Extent>> {
+    let columns = rows::EXTENT_COLUMNS.replace("open_inline(", "audit_inline(");
+    let sql = format!("SELECT {columns} FROM extent e WHERE e.body = ?1 ORDER BY e.ordinal");
     all(conn, &sql, [body], |row| rows::extent_at(row, 0)?.ok_or_else(|| corrupt("an extent without a length")))
 }
 
@@ -293,7 +295,7 @@ pub(super) fn audit_parts(conn: &Connection, after: Option<(UploadId, u32)>, lim
     })?;
     let with_extents = |(mut audit, body): (PartAudit, Option<i64>)| {
         if let Some(body) = body {
-            audit.part.extents = body_extents(conn, body)?;
+            audit.part.extents = audited_extents(conn, body)?;
         }
         Ok(audit)
     };
