@@ -183,6 +183,10 @@ pub const HTTP_DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 pub const HTTP_STOP_GRACE: Duration = Duration::from_secs(1);
 /// User metadata of an object, names and values: OSS's own bound.
 pub const USER_METADATA_BYTES_MAX: usize = 8 * 1024;
+/// User metadata of an object that is put over S3: S3's own bound.
+pub const S3_USER_METADATA_BYTES_MAX: usize = 2 * 1024;
+/// Parts but the last of a multipart upload over S3 have at least this: S3's own bound.
+pub const S3_PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
 /// A playlist that is signed line by line (`hls/sign`): OSS's own bound.
 pub const HLS_SIGN_BYTES_MAX: u64 = 1024 * 1024;
 

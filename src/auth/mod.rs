@@ -11,6 +11,8 @@ pub mod oss_v1;
 pub mod oss_v2;
 pub mod oss_v4;
 pub mod rtmp_url;
+pub mod sig_v2;
+pub mod sig_v4;
 
 /// A request as signatures see it: always with the bucket in the resource, however the request was addressed.
 #[derive(Clone, Copy, Debug, Default)]
