@@ -51,8 +51,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
 }
 
 fn start_logging(config: &Config) -> Result<(), Failure> {
-    // The migration tool narrates every start; the store says itself when it migrates.
-    let directives = format!("refinery_core=warn,{}", config.log_level);
+    // The migration tool narrates every start; the store says itself when it migrates. The S3 library reports every refused
+    // request as an error; each has its line here anyway.
+    let directives = format!("refinery_core=warn,s3s=off,{}", config.log_level);
     let filter = tracing_subscriber::EnvFilter::try_new(directives)
         .map_err(|error| Failure::usage(format!("log_level: {error}")))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -167,6 +167,99 @@ impl RequestBody {
             false
         };
         timeout(&*clock, limits::HTTP_DRAIN_TIMEOUT, rest).await.unwrap_or(false)
+    }
+}
+
+/// Where a [`LentBody`] comes back to, with what became of it.
+#[derive(Clone, Default)]
+pub(crate) struct BodySlot(Arc<Mutex<Returned>>);
+
+#[derive(Default)]
+struct Returned {
+    body: Option<RequestBody>,
+    error: Option<BodyError>,
+}
+
+impl BodySlot {
+    /// The body, once its borrower has dropped it. `None` when it was dropped while it waited for a piece: then nobody
+    /// knows how far it was read.
+    pub(crate) fn take(&self) -> Option<RequestBody> {
+        self.lock().body.take()
+    }
+
+    /// Why the body ended before its end, if it did.
+    pub(crate) fn error(&self) -> Option<BodyError> {
+        self.lock().error
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Returned> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type NextPiece = Pin<Box<dyn Future<Output = (RequestBody, Result<Option<Bytes>, BodyError>)> + Send>>;
+
+/// A request body handed to a library that wants to own a stream. Dropped, it goes back to its slot, so that what was
+/// left unread can still be drained.
+pub(crate) struct LentBody {
+    body: Option<RequestBody>,
+    waiting: Option<NextPiece>,
+    slot: BodySlot,
+}
+
+impl LentBody {
+    /// Lends `body`.
+    pub(crate) fn new(body: RequestBody) -> (Self, BodySlot) {
+        let slot = BodySlot::default();
+        (LentBody { body: Some(body), waiting: None, slot: slot.clone() }, slot)
+    }
+}
+
+impl Body for LentBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        let mut waiting = match (this.waiting.take(), this.body.take()) {
+            (Some(waiting), _) => waiting,
+            (None, Some(mut body)) => Box::pin(async move {
+                let piece = body.next().await;
+                (body, piece)
+            }),
+            (None, None) => return Poll::Ready(None),
+        };
+        let Poll::Ready((body, piece)) = waiting.as_mut().poll(cx) else {
+            this.waiting = Some(waiting);
+            return Poll::Pending;
+        };
+        this.body = Some(body);
+        if let Err(error) = &piece {
+            this.slot.lock().error = Some(*error);
+        }
+        Poll::Ready(piece.transpose().map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_some_and(|body| body.ended)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.body {
+            Some(body) if body.ended => SizeHint::with_exact(0),
+            Some(RequestBody { promised: Promised::Length(length), received, .. }) => {
+                SizeHint::with_exact(length - received.min(length))
+            }
+            _ => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for LentBody {
+    fn drop(&mut self) {
+        if let Some(body) = self.body.take() {
+            self.slot.lock().body = Some(body);
+        }
     }
 }
 

@@ -1,10 +1,16 @@
-//! HTTP: one listener's requests, told apart by dialect. Today the OSS dialect; S3 stands beside it later.
+//! HTTP: one listener's requests, told apart by dialect: OSS and S3 over the same buckets.
 
 mod body;
+mod cors;
+pub mod dialect;
+mod headers;
 pub mod health;
 pub mod oss;
+pub mod query;
+mod s3;
 pub mod server;
 mod socket;
+mod xml;
 
 #[cfg(test)]
 mod tests;

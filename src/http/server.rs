@@ -16,7 +16,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::{Content, RequestBody, ResponseBody, Witness};
+use super::dialect::{Dialect, dialect_of};
 use super::oss::service as oss;
+use super::s3::{self, S3Front};
 use super::socket::{self, Busy, Phase};
 use crate::clock::{Clock, Monotonic, Wall};
 use crate::limits;
@@ -49,7 +51,8 @@ pub struct HttpDeps {
 /// Serves HTTP/1.1 sockets.
 #[derive(Debug)]
 pub struct HttpService {
-    deps: HttpDeps,
+    deps: Arc<HttpDeps>,
+    s3: S3Front,
     pub(super) permits: Arc<Semaphore>,
     ids: RequestIds,
 }
@@ -92,7 +95,8 @@ impl HttpService {
     /// A service over `deps`.
     pub fn new(deps: HttpDeps) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(limits::HTTP_REQUESTS_MAX));
-        Arc::new(HttpService { deps, permits, ids: RequestIds::new() })
+        let deps = Arc::new(deps);
+        Arc::new(HttpService { s3: S3Front::new(deps.clone()), deps, permits, ids: RequestIds::new() })
     }
 
     /// Serves one socket to its end. With `stop` pulled, the request in flight is finished and an idle socket closed.
@@ -126,23 +130,34 @@ impl HttpService {
         let started = self.deps.clock.monotonic();
         let request_id = self.ids.next(self.deps.clock.wall());
         let (head, incoming) = request.into_parts();
+        let dialect = dialect_of(&head);
         let mut body = RequestBody::new(incoming, &head, Arc::clone(&self.deps.clock));
         let mut line = RequestLine::new(&head, &request_id, door, started, Arc::clone(&self.deps.clock), phase.busy());
+        line.permit = Arc::clone(&self.permits).try_acquire_owned().ok();
 
-        let answer = match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => {
-                line.permit = Some(permit);
-                oss::answer(&self.deps, &head, &mut body, door, &request_id, &mut line.trail).await
+        let trail = &mut line.trail;
+        let (answer, body) = match (dialect, line.permit.is_some()) {
+            (Dialect::Oss, true) => {
+                let answer = oss::answer(&self.deps, &head, &mut body, door, &request_id, trail).await;
+                (answer, Some(body))
             }
-            Err(_) => oss::too_busy(&head, &request_id, &mut line.trail),
+            (Dialect::S3, true) => self.s3.answer(&head, body, &request_id, trail).await,
+            (Dialect::Oss, false) => (oss::too_busy(&head, &request_id, trail), Some(body)),
+            (Dialect::S3, false) => (s3::too_busy(&head, &request_id, trail), Some(body)),
         };
-        let drained = body.drain().await;
+        let drained = match body {
+            Some(mut body) => {
+                let drained = body.drain().await;
+                line.received = body.received();
+                drained
+            }
+            None => false,
+        };
         if !drained {
             phase.leave_unread();
         }
         let keeps_alive = drained && !stop.is_pulled() && wants_keep_alive(&head);
-        line.received = body.received();
-        self.finish(answer, &head, &request_id, keeps_alive, line)
+        self.finish(answer, &head, dialect, &request_id, keeps_alive, line)
     }
 
     /// Adds what every response has, and the witness that logs the request when its body is gone.
@@ -150,12 +165,13 @@ impl HttpService {
         &self,
         answer: Answer,
         head: &Parts,
+        dialect: Dialect,
         request_id: &str,
         keeps_alive: bool,
         mut line: RequestLine,
     ) -> Response<ResponseBody> {
         let Answer { status, mut headers, content } = answer;
-        self.add_common_headers(&mut headers, request_id, line.started, keeps_alive);
+        self.add_common_headers(&mut headers, dialect, request_id, line.started, keeps_alive);
         let bodiless = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
         if !bodiless && !headers.contains_key(header::CONTENT_LENGTH) {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(content.length()));
@@ -168,13 +184,29 @@ impl HttpService {
         response
     }
 
-    fn add_common_headers(&self, headers: &mut HeaderMap, request_id: &str, started: Monotonic, keeps_alive: bool) {
+    fn add_common_headers(
+        &self,
+        headers: &mut HeaderMap,
+        dialect: Dialect,
+        request_id: &str,
+        started: Monotonic,
+        keeps_alive: bool,
+    ) {
         let now = self.deps.clock.monotonic();
         let millis = u64::try_from((now - started).as_millis()).unwrap_or(u64::MAX);
         let id = HeaderValue::from_str(request_id).expect("hex digits are a header value");
-        headers.insert("x-oss-request-id", id);
-        headers.insert("x-oss-server-time", HeaderValue::from(millis));
-        headers.insert(header::SERVER, HeaderValue::from_static("AliyunOSS"));
+        match dialect {
+            Dialect::Oss => {
+                headers.insert("x-oss-request-id", id);
+                headers.insert("x-oss-server-time", HeaderValue::from(millis));
+                headers.insert(header::SERVER, HeaderValue::from_static("AliyunOSS"));
+            }
+            Dialect::S3 => {
+                headers.insert("x-amz-request-id", id);
+                headers.insert("x-amz-id-2", s3::host_id_value(request_id));
+                headers.insert(header::SERVER, HeaderValue::from_static("AmazonS3"));
+            }
+        }
         headers.insert(header::DATE, http_date(self.deps.clock.wall()));
         let connection = if keeps_alive { "keep-alive" } else { "close" };
         headers.insert(header::CONNECTION, HeaderValue::from_static(connection));
@@ -185,7 +217,8 @@ impl HttpService {
         let request_id = self.ids.next(self.deps.clock.wall());
         let mut trail = Trail::default();
         let Answer { mut headers, content, .. } = oss::unreadable_head(status, &request_id, &mut trail);
-        self.add_common_headers(&mut headers, &request_id, self.deps.clock.monotonic(), false);
+        // What cannot be read has no dialect; OSS's document says at least what is wrong.
+        self.add_common_headers(&mut headers, Dialect::Oss, &request_id, self.deps.clock.monotonic(), false);
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(content.length()));
         let mut answer = BytesMut::from(format!("HTTP/1.1 {status}\r\n").as_bytes());
         for (name, value) in &headers {

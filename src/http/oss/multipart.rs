@@ -7,14 +7,15 @@ use http::header::{self, HeaderMap, HeaderValue};
 
 use super::error::OssError;
 use super::object::{
-    CRC64, conditions, copy_source, echo_encryption, etag_value, existing_for_write, existing_object, not_modified,
-    put_request, receive, refuse_what_is_not_kept,
+    CRC64, copy_source, echo_encryption, etag_value, existing_for_write, existing_object, not_modified, put_request,
+    receive, refuse_what_is_not_kept,
 };
 use super::operation::{ListPartsQuery, ListUploadsQuery, UploadTarget};
 use super::service::{Ask, body_error};
 use super::xml;
 use crate::auth::access::Action;
 use crate::http::body::RequestBody;
+use crate::http::headers::conditions;
 use crate::http::server::Answer;
 use crate::limits;
 use crate::store::objects::{ConditionOutcome, RangeOutcome, RangeRules, check_conditions, resolve_range};

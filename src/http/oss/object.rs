@@ -4,24 +4,21 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 
 use super::accept::Caller;
 use super::error::OssError;
 use super::service::{Ask, body_error};
 use super::xml;
 use crate::auth::access::Action;
-use crate::clock::Wall;
 use crate::http::body::{Content, Promised, RequestBody};
+use crate::http::headers::{self, conditions, content_headers};
 use crate::http::server::{Answer, http_date};
 use crate::limits;
 use crate::store::objects::{
-    ConditionOutcome, Conditions, Digests, PutRequest, RangeOutcome, RangeRules, StoredBody, check_conditions,
-    resolve_range,
+    ConditionOutcome, Digests, PutRequest, RangeOutcome, RangeRules, StoredBody, check_conditions, resolve_range,
 };
-use crate::store::{
-    Acl, BucketName, BucketRecord, ContentHeaders, ETag, Extent, ObjectKey, ObjectKind, ObjectRecord, WriteCondition,
-};
+use crate::store::{Acl, BucketName, BucketRecord, ETag, Extent, ObjectKey, ObjectKind, ObjectRecord, WriteCondition};
 
 const META_PREFIX: &str = "x-oss-meta-";
 pub(super) const CRC64: &str = "x-oss-hash-crc64ecma";
@@ -277,34 +274,10 @@ pub(super) fn echo_encryption(ask: &Ask<'_>, headers: &mut HeaderMap) {
     }
 }
 
-fn content_headers(headers: &HeaderMap) -> ContentHeaders {
-    let bytes = |name: HeaderName| headers.get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()));
-    ContentHeaders {
-        content_type: bytes(header::CONTENT_TYPE),
-        cache_control: bytes(header::CACHE_CONTROL),
-        content_disposition: bytes(header::CONTENT_DISPOSITION),
-        content_encoding: bytes(header::CONTENT_ENCODING),
-        content_language: bytes(header::CONTENT_LANGUAGE),
-        expires: bytes(header::EXPIRES),
-    }
-}
-
-/// `x-oss-meta-*`: names in lower case, values as bytes, a repeated name's values joined by a comma.
+/// `x-oss-meta-*`.
 fn user_metadata(headers: &HeaderMap) -> Result<Vec<(String, Bytes)>, OssError> {
-    let mut metadata: Vec<(String, Bytes)> = Vec::new();
-    let mut bytes = 0;
-    for name in headers.keys() {
-        let Some(short) = name.as_str().strip_prefix(META_PREFIX).filter(|short| !short.is_empty()) else { continue };
-        let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-        let value = values.join(&b","[..]);
-        bytes += short.len() + value.len();
-        metadata.push((short.to_owned(), value.into()));
-    }
-    if bytes > limits::USER_METADATA_BYTES_MAX {
-        return Err(OssError::metadata_too_large(limits::USER_METADATA_BYTES_MAX));
-    }
-    metadata.sort();
-    Ok(metadata)
+    let metadata = headers::user_metadata(headers, META_PREFIX, limits::USER_METADATA_BYTES_MAX);
+    metadata.ok_or_else(|| OssError::metadata_too_large(limits::USER_METADATA_BYTES_MAX))
 }
 
 // ---- reading -------------------------------------------------------------------------------------------------
@@ -421,26 +394,6 @@ fn overrides(ask: &Ask<'_>) -> Result<HeaderMap, OssError> {
     Ok(headers)
 }
 
-/// The conditional headers that begin with `prefix` (RFC 9110, 13.1; empty, or that of a copy's source).
-pub(super) fn conditions(headers: &HeaderMap, prefix: &str) -> Conditions {
-    let text = |name: &str| {
-        let value = headers.get(format!("{prefix}{name}"))?;
-        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
-    // A date that cannot be read is no condition (RFC 9110, 13.1.3).
-    let date = |name: &str| {
-        let time = httpdate::parse_http_date(text(name)?.trim()).ok()?;
-        let since_epoch = time.duration_since(std::time::UNIX_EPOCH).ok()?;
-        i64::try_from(since_epoch.as_secs()).ok().map(Wall::from_unix_seconds)
-    };
-    Conditions {
-        if_match: text("if-match"),
-        if_none_match: text("if-none-match"),
-        if_modified_since: date("if-modified-since"),
-        if_unmodified_since: date("if-unmodified-since"),
-    }
-}
-
 pub(super) fn not_modified(object: &ObjectRecord) -> Answer {
     let mut answer = Answer::empty(StatusCode::NOT_MODIFIED);
     answer.headers.insert(header::ETAG, etag_value(object.etag));
@@ -450,27 +403,7 @@ pub(super) fn not_modified(object: &ObjectRecord) -> Answer {
 
 /// The headers of an object. `whole` says that its whole body follows, so that its MD5 describes what is sent.
 pub(super) fn describe(object: &ObjectRecord, whole: bool, headers: &mut HeaderMap) {
-    let content = &object.headers;
-    let stored = [
-        (header::CONTENT_TYPE, &content.content_type),
-        (header::CACHE_CONTROL, &content.cache_control),
-        (header::CONTENT_DISPOSITION, &content.content_disposition),
-        (header::CONTENT_ENCODING, &content.content_encoding),
-        (header::CONTENT_LANGUAGE, &content.content_language),
-        (header::EXPIRES, &content.expires),
-    ];
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    for (name, value) in stored {
-        if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_bytes(value).ok()) {
-            headers.insert(name, value);
-        }
-    }
-    for (name, value) in &object.user_metadata {
-        let name = HeaderName::from_bytes(format!("{META_PREFIX}{name}").as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
-            headers.insert(name, value);
-        }
-    }
+    headers::describe(object, META_PREFIX, headers);
     headers.insert(header::ETAG, etag_value(object.etag));
     headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));

@@ -19,6 +19,7 @@ use super::{bucket, cors, hls_sign, live, multipart, object};
 use crate::auth::access::{Action, Requester, allowed};
 use crate::clock::Wall;
 use crate::http::body::{BodyError, Content, RequestBody};
+use crate::http::cors::decorate;
 use crate::http::server::{Answer, Door, HttpDeps, Trail};
 use crate::net::host::without_port;
 use crate::store::{AccountId, Acl, BucketRecord, ObjectKey, StoreError};
@@ -56,7 +57,7 @@ pub(crate) async fn answer(
             if head.headers.contains_key(header::ORIGIN)
                 && let Some(bucket) = accept::bucket_for_preflight(head, &deps.hosts, deps.meta.as_ref()).await
             {
-                cors::decorate(&bucket.cors, head, &mut answer.headers);
+                decorate(&bucket.cors, head, &mut answer.headers);
             }
             return answer;
         }
@@ -69,7 +70,7 @@ pub(crate) async fn answer(
     }
     let mut answer = outcome.unwrap_or_else(|error| error_answer(&error, head, request_id, trail));
     if let Some(bucket) = &accepted.bucket {
-        cors::decorate(&bucket.cors, head, &mut answer.headers);
+        decorate(&bucket.cors, head, &mut answer.headers);
     }
     answer
 }

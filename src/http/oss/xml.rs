@@ -7,7 +7,7 @@ use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use self::read::{Element, document};
-use self::write::Writer;
+use crate::http::xml::Writer;
 
 use super::error::OssError;
 use super::operation::{
@@ -26,7 +26,6 @@ mod multipart;
 mod read;
 #[cfg(test)]
 mod tests;
-mod write;
 
 pub use multipart::*;
 

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::read::{Element, long_document};
-use super::write::Writer;
 use super::{Names, time_text, write_copy_result};
 use crate::http::oss::error::OssError;
 use crate::http::oss::operation::{ListPartsQuery, ListUploadsQuery};
+use crate::http::xml::Writer;
 use crate::limits::{OSS_COMPLETE_PARTS_MAX, OSS_COMPLETE_XML_BYTES_MAX, OSS_COMPLETE_XML_ELEMENTS_MAX};
 use crate::store::{BucketRecord, CompletedUpload, ListedPart, ObjectKey, Page, PartSummary, UploadEntry, UploadId};
 

@@ -20,6 +20,16 @@ impl Writer {
         Bytes::from(writer.0)
     }
 
+    /// The same with a namespace on the root.
+    pub fn document_in(namespace: &str, root: &str, content: impl FnOnce(&mut Writer)) -> Bytes {
+        let mut writer = Writer(String::with_capacity(512));
+        writer.0.push_str(DECLARATION);
+        writer.0.push_str(&format!("<{root} xmlns=\"{namespace}\">"));
+        content(&mut writer);
+        writer.tag("</", root);
+        Bytes::from(writer.0)
+    }
+
     /// An element with content.
     pub fn element(&mut self, name: &str, content: impl FnOnce(&mut Writer)) {
         self.tag("<", name);

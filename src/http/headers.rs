@@ -1,0 +1,82 @@
+//! What request headers mean to the object service, whichever dialect they came in.
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::clock::Wall;
+use crate::store::objects::Conditions;
+use crate::store::{ContentHeaders, ObjectRecord};
+
+/// The content headers of an upload, byte for byte.
+pub(super) fn content_headers(headers: &HeaderMap) -> ContentHeaders {
+    let bytes = |name: HeaderName| headers.get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()));
+    ContentHeaders {
+        content_type: bytes(header::CONTENT_TYPE),
+        cache_control: bytes(header::CACHE_CONTROL),
+        content_disposition: bytes(header::CONTENT_DISPOSITION),
+        content_encoding: bytes(header::CONTENT_ENCODING),
+        content_language: bytes(header::CONTENT_LANGUAGE),
+        expires: bytes(header::EXPIRES),
+    }
+}
+
+/// The conditional headers that begin with `prefix` (RFC 9110, 13.1; empty, or that of a copy's source).
+pub(super) fn conditions(headers: &HeaderMap, prefix: &str) -> Conditions {
+    let text = |name: &str| {
+        let value = headers.get(format!("{prefix}{name}"))?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    // A date that cannot be read is no condition (RFC 9110, 13.1.3).
+    let date = |name: &str| {
+        let time = httpdate::parse_http_date(text(name)?.trim()).ok()?;
+        let since_epoch = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since_epoch.as_secs()).ok().map(Wall::from_unix_seconds)
+    };
+    Conditions {
+        if_match: text("if-match"),
+        if_none_match: text("if-none-match"),
+        if_modified_since: date("if-modified-since"),
+        if_unmodified_since: date("if-unmodified-since"),
+    }
+}
+
+/// User metadata, whose headers begin with `prefix`: names in lower case, values as bytes, a repeated name's values joined
+/// by a comma. `None` when names and values come to more than `bytes_max`.
+pub(super) fn user_metadata(headers: &HeaderMap, prefix: &str, bytes_max: usize) -> Option<Vec<(String, Bytes)>> {
+    let mut metadata: Vec<(String, Bytes)> = Vec::new();
+    let mut bytes = 0;
+    for name in headers.keys() {
+        let Some(short) = name.as_str().strip_prefix(prefix).filter(|short| !short.is_empty()) else { continue };
+        let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        let value = values.join(&b","[..]);
+        bytes += short.len() + value.len();
+        metadata.push((short.to_owned(), value.into()));
+    }
+    metadata.sort();
+    (bytes <= bytes_max).then_some(metadata)
+}
+
+/// Adds what was stored with an object: content headers, and user metadata under the dialect's `prefix`.
+pub(super) fn describe(object: &ObjectRecord, prefix: &str, headers: &mut HeaderMap) {
+    let content = &object.headers;
+    let stored = [
+        (header::CONTENT_TYPE, &content.content_type),
+        (header::CACHE_CONTROL, &content.cache_control),
+        (header::CONTENT_DISPOSITION, &content.content_disposition),
+        (header::CONTENT_ENCODING, &content.content_encoding),
+        (header::CONTENT_LANGUAGE, &content.content_language),
+        (header::EXPIRES, &content.expires),
+    ];
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    for (name, value) in stored {
+        if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_bytes(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    for (name, value) in &object.user_metadata {
+        let name = HeaderName::from_bytes(format!("{prefix}{name}").as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+            headers.insert(name, value);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Access control lists as S3 writes them, as far as the canned ones go: the owner's full control, and what everybody may.
+//!
+//! A list that says more than a canned ACL can hold is refused: kept in part, it would allow what its author did not say.
+
+use s3s::dto::{AccessControlPolicy, Grant, Grantee, Owner, Permission, Type};
+
+use super::error::S3Fault;
+use super::exchange::Ask;
+use crate::store::{Acl, BucketRecord};
+
+const ALL_USERS: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
+
+/// Headers that grant one by one.
+const GRANT_HEADERS: [&str; 5] = [
+    "x-amz-grant-full-control",
+    "x-amz-grant-read",
+    "x-amz-grant-read-acp",
+    "x-amz-grant-write",
+    "x-amz-grant-write-acp",
+];
+
+/// What `x-amz-acl` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Canned {
+    /// Nothing, or what an object has anyway: it follows the bucket.
+    Default,
+    /// One of the three.
+    Acl(Acl),
+}
+
+/// Reads the headers of a request that makes a bucket or an object.
+pub(super) fn from_headers(ask: &Ask) -> Result<Canned, S3Fault> {
+    if let Some(name) = GRANT_HEADERS.iter().find(|name| ask.headers.contains_key(**name)) {
+        return Err(S3Fault::header_not_implemented(name));
+    }
+    ask.header("x-amz-acl").map_or(Ok(Canned::Default), |text| canned(text.trim()))
+}
+
+fn canned(text: &str) -> Result<Canned, S3Fault> {
+    match text {
+        "" | "bucket-owner-full-control" | "bucket-owner-read" => Ok(Canned::Default),
+        "private" => Ok(Canned::Acl(Acl::Private)),
+        "public-read" => Ok(Canned::Acl(Acl::PublicRead)),
+        "public-read-write" => Ok(Canned::Acl(Acl::PublicReadWrite)),
+        "authenticated-read" | "aws-exec-read" | "log-delivery-write" => {
+            Err(S3Fault::header_not_implemented("x-amz-acl"))
+        }
+        _ => Err(S3Fault::invalid_argument("The canned ACL is not one that exists.", "x-amz-acl", text)),
+    }
+}
+
+/// What a PUT of an ACL asks for: by header, or by document.
+pub(super) fn requested(
+    ask: &Ask,
+    document: Option<&AccessControlPolicy>,
+    bucket: &BucketRecord,
+) -> Result<Canned, S3Fault> {
+    match (ask.headers.contains_key("x-amz-acl"), document) {
+        (true, Some(_)) => {
+            Err(S3Fault::new("InvalidRequest").saying("Specifying both Canned ACLs and Header Grants is not allowed"))
+        }
+        (false, Some(policy)) => from_grants(policy.grants.as_deref().unwrap_or_default(), &owner_id(bucket)),
+        (true, None) => from_headers(ask),
+        (false, None) => match from_headers(ask)? {
+            Canned::Default => Err(S3Fault::new("MissingRequestBodyError")),
+            acl @ Canned::Acl(_) => Ok(acl),
+        },
+    }
+}
+
+fn from_grants(grants: &[Grant], owner: &str) -> Result<Canned, S3Fault> {
+    let (mut read, mut write) = (false, false);
+    for grant in grants {
+        let permission = grant.permission.as_ref().map(Permission::as_str).unwrap_or_default();
+        let grantee = grant.grantee.as_ref().ok_or_else(|| S3Fault::new("MalformedXML"))?;
+        match (grantee.type_.as_str(), grantee.uri.as_deref(), permission) {
+            // The owner may do everything, whatever a list says.
+            (Type::CANONICAL_USER, _, _) if grantee.id.as_deref() == Some(owner) => {}
+            (Type::GROUP, Some(ALL_USERS), Permission::READ) => read = true,
+            (Type::GROUP, Some(ALL_USERS), Permission::WRITE) => write = true,
+            _ => return Err(S3Fault::new("NotImplemented").saying("This service keeps canned ACLs only.")),
+        }
+    }
+    match (read, write) {
+        (false, false) => Ok(Canned::Acl(Acl::Private)),
+        (true, false) => Ok(Canned::Acl(Acl::PublicRead)),
+        (true, true) => Ok(Canned::Acl(Acl::PublicReadWrite)),
+        (false, true) => Err(S3Fault::new("NotImplemented").saying("Write without read is no canned ACL.")),
+    }
+}
+
+/// The grants that an ACL comes to.
+pub(super) fn grants(bucket: &BucketRecord, acl: Acl) -> Vec<Grant> {
+    let grant = |grantee, permission: &'static str| Grant {
+        grantee: Some(grantee),
+        permission: Some(Permission::from_static(permission)),
+    };
+    let everybody = || Grantee {
+        display_name: None,
+        email_address: None,
+        id: None,
+        type_: Type::from_static(Type::GROUP),
+        uri: Some(ALL_USERS.to_owned()),
+    };
+    let owner = Grantee {
+        display_name: Some(bucket.owner_name.clone()),
+        email_address: None,
+        id: Some(owner_id(bucket)),
+        type_: Type::from_static(Type::CANONICAL_USER),
+        uri: None,
+    };
+    let mut grants = vec![grant(owner, Permission::FULL_CONTROL)];
+    if acl != Acl::Private {
+        grants.push(grant(everybody(), Permission::READ));
+    }
+    if acl == Acl::PublicReadWrite {
+        grants.push(grant(everybody(), Permission::WRITE));
+    }
+    grants
+}
+
+/// The owner of a bucket and of all in it.
+pub(super) fn owner(bucket: &BucketRecord) -> Owner {
+    Owner { display_name: Some(bucket.owner_name.clone()), id: Some(owner_id(bucket)) }
+}
+
+fn owner_id(bucket: &BucketRecord) -> String {
+    bucket.owner.0.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Wall;
+    use crate::store::{AccountId, BucketId, BucketName, CorsConfig};
+
+    fn bucket() -> BucketRecord {
+        BucketRecord {
+            id: BucketId(1),
+            name: BucketName::new("films").expect("valid"),
+            owner: AccountId(7),
+            owner_name: "owner".into(),
+            acl: Acl::Private,
+            created: Wall(0),
+            cors: CorsConfig::default(),
+        }
+    }
+
+    #[test]
+    fn each_canned_acl_reads_back_from_its_own_grants() {
+        for acl in [Acl::Private, Acl::PublicRead, Acl::PublicReadWrite] {
+            let grants = grants(&bucket(), acl);
+            assert_eq!(from_grants(&grants, "7").map_err(|fault| fault.code), Ok(Canned::Acl(acl)));
+        }
+    }
+
+    #[test]
+    fn a_list_that_says_more_than_a_canned_acl_is_refused() {
+        let of = |change: &dyn Fn(&mut Grant)| {
+            let mut grants = grants(&bucket(), Acl::PublicRead);
+            change(&mut grants[1]);
+            from_grants(&grants, "7").map_err(|fault| fault.code)
+        };
+        let refused = Err("NotImplemented");
+        assert_eq!(of(&|grant| grant.permission = Some(Permission::from_static(Permission::READ_ACP))), refused);
+        assert_eq!(of(&|grant| grant.permission = Some(Permission::from_static(Permission::WRITE))), refused);
+        assert_eq!(of(&|grant| grant.permission = None), refused);
+        let everybody_signed_in = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers".to_owned();
+        let set_uri =
+            |grant: &mut Grant| grant.grantee.as_mut().expect("there").uri = Some(everybody_signed_in.clone());
+        assert_eq!(of(&set_uri), refused);
+        assert_eq!(of(&|grant| grant.grantee = None), Err("MalformedXML"));
+        assert_eq!(from_grants(&grants(&bucket(), Acl::Private), "8").map_err(|fault| fault.code), refused);
+    }
+
+    #[test]
+    fn canned_names_are_read_and_others_refused() {
+        for (text, expected) in [
+            ("private", Ok(Canned::Acl(Acl::Private))),
+            ("public-read", Ok(Canned::Acl(Acl::PublicRead))),
+            ("public-read-write", Ok(Canned::Acl(Acl::PublicReadWrite))),
+            ("bucket-owner-full-control", Ok(Canned::Default)),
+            ("authenticated-read", Err("NotImplemented")),
+            ("Public-Read", Err("InvalidArgument")),
+        ] {
+            assert_eq!(canned(text).map_err(|fault| fault.code), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! What the library asks on its way: which bucket a host means, whose secret a key has, and whether a request may go on.
+
+use std::sync::Arc;
+
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::host::{S3Host, VirtualHost};
+use s3s::path::S3Path;
+use s3s::validation::NameValidation;
+use s3s::{S3Error, S3ErrorCode, S3Result};
+
+use super::error::{S3Fault, Subject};
+use super::exchange::{Caller, Exchange};
+use crate::auth::access::{Action, Requester, allowed};
+use crate::http::query::Query;
+use crate::http::server::HttpDeps;
+use crate::net::host::{HostReading, HostRules};
+use crate::store::{AccessKeyRecord, BucketName, ObjectKey};
+
+/// The bucket that a `Host` names. What is neither below a base domain nor bound is path style: the library's own parser
+/// would take any unknown name for a bucket.
+pub(super) fn host_bucket(rules: &HostRules, host: &str) -> Option<String> {
+    match rules.read(host) {
+        HostReading::Label(label) => Some(label),
+        HostReading::Bound(bucket) => Some(bucket),
+        HostReading::Address | HostReading::Base | HostReading::Unknown => None,
+    }
+}
+
+/// A key that may sign.
+pub(super) async fn enabled_key(deps: &HttpDeps, id: &str) -> Result<AccessKeyRecord, S3Fault> {
+    let found = deps.meta.access_key(id).await.map_err(|error| S3Fault::from_store(&error, Subject::default()))?;
+    found.filter(|key| key.enabled).ok_or_else(|| S3Fault::new("InvalidAccessKeyId"))
+}
+
+pub(super) struct Hosts(pub(super) Arc<HttpDeps>);
+
+impl S3Host for Hosts {
+    fn parse_host_header<'a>(&'a self, host: &'a str) -> S3Result<VirtualHost<'a>> {
+        let named = host_bucket(&self.0.hosts, host);
+        let parsed = VirtualHost::new(host);
+        Ok(match named {
+            Some(bucket) => parsed.with_bucket(bucket),
+            None => parsed,
+        })
+    }
+}
+
+pub(super) struct Keys(pub(super) Arc<HttpDeps>);
+
+#[async_trait::async_trait]
+impl S3Auth for Keys {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        match enabled_key(&self.0, access_key).await {
+            Ok(key) => Ok(SecretKey::from(key.secret)),
+            // No request is at hand here to keep the fault; the front gives it its words again by the code.
+            Err(fault) => {
+                Err(S3Error::new(S3ErrorCode::from_bytes(fault.code.as_bytes()).expect("any bytes are a code")))
+            }
+        }
+    }
+}
+
+/// The store's own rule; what exists must be reachable, whichever dialect made it.
+pub(super) struct Names;
+
+impl NameValidation for Names {
+    fn validate_bucket_name(&self, name: &str) -> bool {
+        BucketName::new(name).is_some()
+    }
+}
+
+pub(super) struct Access(pub(super) Arc<HttpDeps>);
+
+#[async_trait::async_trait]
+impl S3Access for Access {
+    /// Runs for every request, also an anonymous one. Who may do what to which bucket or object is decided by the
+    /// handlers, which have them at hand.
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let exchange: Arc<Exchange> = cx.extensions_mut().get().cloned().expect("the front put it there");
+        let operation = operation_name(cx.s3_op().name());
+        {
+            let mut notes = exchange.notes();
+            notes.operation = Some(operation);
+            notes.bucket_name = cx.s3_path().get_bucket_name().map(str::to_owned);
+            notes.key = cx.s3_path().get_object_key().map(str::to_owned);
+        }
+        let at_root = matches!(cx.s3_path(), S3Path::Root);
+        check_sub_resources(operation, at_root, &exchange.query).map_err(|fault| exchange.fail(fault))?;
+        if let Some(credentials) = cx.credentials() {
+            let id = credentials.access_key.clone();
+            let key = enabled_key(&self.0, &id).await.map_err(|fault| exchange.fail(fault))?;
+            exchange.notes().caller = Caller::from(key);
+        }
+        let outcome = before_document(&self.0, operation, cx.s3_path(), &exchange).await;
+        outcome.map_err(|fault| exchange.fail(fault))
+    }
+}
+
+/// The library reads a document whole, and takes it apart, before a handler can say who may send it. So what an unknown
+/// client may not do at all is refused here: its megabytes are not asked for.
+async fn before_document(
+    deps: &HttpDeps,
+    operation: &'static str,
+    path: &S3Path,
+    exchange: &Exchange,
+) -> Result<(), S3Fault> {
+    let caller = exchange.notes().caller.clone();
+    match operation {
+        "NotImplemented" => Err(S3Fault::new("NotImplemented")),
+        "CreateBucket" | "PutBucketAcl" | "PutBucketCors" | "PutObjectAcl" if caller == Caller::Anonymous => {
+            Err(S3Fault::new("AccessDenied"))
+        }
+        "DeleteObjects" | "CompleteMultipartUpload" if caller == Caller::Anonymous => {
+            let store = |error| S3Fault::from_store(&error, Subject::default());
+            let name = path.get_bucket_name().unwrap_or_default();
+            let valid = BucketName::new(name).ok_or_else(|| S3Fault::no_such_bucket(name))?;
+            let bucket = deps.meta.bucket(&valid).await.map_err(store)?.ok_or_else(|| S3Fault::no_such_bucket(name))?;
+            let object = match path.get_object_key().and_then(ObjectKey::new) {
+                Some(key) => deps.meta.object(bucket.id, &key).await.map_err(store)?.and_then(|object| object.acl),
+                None => None,
+            };
+            let may = allowed(Requester::Anonymous, bucket.acl, object, Action::WriteObject);
+            if may { Ok(()) } else { Err(S3Fault::new("AccessDenied")) }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Operations that answer, and those that have no sub-resource.
+const OPERATIONS: [&str; 30] = [
+    "ListBuckets",
+    "CreateBucket",
+    "DeleteBucket",
+    "HeadBucket",
+    "GetBucketLocation",
+    "GetBucketAcl",
+    "PutBucketAcl",
+    "GetBucketCors",
+    "PutBucketCors",
+    "DeleteBucketCors",
+    "GetBucketVersioning",
+    "ListObjects",
+    "ListObjectsV2",
+    "PutObject",
+    "CopyObject",
+    "GetObject",
+    "HeadObject",
+    "DeleteObject",
+    "DeleteObjects",
+    "GetObjectAcl",
+    "PutObjectAcl",
+    "GetObjectTagging",
+    "GetObjectAttributes",
+    "CreateMultipartUpload",
+    "UploadPart",
+    "UploadPartCopy",
+    "CompleteMultipartUpload",
+    "AbortMultipartUpload",
+    "ListParts",
+    "ListMultipartUploads",
+];
+
+/// The name for logs and metrics; those that are not built share one.
+fn operation_name(name: &str) -> &'static str {
+    OPERATIONS.iter().find(|known| **known == name).copied().unwrap_or("NotImplemented")
+}
+
+/// Operations that a request without any sub-resource means.
+const PLAIN: [&str; 10] = [
+    "CreateBucket",
+    "DeleteBucket",
+    "HeadBucket",
+    "ListObjects",
+    "ListObjectsV2",
+    "PutObject",
+    "CopyObject",
+    "GetObject",
+    "HeadObject",
+    "DeleteObject",
+];
+
+/// Every sub-resource that either dialect knows. The library falls back to the plain operation for a method that a
+/// sub-resource does not have there: a `DELETE ?acl` would delete the bucket.
+const SUB_RESOURCES: [&str; 52] = [
+    "abac",
+    "accelerate",
+    "acl",
+    "analytics",
+    "append",
+    "attributes",
+    "bucketInfo",
+    "comp",
+    "cors",
+    "defaultObjectAcl",
+    "delete",
+    "encryption",
+    "events",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "lifecycle",
+    "live",
+    "location",
+    "logging",
+    "metadataConfiguration",
+    "metadataInventoryTable",
+    "metadataJournalTable",
+    "metadataTable",
+    "metrics",
+    "notification",
+    "object-lock",
+    "objectMeta",
+    "ownershipControls",
+    "policy",
+    "policyStatus",
+    "publicAccessBlock",
+    "referer",
+    "renameObject",
+    "replication",
+    "requestPayment",
+    "restore",
+    "retention",
+    "select",
+    "session",
+    "stat",
+    "storageClass",
+    "symlink",
+    "tagging",
+    "torrent",
+    "uploadId",
+    "uploads",
+    "versioning",
+    "versions",
+    "vod",
+    "website",
+    "worm",
+];
+
+fn check_sub_resources(operation: &str, at_root: bool, query: &Query) -> Result<(), S3Fault> {
+    if at_root || !PLAIN.contains(&operation) {
+        return Ok(());
+    }
+    if let Some(name) = SUB_RESOURCES.iter().find(|name| query.has(name)) {
+        return Err(S3Fault::new("NotImplemented").with("ResourceType", *name));
+    }
+    if query.has("partNumber") && !matches!(operation, "GetObject" | "HeadObject") {
+        return Err(S3Fault::new("NotImplemented").with("ResourceType", "partNumber"));
+    }
+    // Nothing is versioned: an object has the one version that S3 calls `null`.
+    match query.text("versionId") {
+        Some(version) if version != "null" => {
+            Err(S3Fault::invalid_argument("Invalid version id specified", "versionId", &version))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn only_a_known_host_names_a_bucket() {
+        let rules = HostRules {
+            base_domains: vec!["oss.example.com".into()],
+            cnames: BTreeMap::from([("cdn.example.org".to_owned(), "films".to_owned())]),
+        };
+        for (host, bucket) in [
+            ("films.oss.example.com:9000", Some("films")),
+            ("a.b.oss.example.com", Some("a.b")),
+            ("films.localhost:9000", Some("films")),
+            ("cdn.example.org", Some("films")),
+            ("oss.example.com", None),
+            ("localhost:9000", None),
+            ("127.0.0.1:9000", None),
+            ("[::1]:9000", None),
+            ("else.example.org", None),
+        ] {
+            assert_eq!(host_bucket(&rules, host).as_deref(), bucket, "{host}");
+        }
+    }
+
+    fn check(operation: &str, query: &str) -> Result<(), &'static str> {
+        check_sub_resources(operation, false, &Query::parse(query)).map_err(|fault| fault.code)
+    }
+
+    #[test]
+    fn a_known_sub_resource_never_falls_through_to_a_plain_operation() {
+        for operation in PLAIN {
+            for name in SUB_RESOURCES {
+                assert_eq!(check(operation, name), Err("NotImplemented"), "{operation} ?{name}");
+                assert_eq!(check(operation, &format!("{name}=")), Err("NotImplemented"), "{operation} ?{name}=");
+            }
+            assert_eq!(check(operation, "x-id=Whatever&unknown=1"), Ok(()), "{operation}");
+        }
+        for (operation, query, expected) in [
+            ("PutObject", "partNumber=1", Err("NotImplemented")),
+            ("GetObject", "partNumber=1", Ok(())),
+            ("GetObject", "versionId=null", Ok(())),
+            ("DeleteObject", "versionId=abc", Err("InvalidArgument")),
+            ("DeleteObject", "versionId=", Err("InvalidArgument")),
+            ("GetObjectAcl", "acl", Ok(())),
+            ("DeleteObjects", "delete", Ok(())),
+        ] {
+            assert_eq!(check(operation, query), expected, "{operation} ?{query}");
+        }
+        assert!(check_sub_resources("ListBuckets", true, &Query::parse("tagging")).is_ok());
+    }
+
+    #[test]
+    fn an_operation_that_is_not_built_has_a_name_all_the_same() {
+        assert_eq!(operation_name("GetObject"), "GetObject");
+        assert_eq!(operation_name("PutBucketReplication"), "NotImplemented");
+    }
+}

@@ -1,0 +1,28 @@
+//! The S3 dialect: the same buckets, objects and access rules as the OSS side, in Amazon's words.
+//!
+//! The `s3s` library reads and writes the wire and checks V4 signatures; what it leaves open is closed here. Before it:
+//! the clock, the one signature a request may have, headers that were not signed, V2 signatures ([`claim`]). At its
+//! hooks: hosts, keys, who asks, and sub-resources that it would take for a plain object operation ([`hooks`]). Behind
+//! it: error documents with message, resource and ids ([`front`]). The handlers stand in [`bucket`], [`object`] and
+//! [`multipart`].
+//!
+//! Must never publish an object before its body's stream has ended cleanly: a payload hash that does not match shows
+//! itself only there.
+
+mod acl;
+mod bucket;
+mod claim;
+mod error;
+mod exchange;
+mod front;
+mod hooks;
+mod integrity;
+mod listing;
+mod multipart;
+mod object;
+mod service;
+
+pub(crate) use front::{S3Front, host_id_value, too_busy};
+
+/// Of every document but the error.
+const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";

@@ -1,0 +1,600 @@
+//! Objects: put, get, head, delete, copy, attributes, and their ACLs.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use s3s::dto::{
+    AccessControlPolicy, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, Delete, DeleteObjectsOutput,
+    DeletedObject, ETag as WireETag, ETagCondition, Error, GetObjectAclOutput, ObjectAttributes, PutObjectInput,
+    StorageClass, StreamingBlob,
+};
+
+use super::NAMESPACE;
+use super::acl::{self, Canned};
+use super::error::S3Fault;
+use super::exchange::{Ask, Caller};
+use super::integrity::{Promises, content_md5};
+use super::listing::{plain, timestamp};
+use crate::auth::access::Action;
+use crate::http::body::{Content, Promised};
+use crate::http::headers::{self, conditions};
+use crate::http::server::{Answer, http_date};
+use crate::http::xml::Writer;
+use crate::limits;
+use crate::store::objects::{
+    ConditionOutcome, Digests, PutRequest, RangeOutcome, RangeRules, StoredBody, check_conditions, resolve_range,
+};
+use crate::store::{BucketRecord, ETag, ObjectKey, ObjectKind, ObjectRecord, WriteCondition};
+
+const META_PREFIX: &str = "x-amz-meta-";
+
+// ---- writing -------------------------------------------------------------------------------------------------
+
+pub(super) async fn put(ask: &Ask, mut input: PutObjectInput) -> Result<Answer, S3Fault> {
+    let bucket = ask.bucket(&input.bucket).await?;
+    let key = ask.key(&input.key)?;
+    let existing = existing_for_write(ask, &bucket, &key).await?;
+    let condition = write_condition(input.if_match.as_ref(), input.if_none_match.as_ref(), existing.as_ref(), &key)?;
+    let request = put_request(ask, &bucket, &key, ObjectKind::Normal, condition)?;
+    let promises = Promises::read(&ask.headers)?;
+    let length = decoded_length(ask)?;
+    let body = input.body.take().ok_or_else(|| S3Fault::new("IncompleteBody"))?;
+    let (stored, held) = receive(ask, body, length, promises).await?;
+    let object = ask.deps.objects.put(request, stored).await.map_err(|error| ask.store_error(&error))?;
+    let mut answer = Answer::empty(StatusCode::OK);
+    answer.headers.insert(header::ETAG, etag_value(object.etag));
+    if !held.is_empty() {
+        answer.headers.insert("x-amz-checksum-type", HeaderValue::from_static("FULL_OBJECT"));
+    }
+    answer.headers.extend(held);
+    Ok(answer)
+}
+
+/// Bytes that the object will have, as far as the head says.
+pub(super) fn decoded_length(ask: &Ask) -> Result<Option<u64>, S3Fault> {
+    let payload = ask.header("x-amz-content-sha256").unwrap_or_default();
+    let length = if payload.starts_with("STREAMING-") {
+        // The library takes the chunks' framing off where it verifies a V4 header signature, and nowhere else.
+        if ask.trailers.is_none() {
+            return Err(S3Fault::header_not_implemented("x-amz-content-sha256"));
+        }
+        let text = ask.header("x-amz-decoded-content-length").unwrap_or_default();
+        Some(text.trim().parse().map_err(|_| S3Fault::new("MissingContentLength"))?)
+    } else {
+        match ask.exchange.promised {
+            Promised::Nothing => return Err(S3Fault::new("MissingContentLength")),
+            Promised::Length(length) => Some(length),
+            Promised::Chunked => None,
+        }
+    };
+    let size_max = ask.deps.objects.object_bytes_max();
+    match length {
+        Some(length) if length > size_max => Err(S3Fault::entity_too_large(size_max)),
+        length => Ok(length),
+    }
+}
+
+/// Takes the body into the store piece by piece. Only a stream that ended cleanly, with the length and the checksums that
+/// were promised, becomes a stored body: a payload hash or a chunk's signature that is wrong shows itself as its last error.
+pub(super) async fn receive(
+    ask: &Ask,
+    mut body: StreamingBlob,
+    length: Option<u64>,
+    mut promises: Promises,
+) -> Result<(StoredBody, Vec<(HeaderName, HeaderValue)>), S3Fault> {
+    let size_max = ask.deps.objects.object_bytes_max();
+    if let Some(length) = length {
+        // Before the first byte, so that a full disk costs the client nothing.
+        ask.deps.objects.check_room(length).await.map_err(|error| ask.store_error(&error))?;
+    }
+    let mut writer = ask.deps.objects.writer(Digests::Md5AndCrc64);
+    while let Some(piece) = body.next().await {
+        let piece = piece.map_err(|error| stream_fault(&*error))?;
+        if writer.written() + piece.len() as u64 > size_max {
+            return Err(S3Fault::entity_too_large(size_max));
+        }
+        promises.update(&piece);
+        writer.write(piece).await.map_err(|error| ask.store_error(&error))?;
+    }
+    // Given back to its slot before anything else can fail.
+    drop(body);
+    if length.is_some_and(|length| length != writer.written()) {
+        return Err(S3Fault::new("IncompleteBody"));
+    }
+    let trailers = ask.trailers.as_ref().and_then(|trailers| trailers.take());
+    let held = promises.verify(trailers.as_ref())?;
+    let stored = writer.finish().await.map_err(|error| ask.store_error(&error))?;
+    Ok((stored, held))
+}
+
+/// What the library says of a body that it checks while it is read. Its error types are its own; the words are not.
+fn stream_fault(error: &(dyn std::error::Error + Send + Sync)) -> S3Fault {
+    let text = error.to_string();
+    match text.as_str() {
+        _ if text.contains("Sha256Mismatch") => S3Fault::new("XAmzContentSHA256Mismatch"),
+        _ if text.contains("SignatureMismatch") => S3Fault::new("SignatureDoesNotMatch"),
+        _ if text.contains("Trailer") => S3Fault::new("MalformedTrailerError"),
+        _ if text.contains("stalled") => S3Fault::new("RequestTimeout"),
+        _ if text.contains("FormatError") || text.contains("ChunkMetaTooLarge") => {
+            S3Fault::new("InvalidRequest").saying("The chunked body is malformed.")
+        }
+        _ => S3Fault::new("IncompleteBody"),
+    }
+}
+
+/// `If-None-Match: *` and `If-Match: ETAG` of a write. Judged again in the commit.
+fn write_condition(
+    if_match: Option<&ETagCondition>,
+    if_none_match: Option<&ETagCondition>,
+    existing: Option<&ObjectRecord>,
+    key: &ObjectKey,
+) -> Result<WriteCondition, S3Fault> {
+    match (if_match, if_none_match) {
+        (None, None) => Ok(WriteCondition::Always),
+        (None, Some(ETagCondition::Any)) => match existing {
+            Some(_) => Err(S3Fault::precondition_failed("If-None-Match")),
+            None => Ok(WriteCondition::IfAbsent),
+        },
+        (Some(ETagCondition::ETag(wanted)), None) => match existing {
+            None => Err(S3Fault::no_such_key(&key.to_string())),
+            Some(object) if wanted.value().eq_ignore_ascii_case(&object.etag.to_lower_hex()) => {
+                Ok(WriteCondition::IfETag(object.etag))
+            }
+            Some(_) => Err(S3Fault::precondition_failed("If-Match")),
+        },
+        (None, Some(ETagCondition::ETag(_))) => Err(S3Fault::header_not_implemented("If-None-Match")),
+        (Some(ETagCondition::Any), None) => Err(S3Fault::header_not_implemented("If-Match")),
+        (Some(_), Some(_)) => {
+            Err(S3Fault::new("InvalidRequest").saying("If-Match and If-None-Match exclude each other."))
+        }
+    }
+}
+
+/// Decides over writing `key`, whose present object's own ACL counts, and says what is there.
+pub(super) async fn existing_for_write(
+    ask: &Ask,
+    bucket: &BucketRecord,
+    key: &ObjectKey,
+) -> Result<Option<ObjectRecord>, S3Fault> {
+    let conditional = ask.headers.contains_key(header::IF_MATCH) || ask.headers.contains_key(header::IF_NONE_MATCH);
+    if ask.is_owner(bucket) && !conditional {
+        return Ok(None);
+    }
+    let object = ask.existing(bucket, key).await?;
+    ask.decide(bucket, object.as_ref().and_then(|object| object.acl), Action::WriteObject)?;
+    Ok(object)
+}
+
+/// What the head of a PUT or a copy says of the object to make.
+pub(super) fn put_request(
+    ask: &Ask,
+    bucket: &BucketRecord,
+    key: &ObjectKey,
+    kind: ObjectKind,
+    condition: WriteCondition,
+) -> Result<PutRequest, S3Fault> {
+    refuse_what_is_not_kept(ask)?;
+    let metadata = headers::user_metadata(&ask.headers, META_PREFIX, limits::S3_USER_METADATA_BYTES_MAX);
+    let mut content = headers::content_headers(&ask.headers);
+    content.content_encoding = content.content_encoding.and_then(|encoding| without_aws_chunked(&encoding));
+    Ok(PutRequest {
+        bucket: bucket.id,
+        key: key.clone(),
+        kind,
+        headers: content,
+        user_metadata: metadata.ok_or_else(|| {
+            S3Fault::new("MetadataTooLarge").with("MaxSizeAllowed", limits::S3_USER_METADATA_BYTES_MAX.to_string())
+        })?,
+        acl: match acl::from_headers(ask)? {
+            Canned::Default => None,
+            Canned::Acl(acl) => Some(acl),
+        },
+        condition,
+        expected_md5: content_md5(&ask.headers)?,
+    })
+}
+
+/// The content encoding of what is stored: the framing of the transfer is no part of it.
+fn without_aws_chunked(encoding: &Bytes) -> Option<Bytes> {
+    let Ok(text) = std::str::from_utf8(encoding) else { return Some(encoding.clone()) };
+    if !text.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("aws-chunked")) {
+        return Some(encoding.clone());
+    }
+    let rest: Vec<&str> =
+        text.split(',').map(str::trim).filter(|coding| !coding.eq_ignore_ascii_case("aws-chunked")).collect();
+    (!rest.is_empty()).then(|| Bytes::from(rest.join(",")))
+}
+
+/// Features that an upload may ask for and that would be lost in silence.
+fn refuse_what_is_not_kept(ask: &Ask) -> Result<(), S3Fault> {
+    const NOT_KEPT: [&str; 9] = [
+        "x-amz-object-lock-legal-hold",
+        "x-amz-object-lock-mode",
+        "x-amz-object-lock-retain-until-date",
+        "x-amz-server-side-encryption",
+        "x-amz-server-side-encryption-customer-algorithm",
+        "x-amz-server-side-encryption-customer-key",
+        "x-amz-tagging",
+        "x-amz-website-redirect-location",
+        "x-amz-write-offset-bytes",
+    ];
+    if let Some(name) = NOT_KEPT.iter().find(|name| ask.headers.contains_key(**name)) {
+        return Err(S3Fault::header_not_implemented(name));
+    }
+    match ask.header("x-amz-storage-class") {
+        Some(class) if class != StorageClass::STANDARD => {
+            Err(S3Fault::new("InvalidStorageClass").with("StorageClassRequested", class))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObjectOutput, S3Fault> {
+    let bucket = ask.bucket(&input.bucket).await?;
+    let key = ask.key(&input.key)?;
+    let existing = existing_for_write(ask, &bucket, &key).await?;
+    let source = copy_source(ask, &bucket, &input.copy_source).await?;
+    let wire = |name: &str| ask.headers.get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
+    let parse = |text: String| text.parse::<ETagCondition>().map_err(|_| S3Fault::new("InvalidRequest"));
+    let if_match = wire("if-match").map(parse).transpose()?;
+    let if_none_match = wire("if-none-match").map(parse).transpose()?;
+    let condition = write_condition(if_match.as_ref(), if_none_match.as_ref(), existing.as_ref(), &key)?;
+    let mut request = put_request(ask, &bucket, &key, ObjectKind::Normal, condition)?;
+    // A digest would be that of the request's empty body.
+    request.expected_md5 = None;
+    let replace = match ask.header("x-amz-metadata-directive").as_deref() {
+        Some("REPLACE") => true,
+        None | Some("" | "COPY") => false,
+        Some(text) => {
+            return Err(S3Fault::invalid_argument("Unknown metadata directive.", "x-amz-metadata-directive", text));
+        }
+    };
+    if !replace {
+        if bucket.id == source.bucket && key == source.key {
+            let message = "This copy request is illegal because it is trying to copy an object to itself without \
+                           changing the object's metadata, storage class, website redirect location or encryption \
+                           attributes.";
+            return Err(S3Fault::new("InvalidRequest").saying(message));
+        }
+        request.headers = source.headers.clone();
+        request.user_metadata = source.user_metadata.clone();
+    }
+    let copied = ask.deps.objects.copy(&source, request).await.map_err(|error| ask.store_error(&error))?;
+    Ok(CopyObjectOutput {
+        copy_object_result: Some(CopyObjectResult {
+            e_tag: Some(WireETag::Strong(copied.etag.to_lower_hex())),
+            last_modified: Some(timestamp(copied.last_modified)),
+            ..CopyObjectResult::default()
+        }),
+        ..CopyObjectOutput::default()
+    })
+}
+
+/// The object that a copy names, when the caller may read it and the copy's conditions hold.
+pub(super) async fn copy_source(
+    ask: &Ask,
+    bucket: &BucketRecord,
+    source: &CopySource,
+) -> Result<ObjectRecord, S3Fault> {
+    let CopySource::Bucket { bucket: source_bucket, key: source_key, version_id } = source else {
+        return Err(S3Fault::header_not_implemented("x-amz-copy-source"));
+    };
+    if version_id.as_deref().is_some_and(|version| version != "null") {
+        let version = version_id.as_deref().unwrap_or_default();
+        return Err(S3Fault::invalid_argument("Invalid version id specified", "versionId", version));
+    }
+    let source_bucket =
+        if **source_bucket == *bucket.name.as_str() { bucket.clone() } else { ask.any_bucket(source_bucket).await? };
+    let source_key = ask.key(source_key)?;
+    let source = ask.readable(&source_bucket, &source_key).await?;
+    match check_conditions(&source, &conditions(&ask.headers, "x-amz-copy-source-")) {
+        ConditionOutcome::Proceed => {}
+        // In this dialect a copy has no 304.
+        ConditionOutcome::NotModified => return Err(S3Fault::precondition_failed("x-amz-copy-source-If-None-Match")),
+        ConditionOutcome::Failed(condition) => return Err(S3Fault::precondition_failed(condition)),
+    }
+    Ok(source)
+}
+
+pub(super) async fn delete(ask: &Ask, bucket: &str, key: &str) -> Result<Answer, S3Fault> {
+    let bucket = ask.bucket(bucket).await?;
+    let key = ask.key(key)?;
+    for name in ["if-match", "x-amz-if-match-last-modified-time", "x-amz-if-match-size"] {
+        if ask.headers.contains_key(name) {
+            return Err(S3Fault::header_not_implemented(name));
+        }
+    }
+    existing_for_write(ask, &bucket, &key).await?;
+    let keys = std::slice::from_ref(&key);
+    ask.deps.objects.delete(bucket.id, keys).await.map_err(|error| ask.store_error(&error))?;
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+/// Each key has its own word in the answer: one that may not be deleted does not keep the others.
+pub(super) async fn delete_many(ask: &Ask, bucket: &str, delete: Delete) -> Result<DeleteObjectsOutput, S3Fault> {
+    let bucket = ask.bucket(bucket).await?;
+    ask.check_document(true)?;
+    if delete.objects.is_empty() || delete.objects.len() > limits::OSS_DELETE_KEYS_MAX {
+        return Err(S3Fault::new("MalformedXML"));
+    }
+    let (mut keys, mut errors) = (Vec::new(), Vec::new());
+    for object in delete.objects {
+        let conditional = object.e_tag.is_some() || object.last_modified_time.is_some() || object.size.is_some();
+        let version = object.version_id.as_deref().filter(|version| !version.is_empty() && *version != "null");
+        let judged = match ask.key(&object.key) {
+            Err(fault) => Err(fault),
+            Ok(_) if conditional => Err(S3Fault::new("NotImplemented")),
+            Ok(_) if version.is_some() => Err(S3Fault::new("NoSuchVersion")),
+            Ok(key) => existing_for_write(ask, &bucket, &key).await.map(|_| key),
+        };
+        match judged {
+            Ok(key) => keys.push(key),
+            Err(fault) if fault.status.is_server_error() && fault.status != StatusCode::NOT_IMPLEMENTED => {
+                return Err(fault);
+            }
+            Err(fault) => errors.push(Error {
+                code: Some(fault.code.to_owned()),
+                key: Some(plain(object.key.as_bytes())),
+                message: Some(fault.message.into_owned()),
+                version_id: object.version_id,
+            }),
+        }
+    }
+    ask.deps.objects.delete(bucket.id, &keys).await.map_err(|error| ask.store_error(&error))?;
+    let deleted = |key: &ObjectKey| DeletedObject { key: Some(plain(key.as_bytes())), ..DeletedObject::default() };
+    let quiet = delete.quiet.unwrap_or(false);
+    Ok(DeleteObjectsOutput {
+        deleted: (!quiet).then(|| keys.iter().map(deleted).collect()),
+        errors: (!errors.is_empty()).then_some(errors),
+        request_charged: None,
+    })
+}
+
+// ---- reading -------------------------------------------------------------------------------------------------
+
+pub(super) async fn get(ask: &Ask, bucket: &str, key: &str) -> Result<Answer, S3Fault> {
+    let (object, overrides) = match open(ask, bucket, key).await? {
+        Opened::Object(object, overrides) => (object, overrides),
+        Opened::NotModified(answer) => return Ok(answer),
+    };
+    let part = requested_part(ask, &object)?;
+    let range = part.clone().unwrap_or(0..object.size);
+    let length = range.end - range.start;
+    let mut answer = answer_for(&object, part.as_ref(), overrides);
+    let mut rest = Box::new(ask.deps.objects.read(&object, range));
+    if let Some(first) = rest.next().await.map_err(|error| ask.store_error(&error))? {
+        answer.content = Content::Object { first, rest, length };
+    }
+    Ok(answer)
+}
+
+/// As GetObject without a body, ranges included: S3 answers a HEAD with `Range` with 206 and the part's length.
+pub(super) async fn head(ask: &Ask, bucket: &str, key: &str) -> Result<Answer, S3Fault> {
+    let (object, overrides) = match open(ask, bucket, key).await? {
+        Opened::Object(object, overrides) => (object, overrides),
+        Opened::NotModified(answer) => return Ok(answer),
+    };
+    let part = requested_part(ask, &object)?;
+    let length = part.as_ref().map_or(object.size, |part| part.end - part.start);
+    let mut answer = answer_for(&object, part.as_ref(), overrides);
+    answer.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(answer)
+}
+
+/// An object that may be read, and the headers that its URL overrides.
+enum Opened {
+    Object(Box<ObjectRecord>, HeaderMap),
+    NotModified(Answer),
+}
+
+async fn open(ask: &Ask, bucket: &str, key: &str) -> Result<Opened, S3Fault> {
+    let bucket = ask.bucket(bucket).await?;
+    let key = ask.key(key)?;
+    let object = ask.readable(&bucket, &key).await?;
+    let overrides = overrides(ask)?;
+    match check_conditions(&object, &conditions(&ask.headers, "")) {
+        ConditionOutcome::Proceed => Ok(Opened::Object(Box::new(object), overrides)),
+        ConditionOutcome::Failed(condition) => Err(S3Fault::precondition_failed(condition)),
+        ConditionOutcome::NotModified => {
+            let mut answer = Answer::empty(StatusCode::NOT_MODIFIED);
+            answer.headers.insert(header::ETAG, etag_value(object.etag));
+            answer.headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
+            Ok(Opened::NotModified(answer))
+        }
+    }
+}
+
+/// `Range`, or `partNumber`: an object that was put whole has one part.
+fn requested_part(ask: &Ask, object: &ObjectRecord) -> Result<Option<Range<u64>>, S3Fault> {
+    if let Some(number) = ask.exchange.query.text("partNumber") {
+        if ask.headers.contains_key(header::RANGE) {
+            let message = "Cannot specify both Range header and partNumber query parameter";
+            return Err(S3Fault::new("InvalidRequest").saying(message));
+        }
+        return match number.parse::<u32>() {
+            Ok(1) if object.size == 0 => Ok(None),
+            Ok(1) => Ok(Some(0..object.size)),
+            Ok(2..=10_000) => Err(S3Fault::new("InvalidPartNumber").with("PartNumberRequested", number)),
+            _ => {
+                let message = "Part number must be an integer between 1 and 10000, inclusive";
+                Err(S3Fault::invalid_argument(message, "partNumber", &number))
+            }
+        };
+    }
+    let Some(range) = ask.header("range") else { return Ok(None) };
+    match resolve_range(&range, object.size, RangeRules::S3) {
+        RangeOutcome::Whole => Ok(None),
+        RangeOutcome::Partial(part) => Ok(Some(part)),
+        RangeOutcome::Unsatisfiable => Err(S3Fault::invalid_range(&range, object.size)),
+    }
+}
+
+/// `response-*` of the query. Only a signature proves that whoever made the link meant them.
+fn overrides(ask: &Ask) -> Result<HeaderMap, S3Fault> {
+    let names = [
+        ("response-content-type", header::CONTENT_TYPE),
+        ("response-content-language", header::CONTENT_LANGUAGE),
+        ("response-expires", header::EXPIRES),
+        ("response-cache-control", header::CACHE_CONTROL),
+        ("response-content-disposition", header::CONTENT_DISPOSITION),
+        ("response-content-encoding", header::CONTENT_ENCODING),
+    ];
+    let mut headers = HeaderMap::new();
+    for (argument, name) in names {
+        let Some(value) = ask.exchange.query.filled(argument) else { continue };
+        if ask.caller == Caller::Anonymous {
+            let message = "Request specific response headers cannot be used for anonymous GET requests.";
+            return Err(S3Fault::new("InvalidRequest").saying(message));
+        }
+        let text = String::from_utf8_lossy(value);
+        let value = HeaderValue::from_bytes(value)
+            .map_err(|_| S3Fault::invalid_argument("The value cannot stand in a header.", argument, &text))?;
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+fn answer_for(object: &ObjectRecord, part: Option<&Range<u64>>, overrides: HeaderMap) -> Answer {
+    let mut answer = Answer::empty(if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
+    let headers = &mut answer.headers;
+    headers::describe(object, META_PREFIX, headers);
+    if object.headers.content_type.is_none() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("binary/octet-stream"));
+    }
+    headers.insert(header::ETAG, etag_value(object.etag));
+    headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.extend(overrides);
+    if let Some(part) = part {
+        let text = format!("bytes {}-{}/{}", part.start, part.end - 1, object.size);
+        headers.insert(header::CONTENT_RANGE, HeaderValue::from_str(&text).expect("digits are a header value"));
+    }
+    answer
+}
+
+/// The quoted, lower-case form.
+pub(super) fn etag_value(etag: ETag) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{}\"", etag.to_lower_hex())).expect("hex digits are a header value")
+}
+
+pub(super) async fn attributes(ask: &Ask, bucket: &str, key: &str) -> Result<Answer, S3Fault> {
+    let bucket = ask.bucket(bucket).await?;
+    let key = ask.key(key)?;
+    let object = ask.readable(&bucket, &key).await?;
+    // The library takes a list in one header for one name.
+    let lists = ask.headers.get_all("x-amz-object-attributes").iter().filter_map(|value| value.to_str().ok());
+    let wanted: Vec<&str> = lists.flat_map(|list| list.split(',')).map(str::trim).collect();
+    let asks_for = |name: &str| wanted.contains(&name);
+    let document = Writer::document_in(NAMESPACE, "GetObjectAttributesResponse", |w| {
+        if asks_for(ObjectAttributes::ETAG) {
+            // Without its quotes, in this document alone.
+            w.text("ETag", object.etag.to_lower_hex());
+        }
+        if asks_for(ObjectAttributes::STORAGE_CLASS) {
+            w.text("StorageClass", StorageClass::STANDARD);
+        }
+        if asks_for(ObjectAttributes::OBJECT_SIZE) {
+            w.text("ObjectSize", object.size);
+        }
+    });
+    let mut answer = Answer::xml(document);
+    answer.headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
+    Ok(answer)
+}
+
+// ---- ACL -----------------------------------------------------------------------------------------------------
+
+pub(super) async fn acl(ask: &Ask, bucket: &str, key: &str) -> Result<GetObjectAclOutput, S3Fault> {
+    let bucket = ask.bucket_for(bucket, Action::ReadSettings).await?;
+    let key = ask.key(key)?;
+    let object = ask.existing(&bucket, &key).await?.ok_or_else(|| S3Fault::no_such_key(&key.to_string()))?;
+    // An object without its own follows the bucket, which has no name in this dialect: shown is what it comes to.
+    let effective = object.acl.unwrap_or(bucket.acl);
+    Ok(GetObjectAclOutput {
+        grants: Some(acl::grants(&bucket, effective)),
+        owner: Some(acl::owner(&bucket)),
+        request_charged: None,
+    })
+}
+
+pub(super) async fn put_acl(
+    ask: &Ask,
+    bucket: &str,
+    key: &str,
+    policy: Option<AccessControlPolicy>,
+) -> Result<Answer, S3Fault> {
+    let bucket = ask.bucket_for(bucket, Action::WriteSettings).await?;
+    let key = ask.key(key)?;
+    ask.check_document(false)?;
+    let acl = match acl::requested(ask, policy.as_ref(), &bucket)? {
+        Canned::Default => None,
+        Canned::Acl(acl) => Some(acl),
+    };
+    let set = ask.deps.meta.set_object_acl(bucket.id, &key, acl).await;
+    set.map_err(|error| ask.store_error(&error))?;
+    Ok(Answer::empty(StatusCode::OK))
+}
+
+/// Whether the object is there for the caller; it has no tags, because nothing keeps any yet.
+pub(super) async fn tags(ask: &Ask, bucket: &str, key: &str) -> Result<(), S3Fault> {
+    let bucket = ask.bucket(bucket).await?;
+    let key = ask.key(key)?;
+    ask.readable(&bucket, &key).await.map(drop)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::clock::Wall;
+    use crate::store::{BucketId, ContentHeaders};
+
+    pub(in crate::http::s3) fn object() -> ObjectRecord {
+        ObjectRecord {
+            bucket: BucketId(1),
+            key: ObjectKey::new("k").expect("valid"),
+            kind: ObjectKind::Normal,
+            size: 0,
+            etag: ETag { digest: [0xab; 16], parts: None },
+            crc64: 0,
+            content_md5: None,
+            last_modified: Wall(0),
+            acl: None,
+            headers: ContentHeaders::default(),
+            user_metadata: Vec::new(),
+            extents: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn conditional_writes_compare_with_what_is_there() {
+        let etag = |text: &str| ETagCondition::ETag(WireETag::Strong(text.to_owned()));
+        let (here, other) = (etag(&"AB".repeat(16)), etag("00"));
+        let (any, object) = (ETagCondition::Any, object());
+        for (if_match, if_none_match, existing, expected) in [
+            (None, None, None, Ok(WriteCondition::Always)),
+            (None, Some(&any), None, Ok(WriteCondition::IfAbsent)),
+            (None, Some(&any), Some(&object), Err("PreconditionFailed")),
+            (Some(&here), None, Some(&object), Ok(WriteCondition::IfETag(object.etag))),
+            (Some(&other), None, Some(&object), Err("PreconditionFailed")),
+            (Some(&here), None, None, Err("NoSuchKey")),
+            (Some(&any), None, Some(&object), Err("NotImplemented")),
+            (None, Some(&other), Some(&object), Err("NotImplemented")),
+            (Some(&here), Some(&any), Some(&object), Err("InvalidRequest")),
+        ] {
+            let outcome = write_condition(if_match, if_none_match, existing, &object.key).map_err(|fault| fault.code);
+            assert_eq!(outcome, expected, "{if_match:?} {if_none_match:?}");
+        }
+    }
+
+    #[test]
+    fn the_framing_of_the_transfer_is_no_content_encoding() {
+        let strip = |text: &'static str| without_aws_chunked(&Bytes::from_static(text.as_bytes()));
+        assert_eq!(strip("aws-chunked"), None);
+        assert_eq!(strip("gzip"), Some("gzip".into()));
+        assert_eq!(strip("gzip, AWS-chunked"), Some("gzip".into()));
+        assert_eq!(strip("aws-chunked,gzip,br"), Some("gzip,br".into()));
+    }
+}

@@ -1,0 +1,212 @@
+//! The operations that are built, in the library's trait. What is not here the library answers with `NotImplemented`.
+
+use std::sync::Arc;
+
+use s3s::dto::*;
+use s3s::{S3, S3Request, S3Response, S3Result};
+
+use super::exchange::Ask;
+use super::{bucket, listing, multipart, object};
+use crate::auth::access::Action;
+use crate::http::server::HttpDeps;
+
+/// Answers over the service's own stores.
+pub(super) struct Operations(pub(super) Arc<HttpDeps>);
+
+#[async_trait::async_trait]
+impl S3 for Operations {
+    async fn list_buckets(&self, request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(bucket::list(&ask, input).await)
+    }
+
+    async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(bucket::create(&ask, &input.bucket, input.create_bucket_configuration).await)
+    }
+
+    async fn delete_bucket(&self, request: S3Request<DeleteBucketInput>) -> S3Result<S3Response<DeleteBucketOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(bucket::delete(&ask, &input.bucket).await)
+    }
+
+    async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(bucket::head(&ask, &input.bucket).await)
+    }
+
+    async fn get_bucket_location(
+        &self,
+        request: S3Request<GetBucketLocationInput>,
+    ) -> S3Result<S3Response<GetBucketLocationOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(bucket::location(&ask, &input.bucket).await)
+    }
+
+    async fn get_bucket_acl(&self, request: S3Request<GetBucketAclInput>) -> S3Result<S3Response<GetBucketAclOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(bucket::acl(&ask, &input.bucket).await)
+    }
+
+    async fn put_bucket_acl(&self, request: S3Request<PutBucketAclInput>) -> S3Result<S3Response<PutBucketAclOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(bucket::put_acl(&ask, &input.bucket, input.access_control_policy).await)
+    }
+
+    async fn get_bucket_cors(
+        &self,
+        request: S3Request<GetBucketCorsInput>,
+    ) -> S3Result<S3Response<GetBucketCorsOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(bucket::cors(&ask, &input.bucket).await)
+    }
+
+    async fn put_bucket_cors(
+        &self,
+        request: S3Request<PutBucketCorsInput>,
+    ) -> S3Result<S3Response<PutBucketCorsOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(bucket::put_cors(&ask, &input.bucket, input.cors_configuration).await)
+    }
+
+    async fn delete_bucket_cors(
+        &self,
+        request: S3Request<DeleteBucketCorsInput>,
+    ) -> S3Result<S3Response<DeleteBucketCorsOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(bucket::delete_cors(&ask, &input.bucket).await)
+    }
+
+    /// Never set: an empty document, which clients read before they delete recursively.
+    async fn get_bucket_versioning(
+        &self,
+        request: S3Request<GetBucketVersioningInput>,
+    ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        let bucket = ask.bucket_for(&input.bucket, Action::ReadSettings).await;
+        ask.settle(bucket.map(|_| GetBucketVersioningOutput::default()))
+    }
+
+    async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(listing::list(&ask, input).await)
+    }
+
+    async fn list_objects_v2(
+        &self,
+        request: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(listing::list_v2(&ask, input).await)
+    }
+
+    async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(object::put(&ask, input).await)
+    }
+
+    async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(object::copy(&ask, input).await)
+    }
+
+    async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(object::get(&ask, &input.bucket, &input.key).await)
+    }
+
+    async fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(object::head(&ask, &input.bucket, &input.key).await)
+    }
+
+    async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(object::delete(&ask, &input.bucket, &input.key).await)
+    }
+
+    async fn delete_objects(
+        &self,
+        request: S3Request<DeleteObjectsInput>,
+    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(object::delete_many(&ask, &input.bucket, input.delete).await)
+    }
+
+    async fn get_object_acl(&self, request: S3Request<GetObjectAclInput>) -> S3Result<S3Response<GetObjectAclOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(object::acl(&ask, &input.bucket, &input.key).await)
+    }
+
+    async fn put_object_acl(&self, request: S3Request<PutObjectAclInput>) -> S3Result<S3Response<PutObjectAclOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(object::put_acl(&ask, &input.bucket, &input.key, input.access_control_policy).await)
+    }
+
+    async fn get_object_tagging(
+        &self,
+        request: S3Request<GetObjectTaggingInput>,
+    ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        let there = object::tags(&ask, &input.bucket, &input.key).await;
+        ask.settle(there.map(|()| GetObjectTaggingOutput { tag_set: Vec::new(), version_id: None }))
+    }
+
+    async fn get_object_attributes(
+        &self,
+        request: S3Request<GetObjectAttributesInput>,
+    ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(object::attributes(&ask, &input.bucket, &input.key).await)
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        request: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(multipart::create(&ask, &input.bucket, &input.key).await)
+    }
+
+    async fn upload_part(&self, request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(multipart::upload_part(&ask, input).await)
+    }
+
+    async fn upload_part_copy(
+        &self,
+        request: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(multipart::upload_part_copy(&ask, input).await)
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(multipart::complete(&ask, input).await)
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        request: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(multipart::abort(&ask, &input.bucket, &input.key, &input.upload_id).await)
+    }
+
+    async fn list_parts(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(multipart::list_parts(&ask, input).await)
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        request: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(multipart::list_uploads(&ask, input).await)
+    }
+}
