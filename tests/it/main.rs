@@ -7,5 +7,6 @@ mod live;
 mod objects;
 mod quota;
 mod restart;
+mod s3;
 mod sealed;
 mod support;

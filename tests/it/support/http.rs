@@ -108,25 +108,26 @@ impl Client {
             let text = string_to_sign(method, target, headers, &date);
             request = request.header("authorization", format!("OSS {id}:{}", hmac_sha1(secret, &text)));
         }
-        self.exchange(request.body(Full::new(body.into())).expect("a request")).await
+        exchange(self.addr, request.body(Full::new(body.into())).expect("a request")).await
     }
+}
 
-    async fn exchange(&self, request: http::Request<Full<Bytes>>) -> Response {
-        let stream = connect(self.addr).await;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
-        let driver = async { drop(connection.await) };
-        let exchange = async {
-            let response = sender.send_request(request).await.expect("an answer");
-            let (head, body) = response.into_parts();
-            let body = body.collect().await.expect("a whole body").to_bytes();
-            Response { status: head.status.as_u16(), headers: head.headers, body }
-        };
-        tokio::pin!(exchange);
-        tokio::select! {
-            biased;
-            response = &mut exchange => response,
-            () = driver => exchange.await,
-        }
+/// One request on a socket of its own.
+pub async fn exchange(addr: SocketAddr, request: http::Request<Full<Bytes>>) -> Response {
+    let stream = connect(addr).await;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
+    let driver = async { drop(connection.await) };
+    let exchange = async {
+        let response = sender.send_request(request).await.expect("an answer");
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        Response { status: head.status.as_u16(), headers: head.headers, body }
+    };
+    tokio::pin!(exchange);
+    tokio::select! {
+        biased;
+        response = &mut exchange => response,
+        () = driver => exchange.await,
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod http;
 pub mod program;
 pub mod rtmp;
+pub mod s3;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -61,6 +62,11 @@ impl Server {
     /// A client with the root key, path style.
     pub fn client(&self) -> Client {
         Client::new(self.addr(), KEY)
+    }
+
+    /// A client of the S3 dialect with the root key, path style.
+    pub fn s3(&self) -> s3::Client {
+        s3::Client::new(self.addr(), KEY)
     }
 
     /// Stops gracefully and proves the invariants on what is left.

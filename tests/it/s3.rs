@@ -1,0 +1,725 @@
+//! The S3 dialect over real sockets: its signatures, its rules, and the one store behind both dialects.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use md5::{Digest, Md5};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::http::connect;
+use crate::support::s3::Payload;
+use crate::support::{KEY, Server};
+
+/// Fails unless the document has this element with this text.
+#[track_caller]
+fn has(document: &str, name: &str, text: &str) {
+    assert!(document.contains(&format!("<{name}>{text}</{name}>")), "{name} {text}: {document}");
+}
+
+#[tokio::test]
+async fn an_object_put_over_either_dialect_reads_back_over_the_other() {
+    let server = Server::start().await;
+    let (oss, s3) = (server.client(), server.s3());
+    s3.put("/films", "").await.expect(200);
+    let big: Vec<u8> = (0..300_000u32).map(|n| (n * 7 % 251) as u8).collect();
+    let put = s3
+        .send(
+            "PUT",
+            "/films/over s3",
+            &[("content-type", "Video/MP2T; a=b"), ("x-amz-meta-a", "1"), ("x-amz-acl", "public-read")],
+            big.clone(),
+        )
+        .await
+        .expect(200);
+    let etag = hex::encode(Md5::digest(&big));
+    assert_eq!(put.header("etag"), format!("\"{etag}\""));
+
+    let got = oss.get("/films/over s3").await.expect(200);
+    assert_eq!(got.body, big);
+    assert_eq!((got.header("content-type"), got.header("x-oss-meta-a")), ("Video/MP2T; a=b", "1"));
+    assert_eq!(got.header("etag"), format!("\"{}\"", etag.to_uppercase()));
+    assert!(got.headers.keys().all(|name| !name.as_str().starts_with("x-amz-")), "{:?}", got.headers);
+    has(&oss.get("/films/over s3?acl").await.expect(200).text(), "Grant", "public-read");
+
+    oss.send("PUT", "/films/over-oss", &[("x-oss-meta-b", "2"), ("x-oss-object-acl", "private")], "hello")
+        .await
+        .expect(200);
+    let got = s3.get("/films/over-oss").await.expect(200);
+    assert_eq!((got.text().as_str(), got.header("x-amz-meta-b")), ("hello", "2"));
+    assert_eq!(got.header("etag"), "\"5d41402abc4b2a76b9719d911017c592\"");
+    assert!(got.headers.keys().all(|name| !name.as_str().starts_with("x-oss-")), "{:?}", got.headers);
+    let acl = s3.get("/films/over-oss?acl").await.expect(200).text();
+    assert!(acl.contains("FULL_CONTROL") && !acl.contains("AllUsers"), "{acl}");
+    let list = s3.get("/films?list-type=2").await.expect(200).text();
+    assert!(list.contains("xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""), "{list}");
+    has(&list, "Key", "over-oss");
+    assert!(list.contains(&etag), "{list}");
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn every_form_of_signature_opens_a_private_object_and_a_wrong_one_does_not() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    s3.put("/films", "").await.expect(200);
+    s3.put("/films/a b+c/\u{e9}$&=", "secret").await.expect(200);
+    let target = "/films/a b+c/\u{e9}$&=";
+    assert_eq!(s3.get(target).await.expect(200).text(), "secret");
+    let url = s3.presign("GET", target, 60);
+    assert_eq!(s3.send_unsigned("GET", &url, &[], "").await.expect(200).text(), "secret");
+
+    s3.put("/films/plain", "secret").await.expect(200);
+    let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+    let authorization = s3.authorization_v2("GET", "/films/plain", &date);
+    let v2 = [("date", date.as_str()), ("authorization", authorization.as_str())];
+    assert_eq!(s3.send_unsigned("GET", "/films/plain", &v2, "").await.expect(200).text(), "secret");
+    // boto3 sends the bucket without its slash and signs it with.
+    let authorization = s3.authorization_v2("GET", "/films/", &date);
+    let v2 = [("date", date.as_str()), ("authorization", authorization.as_str())];
+    s3.send_unsigned("GET", "/films?prefix=p", &v2, "").await.expect(200);
+    let hour = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs() + 3600;
+    let url = s3.presign_v2("GET", "/films/plain", hour);
+    assert_eq!(s3.send_unsigned("GET", &url, &[], "").await.expect(200).text(), "secret");
+
+    let wrong = crate::support::s3::Client::new(server.addr(), (KEY.0, "not-the-secret"));
+    let refused = wrong.get("/films/plain").await.expect(403);
+    for part in ["SignatureDoesNotMatch", "<StringToSign>AWS4-HMAC-SHA256", "<CanonicalRequest>GET", "<HostId>", KEY.0]
+    {
+        assert!(refused.text().contains(part), "{part}: {}", refused.text());
+    }
+    has(&refused.text(), "Resource", "/films/plain");
+    has(&refused.text(), "RequestId", refused.header("x-amz-request-id"));
+    has(&refused.text(), "HostId", refused.header("x-amz-id-2"));
+    let url = wrong.presign("GET", "/films/plain", 60);
+    has(&s3.send_unsigned("GET", &url, &[], "").await.expect(403).text(), "Code", "SignatureDoesNotMatch");
+    let url = wrong.presign_v2("GET", "/films/plain", hour);
+    has(&s3.send_unsigned("GET", &url, &[], "").await.expect(403).text(), "Code", "SignatureDoesNotMatch");
+    let url = s3.presign_v2("GET", "/films/plain", 1);
+    has(&s3.send_unsigned("GET", &url, &[], "").await.expect(403).text(), "Message", "Request has expired");
+    for client in [&s3, &wrong] {
+        // `s3cmd` signs for a region that Amazon does not have.
+        let mut elsewhere = client.clone();
+        elsewhere.region = "US".into();
+        let status = if std::ptr::eq(client, &s3) { 200 } else { 403 };
+        elsewhere.get("/films/plain").await.expect(status);
+        elsewhere.send("PUT", "/films/elsewhere", &[("x-amz-meta-a", "1")], "x").await.expect(status);
+    }
+    let stranger = crate::support::s3::Client::new(server.addr(), ("nobody", "x"));
+    has(&stranger.get("/films/plain").await.expect(403).text(), "Code", "InvalidAccessKeyId");
+    has(
+        &s3.send_unsigned("GET", "/films/plain?x-id=GetObject", &[], "").await.expect(403).text(),
+        "Code",
+        "AccessDenied",
+    );
+    let old = "Tue, 27 Mar 2007 19:36:42 +0000";
+    let authorization = s3.authorization_v2("GET", "/films/plain", old);
+    let v2 = [("date", old), ("authorization", authorization.as_str())];
+    let skewed = s3.send_unsigned("GET", "/films/plain", &v2, "").await.expect(403);
+    has(&skewed.text(), "Code", "RequestTimeTooSkewed");
+    has(&skewed.text(), "MaxAllowedSkewMilliseconds", "900000");
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn a_presigned_upload_cannot_be_bent_to_a_copy() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    s3.put("/films", "").await.expect(200);
+    s3.put("/films/secret", "secret").await.expect(200);
+    let url = s3.presign("PUT", "/films/mine", 60);
+    for header in [("x-amz-copy-source", "/films/secret"), ("x-amz-acl", "public-read")] {
+        let refused = s3.send_unsigned("PUT", &url, &[header], "").await.expect(403).text();
+        has(&refused, "HeadersNotSigned", header.0);
+    }
+    s3.get("/films/mine").await.expect(404);
+    s3.send_unsigned("PUT", &url, &[], "mine").await.expect(200);
+    assert_eq!(s3.get("/films/mine").await.expect(200).text(), "mine");
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn a_disabled_key_opens_nothing() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    s3.put("/films", "").await.expect(200);
+    server.service.admin.meta.disable_access_key(KEY.0).await.expect("disabled");
+    has(&s3.get("/films").await.expect(403).text(), "Code", "InvalidAccessKeyId");
+    let url = s3.presign_v2("GET", "/films", 9_999_999_999);
+    has(&s3.send_unsigned("GET", &url, &[], "").await.expect(403).text(), "Code", "InvalidAccessKeyId");
+    server.stop_and_check().await;
+}
+
+/// Framing of an unsigned body in chunks with a trailer.
+fn with_trailer(body: &str, trailer: &str) -> String {
+    format!("{:x}\r\n{body}\r\n0\r\n{trailer}\r\n\r\n", body.len())
+}
+
+#[tokio::test]
+async fn chunked_uploads_are_unframed_and_their_promises_kept() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    s3.put("/films", "").await.expect(200);
+    let big: Vec<u8> = (0..200_000u32).map(|n| (n * 11 % 253) as u8).collect();
+    s3.put_chunked("/films/signed", &[("content-type", "text/plain")], &big, 64 * 1024).await.expect(200);
+    let got = s3.get("/films/signed").await.expect(200);
+    assert_eq!(got.body, big);
+    assert_eq!((got.header("content-encoding"), got.header("content-type")), ("", "text/plain"));
+
+    let unsigned = Payload::Stated("STREAMING-UNSIGNED-PAYLOAD-TRAILER");
+    let headers = [
+        ("x-amz-trailer", "x-amz-checksum-crc32"),
+        ("x-amz-decoded-content-length", "9"),
+        ("content-encoding", "aws-chunked"),
+    ];
+    let body = with_trailer("123456789", "x-amz-checksum-crc32:y/Q5Jg==");
+    let put = s3.send_as("PUT", "/films/trailer", &headers, unsigned, body).await.expect(200);
+    assert_eq!(put.header("x-amz-checksum-crc32"), "y/Q5Jg==");
+    assert_eq!(s3.get("/films/trailer").await.expect(200).text(), "123456789");
+    for (body, code) in [
+        (with_trailer("123456789", "x-amz-checksum-crc32:AAAAAA=="), "BadDigest"),
+        (with_trailer("12345678", "x-amz-checksum-crc32:y/Q5Jg=="), "IncompleteBody"),
+        ("zz\r\n123456789\r\n0\r\n\r\n".to_owned(), "InvalidRequest"),
+    ] {
+        let refused = s3.send_as("PUT", "/films/trailer", &headers, unsigned, body.clone()).await.expect(400);
+        has(&refused.text(), "Code", code);
+        assert_eq!(s3.get("/films/trailer").await.expect(200).text(), "123456789", "{body}");
+    }
+    // Without a V4 header signature nobody takes the framing off: it must not be stored.
+    let url = s3.presign("PUT", "/films/framed", 60);
+    let framed = [("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")];
+    s3.send_unsigned("PUT", &url, &framed, with_trailer("x", "")).await.expect(501);
+    s3.get("/films/framed").await.expect(404);
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_a_promise_leaves_the_old_object() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    s3.put("/films", "").await.expect(200);
+    let old = s3.put("/films/a", "old").await.expect(200).header("etag").to_owned();
+    let big = vec![7u8; 200_000];
+    let md5 = STANDARD.encode(Md5::digest(b"another"));
+    let other_hash = crate::support::s3::sha256_hex(b"another");
+    let hashed = Payload::Hashed;
+    let stated = Payload::Stated(&other_hash);
+    for (headers, payload, status, code) in [
+        (vec![], stated, 400, "XAmzContentSHA256Mismatch"),
+        (vec![("content-md5", md5.as_str())], hashed, 400, "BadDigest"),
+        (vec![("content-md5", "nonsense")], hashed, 400, "InvalidDigest"),
+        (vec![("x-amz-checksum-crc32", "AAAAAA==")], hashed, 400, "BadDigest"),
+        (vec![("x-amz-checksum-sha256", "AAAA")], hashed, 400, "InvalidRequest"),
+        (vec![("if-none-match", "*")], hashed, 412, "PreconditionFailed"),
+        (vec![("if-match", "\"00000000000000000000000000000000\"")], hashed, 412, "PreconditionFailed"),
+        (vec![("x-amz-server-side-encryption", "AES256")], hashed, 501, "NotImplemented"),
+        (vec![("x-amz-tagging", "a=b")], hashed, 501, "NotImplemented"),
+        (vec![("x-amz-storage-class", "GLACIER")], hashed, 400, "InvalidStorageClass"),
+        (vec![("x-amz-acl", "nonsense")], hashed, 400, "InvalidArgument"),
+    ] {
+        let refused = s3.send_as("PUT", "/films/a", &headers, payload, big.clone()).await;
+        assert_eq!(refused.status, status, "{headers:?}: {}", refused.text());
+        has(&refused.text(), "Code", code);
+        assert_eq!(s3.get("/films/a").await.expect(200).text(), "old", "{headers:?}");
+    }
+    s3.send("PUT", "/films/new", &[("if-none-match", "*")], "new").await.expect(200);
+    s3.send("PUT", "/films/new", &[("if-none-match", "*")], "newer").await.expect(412);
+    s3.send("PUT", "/films/a", &[("if-match", &old)], "newest").await.expect(200);
+    s3.send("PUT", "/films/a", &[("if-match", &old)], "too late").await.expect(412);
+    s3.send("PUT", "/films/none", &[("if-match", &old)], "x").await.expect(404);
+    assert_eq!(s3.get("/films/a").await.expect(200).text(), "newest");
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn ranges_conditions_and_overrides_follow_s3() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    s3.put("/films", "").await.expect(200);
+    let put = s3.send("PUT", "/films/a", &[("content-type", "text/plain")], "0123456789").await.expect(200);
+    let etag = put.header("etag").to_owned();
+    s3.put("/films/empty", "").await.expect(200);
+    for (key, range, status, content_range, body) in [
+        ("a", "bytes=0-", 206, "bytes 0-9/10", "0123456789"),
+        ("a", "bytes=2-4", 206, "bytes 2-4/10", "234"),
+        ("a", "bytes=5-99", 206, "bytes 5-9/10", "56789"),
+        ("a", "bytes=-3", 206, "bytes 7-9/10", "789"),
+        ("a", "bytes=0-1,3-4", 200, "", "0123456789"),
+        ("a", "nonsense", 200, "", "0123456789"),
+    ] {
+        let got = s3.send("GET", &format!("/films/{key}"), &[("range", range)], "").await.expect(status);
+        assert_eq!((got.header("content-range"), got.text().as_str()), (content_range, body), "{range}");
+    }
+    for (key, range, size) in [("a", "bytes=10-", 10), ("a", "bytes=-0", 10), ("empty", "bytes=0-", 0)] {
+        let got = s3.send("GET", &format!("/films/{key}"), &[("range", range)], "").await.expect(416);
+        has(&got.text(), "Code", "InvalidRange");
+        assert_eq!(got.header("content-range"), format!("bytes */{size}"));
+    }
+    s3.send("GET", "/films/a", &[("if-none-match", &etag)], "").await.expect(304);
+    s3.send("GET", "/films/a", &[("if-match", &etag.to_uppercase())], "").await.expect(200);
+    let failed = s3.send("GET", "/films/a", &[("if-match", "\"00\"")], "").await.expect(412);
+    has(&failed.text(), "Condition", "If-Match");
+    let part = s3.get("/films/a?partNumber=1").await.expect(206);
+    assert_eq!(part.header("content-range"), "bytes 0-9/10");
+    has(&s3.get("/films/a?partNumber=2").await.expect(416).text(), "Code", "InvalidPartNumber");
+
+    let other = s3.get("/films/a?response-content-type=x%2Fy&response-cache-control=no-store").await.expect(200);
+    assert_eq!((other.header("content-type"), other.header("cache-control")), ("x/y", "no-store"));
+    let head = s3.head("/films/a").await.expect(200);
+    assert_eq!((head.header("content-length"), head.header("etag"), head.body.len()), ("10", etag.as_str(), 0));
+    let gone = s3.head("/films/none").await.expect(404);
+    assert_eq!((gone.header("content-length"), gone.body.len()), ("0", 0));
+    assert!(!gone.header("x-amz-request-id").is_empty());
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn a_known_sub_resource_never_reaches_a_plain_operation() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    s3.put("/films", "").await.expect(200);
+    s3.put("/empty-films", "").await.expect(200);
+    s3.put("/films/a", "old").await.expect(200);
+    for (method, target) in [
+        ("PUT", "/films/a?renameObject"),
+        ("PUT", "/films/a?restore"),
+        ("PUT", "/films/a?uploads"),
+        ("PUT", "/films/a?uploadId=0123"),
+        ("PUT", "/films/a?partNumber=1"),
+        ("PUT", "/films/a?live"),
+        ("PUT", "/films/a?tagging"),
+        ("PUT", "/films/a?retention"),
+        ("DELETE", "/films/a?acl"),
+        ("DELETE", "/films/a?tagging"),
+        ("GET", "/films/a?uploads"),
+        ("POST", "/films/a?restore"),
+        ("DELETE", "/empty-films?acl"),
+        ("DELETE", "/empty-films?location"),
+        ("DELETE", "/empty-films?lifecycle"),
+        ("PUT", "/new-films?policyStatus"),
+        ("GET", "/films?policy"),
+        ("GET", "/films?versions"),
+    ] {
+        let body = if method == "GET" || method == "DELETE" { "" } else { "<Tagging/>" };
+        let refused = s3.send(method, target, &[], body).await;
+        let status = refused.status;
+        assert!(matches!(status, 400 | 501), "{method} {target}: {status} {}", refused.text());
+    }
+    for target in ["/films/a?versionId=abc", "/films/a?versionId="] {
+        has(&s3.delete(target).await.expect(400).text(), "Code", "InvalidArgument");
+    }
+    assert_eq!(s3.get("/films/a?versionId=null").await.expect(200).text(), "old");
+    s3.head("/empty-films").await.expect(200);
+    s3.head("/new-films").await.expect(404);
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn buckets_are_made_listed_described_and_deleted() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    let configuration = |region: &str| {
+        let namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
+        format!(
+            "<CreateBucketConfiguration xmlns=\"{namespace}\"><LocationConstraint>{region}</LocationConstraint>\
+             </CreateBucketConfiguration>"
+        )
+    };
+    let made = s3.put("/films.of.2023", configuration("local")).await.expect(200);
+    assert_eq!(made.header("location"), "/films.of.2023");
+    s3.put("/films-b", configuration("us-east-1")).await.expect(200);
+    has(&s3.put("/films-b", "").await.expect(409).text(), "Code", "BucketAlreadyOwnedByYou");
+    has(&s3.put("/films-c", configuration("eu-west-1")).await.expect(400).text(), "Code", "InvalidLocationConstraint");
+    has(&s3.put("/films-c", "<nonsense").await.expect(400).text(), "Code", "MalformedXML");
+    has(&s3.put("/Films", "").await.expect(400).text(), "Code", "InvalidBucketName");
+    has(&s3.put("/192.168.1.1", "").await.expect(400).text(), "Code", "InvalidBucketName");
+    let list = s3.get("/").await.expect(200).text();
+    for (name, text) in [("Name", "films-b"), ("Name", "films.of.2023"), ("BucketRegion", "local")] {
+        has(&list, name, text);
+    }
+    let page = s3.get("/?max-buckets=1").await.expect(200).text();
+    has(&page, "ContinuationToken", "films-b");
+    assert!(!page.contains("films.of.2023"), "{page}");
+    has(&s3.get("/?max-buckets=1&continuation-token=films-b").await.expect(200).text(), "Name", "films.of.2023");
+    assert_eq!(s3.head("/films-b").await.expect(200).header("x-amz-bucket-region"), "local");
+    let location = s3.get("/films-b?location").await.expect(200).text();
+    assert!(
+        location.ends_with(
+            "<LocationConstraint xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">local</LocationConstraint>"
+        ),
+        "{location}"
+    );
+    let versioning = s3.get("/films-b?versioning").await.expect(200).text();
+    assert!(versioning.contains("VersioningConfiguration") && !versioning.contains("Status"), "{versioning}");
+    s3.put("/films-b/a", "x").await.expect(200);
+    has(&s3.delete("/films-b").await.expect(409).text(), "Code", "BucketNotEmpty");
+    s3.delete("/films-b/a").await.expect(204);
+    s3.delete("/films-b/a").await.expect(204);
+    s3.delete("/films-b").await.expect(204);
+    has(&s3.get("/films-b").await.expect(404).text(), "Code", "NoSuchBucket");
+    let elsewhere = [("x-amz-expected-bucket-owner", "999999")];
+    s3.send("GET", "/films.of.2023", &elsewhere, "").await.expect(403);
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn listings_roll_up_page_and_encode() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    s3.put("/films", "").await.expect(200);
+    for key in ["a", "b/1", "b/2", "c/1", "d e+f", "z\u{1}"] {
+        s3.put(&format!("/films/{key}"), key).await.expect(200);
+    }
+    let page = s3.get("/films?delimiter=/&max-keys=3").await.expect(200).text();
+    for (name, text) in
+        [("Key", "a"), ("Prefix", "b/"), ("IsTruncated", "true"), ("NextMarker", "c/"), ("MaxKeys", "3")]
+    {
+        has(&page, name, text);
+    }
+    assert!(page.contains("<Owner>"), "{page}");
+    let rest = s3.get("/films?delimiter=/&marker=c/&encoding-type=url").await.expect(200).text();
+    has(&rest, "Key", "d%20e%2Bf");
+    has(&rest, "Key", "z%01");
+    has(&rest, "EncodingType", "url");
+    has(&s3.get("/films?prefix=z").await.expect(200).text(), "Key", "z\u{fffd}");
+    assert!(!s3.get("/films?max-keys=2").await.expect(200).text().contains("NextMarker"), "no delimiter, no marker");
+
+    let first = s3.get("/films?list-type=2&max-keys=2").await.expect(200).text();
+    has(&first, "KeyCount", "2");
+    assert!(!first.contains("<Owner>"), "{first}");
+    let token = first.split("<NextContinuationToken>").nth(1).and_then(|rest| rest.split('<').next()).expect("a token");
+    let target = format!("/films?list-type=2&max-keys=2&continuation-token={token}&fetch-owner=true");
+    let second = s3.get(&target).await.expect(200).text();
+    has(&second, "Key", "b/2");
+    has(&second, "Key", "c/1");
+    has(&second, "ContinuationToken", token);
+    assert!(second.contains("<Owner>"), "{second}");
+    has(&s3.get("/films?list-type=2&start-after=c/1").await.expect(200).text(), "StartAfter", "c/1");
+    let none = s3.get("/films?list-type=2&max-keys=0").await.expect(200).text();
+    has(&none, "IsTruncated", "false");
+    has(&none, "KeyCount", "0");
+    has(&s3.get("/films?max-keys=5000").await.expect(200).text(), "MaxKeys", "1000");
+    for target in ["/films?max-keys=-1", "/films?encoding-type=base64", "/films?list-type=2&continuation-token=%25"] {
+        has(&s3.get(target).await.expect(400).text(), "Code", "InvalidArgument");
+    }
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn many_objects_are_deleted_with_a_word_for_each() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    s3.put("/films", "").await.expect(200);
+    for key in ["a", "b", "c"] {
+        s3.put(&format!("/films/{key}"), key).await.expect(200);
+    }
+    let document = |quiet: bool, keys: &[&str]| {
+        let objects: String = keys.iter().map(|key| format!("<Object><Key>{key}</Key></Object>")).collect();
+        format!("<Delete><Quiet>{quiet}</Quiet>{objects}</Delete>")
+    };
+    let body = document(false, &["a", "none", &"k".repeat(1025)]);
+    let md5 = STANDARD.encode(Md5::digest(&body));
+    let answer = s3.send("POST", "/films?delete", &[("content-md5", &md5)], body.clone()).await.expect(200).text();
+    for (name, text) in [("Key", "a"), ("Key", "none"), ("Code", "KeyTooLongError")] {
+        has(&answer, name, text);
+    }
+    let wrong = STANDARD.encode(Md5::digest("another"));
+    has(
+        &s3.send("POST", "/films?delete", &[("content-md5", &wrong)], body).await.expect(400).text(),
+        "Code",
+        "BadDigest",
+    );
+    let unsigned = Payload::Stated("UNSIGNED-PAYLOAD");
+    let bare = s3.send_as("POST", "/films?delete", &[], unsigned, document(true, &["b"])).await.expect(400);
+    has(&bare.text(), "Code", "InvalidRequest");
+    let other_hash = crate::support::s3::sha256_hex(b"another");
+    let stated = Payload::Stated(&other_hash);
+    let broken = s3.send_as("POST", "/films?delete", &[], stated, document(true, &["b"])).await.expect(400);
+    has(&broken.text(), "Code", "XAmzContentSHA256Mismatch");
+    s3.get("/films/b").await.expect(200);
+    let quiet = s3.send("POST", "/films?delete", &[], document(true, &["b"])).await.expect(200).text();
+    assert!(quiet.contains("DeleteResult") && !quiet.contains("Deleted>"), "{quiet}");
+    s3.get("/films/b").await.expect(404);
+    let many: Vec<String> = (0..1001).map(|n| n.to_string()).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    has(&s3.send("POST", "/films?delete", &[], document(true, &many)).await.expect(400).text(), "Code", "MalformedXML");
+    s3.get("/films/c").await.expect(200);
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn copies_take_headers_or_replace_them() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    s3.put("/films", "").await.expect(200);
+    s3.put("/other-films", "").await.expect(200);
+    let headers = [("content-type", "text/plain"), ("x-amz-meta-a", "1")];
+    let put = s3.send("PUT", "/films/a b", &headers, "hello").await.expect(200);
+    let etag = put.header("etag").to_owned();
+    let source = ("x-amz-copy-source", "/films/a%20b");
+    let copied = s3.send("PUT", "/other-films/copy", &[source], "").await.expect(200).text();
+    assert!(copied.contains("CopyObjectResult") && copied.contains(etag.trim_matches('"')), "{copied}");
+    let got = s3.get("/other-films/copy").await.expect(200);
+    assert_eq!(
+        (got.text().as_str(), got.header("content-type"), got.header("x-amz-meta-a")),
+        ("hello", "text/plain", "1")
+    );
+    let replace = [source, ("x-amz-metadata-directive", "REPLACE"), ("content-type", "x/y"), ("x-amz-meta-b", "2")];
+    s3.send("PUT", "/films/a b", &replace, "").await.expect(200);
+    let got = s3.head("/films/a b").await.expect(200);
+    assert_eq!((got.header("content-type"), got.header("x-amz-meta-a"), got.header("x-amz-meta-b")), ("x/y", "", "2"));
+    has(&s3.send("PUT", "/films/a b", &[source], "").await.expect(400).text(), "Code", "InvalidRequest");
+    for (name, value, status) in [
+        ("x-amz-copy-source-if-match", etag.as_str(), 200),
+        ("x-amz-copy-source-if-match", "\"00\"", 412),
+        ("x-amz-copy-source-if-none-match", etag.as_str(), 412),
+        ("x-amz-copy-source-if-modified-since", "Fri, 01 Jan 2100 00:00:00 GMT", 412),
+        ("x-amz-copy-source-if-unmodified-since", "Fri, 01 Jan 2010 00:00:00 GMT", 412),
+    ] {
+        let answer = s3.send("PUT", "/films/c", &[source, (name, value)], "").await;
+        assert_eq!(answer.status, status, "{name} {value}: {}", answer.text());
+    }
+    let missing = [("x-amz-copy-source", "films/none")];
+    has(&s3.send("PUT", "/films/c", &missing, "").await.expect(404).text(), "Code", "NoSuchKey");
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn acls_decide_over_strangers_in_both_dialects() {
+    let server = Server::start().await;
+    let (oss, s3) = (server.client(), server.s3());
+    s3.put("/films", "").await.expect(200);
+    s3.put("/films/a", "x").await.expect(200);
+    let anonymous = |target: &'static str| s3.send_unsigned("GET", target, &[("x-amz-meta-mark", "1")], "");
+    has(&anonymous("/films/a").await.expect(403).text(), "Code", "AccessDenied");
+    s3.send("PUT", "/films/a?acl", &[("x-amz-acl", "public-read")], "").await.expect(200);
+    anonymous("/films/a").await.expect(200);
+    anonymous("/films").await.expect(403);
+    has(&oss.get("/films/a?acl").await.expect(200).text(), "Grant", "public-read");
+    let acl = s3.get("/films/a?acl").await.expect(200).text();
+    assert!(acl.contains("AllUsers") && acl.contains("xsi:type=\"Group\""), "{acl}");
+    // What was read is taken back as it is, and an owner may edit it.
+    s3.send("PUT", "/films?acl", &[], acl.clone()).await.expect(200);
+    anonymous("/films").await.expect(200);
+    has(&oss.get("/films?acl").await.expect(200).text(), "Grant", "public-read");
+    let private = acl.replace("AllUsers", "AuthenticatedUsers");
+    has(&s3.send("PUT", "/films?acl", &[], private).await.expect(501).text(), "Code", "NotImplemented");
+    s3.send("PUT", "/films?acl", &[("x-amz-grant-read", "id=1")], "").await.expect(501);
+    s3.send("PUT", "/films?acl", &[], "").await.expect(400);
+    let overridden = s3.send_unsigned("GET", "/films/a?x-id=GetObject&response-content-type=a/b", &[], "").await;
+    has(&overridden.expect(400).text(), "Code", "InvalidRequest");
+    has(
+        &s3.send_unsigned("PUT", "/films/a", &[("x-amz-meta-mark", "1")], "y").await.expect(403).text(),
+        "Code",
+        "AccessDenied",
+    );
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn a_document_of_a_stranger_is_not_even_read() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    s3.put("/films", "").await.expect(200);
+    for (method, target, status) in [
+        ("POST", "/films?delete", 403),
+        ("POST", "/films/a?uploadId=0123", 403),
+        ("POST", "/none-of-ours?delete", 404),
+        ("PUT", "/films?acl", 403),
+        ("PUT", "/films?cors", 403),
+        ("PUT", "/films/a?acl", 403),
+        ("PUT", "/new-films", 403),
+        ("PUT", "/films?lifecycle", 501),
+    ] {
+        let mut socket = connect(server.addr()).await;
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: {}\r\nx-amz-meta-mark: 1\r\nContent-Length: 5000000\r\n\
+             Expect: 100-continue\r\n\r\n",
+            server.addr()
+        );
+        socket.write_all(head.as_bytes()).await.expect("written");
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).await.expect("answered and closed");
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {target}: {answer}");
+    }
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn cors_rules_are_kept_and_answer_preflights() {
+    let server = Server::start().await;
+    let (oss, s3) = (server.client(), server.s3());
+    s3.put("/films", "").await.expect(200);
+    has(&s3.get("/films?cors").await.expect(404).text(), "Code", "NoSuchCORSConfiguration");
+    let rules = "<CORSConfiguration><CORSRule><AllowedOrigin>https://*.example</AllowedOrigin><AllowedMethod>GET\
+                 </AllowedMethod><AllowedHeader>x-amz-*</AllowedHeader><ExposeHeader>ETag</ExposeHeader><MaxAgeSeconds>60\
+                 </MaxAgeSeconds></CORSRule></CORSConfiguration>";
+    s3.send("PUT", "/films?cors", &[], rules).await.expect(200);
+    has(&s3.get("/films?cors").await.expect(200).text(), "AllowedOrigin", "https://*.example");
+    has(&oss.get("/films?cors").await.expect(200).text(), "MaxAgeSeconds", "60");
+    let asked = [
+        ("origin", "https://a.example"),
+        ("access-control-request-method", "GET"),
+        ("access-control-request-headers", "x-amz-date"),
+    ];
+    let preflight = s3.send_unsigned("OPTIONS", "/films/a?x-id=GetObject", &asked, "").await.expect(200);
+    assert_eq!(preflight.header("access-control-allow-origin"), "https://a.example");
+    let refused = s3.send_unsigned("OPTIONS", "/films/a?x-id=GetObject", &asked[..1], "").await.expect(400);
+    has(&refused.text(), "Code", "BadRequest");
+    let put = [asked[0], ("access-control-request-method", "PUT")];
+    has(
+        &s3.send_unsigned("OPTIONS", "/films/a?x-id=PutObject", &put, "").await.expect(403).text(),
+        "Code",
+        "AccessForbidden",
+    );
+    let got = s3.send("GET", "/films/none", &[asked[0]], "").await.expect(404);
+    assert_eq!(got.header("access-control-allow-origin"), "https://a.example");
+    let got = s3.send_unsigned("GET", "/films/none", &[asked[0], ("x-amz-meta-mark", "1")], "").await.expect(403);
+    assert_eq!(got.header("access-control-allow-origin"), "https://a.example");
+    s3.delete("/films?cors").await.expect(204);
+    s3.get("/films?cors").await.expect(404);
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn attributes_and_tags_of_an_object_are_told() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    s3.put("/films", "").await.expect(200);
+    s3.put("/films/a", "hello").await.expect(200);
+    let wanted = [("x-amz-object-attributes", "ETag,ObjectSize,StorageClass")];
+    let told = s3.send("GET", "/films/a?attributes", &wanted, "").await.expect(200).text();
+    for (name, text) in [("ObjectSize", "5"), ("StorageClass", "STANDARD")] {
+        has(&told, name, text);
+    }
+    assert!(told.contains("5d41402abc4b2a76b9719d911017c592"), "{told}");
+    let tags = s3.get("/films/a?tagging").await.expect(200).text();
+    assert!(tags.contains("TagSet") && !tags.contains("<Tag>"), "{tags}");
+    s3.get("/films/none?tagging").await.expect(404);
+    server.stop_and_check().await;
+}
+
+/// The text of the first element of that name.
+fn element(document: &str, name: &str) -> String {
+    let (_, rest) = document.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name}: {document}"));
+    rest.split_once(&format!("</{name}>")).expect("closed").0.to_owned()
+}
+
+fn completion(parts: &[(u32, &str)]) -> String {
+    let part = |(n, tag): &(u32, &str)| format!("<Part><PartNumber>{n}</PartNumber><ETag>{tag}</ETag></Part>");
+    let parts: String = parts.iter().map(part).collect();
+    format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>")
+}
+
+#[tokio::test]
+async fn parts_become_an_object_that_both_dialects_read() {
+    let server = Server::start().await;
+    let (oss, s3) = (server.client(), server.s3());
+    s3.put("/films", "").await.expect(200);
+    let headers = [("content-type", "video/mp4"), ("x-amz-meta-a", "1"), ("x-amz-acl", "public-read")];
+    let begun = s3.send("POST", "/films/big film?uploads", &headers, "").await.expect(200).text();
+    has(&begun, "Key", "big film");
+    let id = element(&begun, "UploadId");
+    let target = |number: u32| format!("/films/big film?partNumber={number}&uploadId={id}");
+    let first: Vec<u8> = (0..5 * 1024 * 1024u32).map(|n| (n % 251) as u8).collect();
+    let one = s3.put_chunked(&target(1), &[], &first, 1024 * 1024).await.expect(200).header("etag").to_owned();
+    assert_eq!(one, format!("\"{}\"", hex::encode(Md5::digest(&first))));
+    let sum = [("x-amz-checksum-crc32", "y/Q5Jg==")];
+    let two = s3.send("PUT", &target(3), &sum, "123456789").await.expect(200);
+    assert_eq!(two.header("x-amz-checksum-crc32"), "y/Q5Jg==");
+    let two = two.header("etag").to_owned();
+    has(&s3.send("PUT", &target(3), &sum, "another").await.expect(400).text(), "Code", "BadDigest");
+    s3.put("/films/source", "0123456789").await.expect(200);
+    let copy = [("x-amz-copy-source", "/films/source"), ("x-amz-copy-source-range", "bytes=2-4")];
+    let three = element(&s3.send("PUT", &target(7), &copy, "").await.expect(200).text(), "ETag");
+    let outside = [copy[0], ("x-amz-copy-source-range", "bytes=2-10")];
+    has(&s3.send("PUT", &target(7), &outside, "").await.expect(400).text(), "Code", "InvalidArgument");
+
+    let parts = s3.get(&format!("/films/big film?uploadId={id}&max-parts=2")).await.expect(200).text();
+    for (name, text) in [("NextPartNumberMarker", "3"), ("IsTruncated", "true"), ("Size", "9"), ("MaxParts", "2")] {
+        has(&parts, name, text);
+    }
+    let uploads = s3.get("/films?uploads&prefix=big&encoding-type=url").await.expect(200).text();
+    for (name, text) in [("Key", "big%20film"), ("UploadId", &id), ("IsTruncated", "false"), ("NextKeyMarker", "")] {
+        has(&uploads, name, text);
+    }
+    has(&oss.get("/films?uploads").await.expect(200).text(), "UploadId", &id);
+    has(&s3.delete("/films/none?uploadId=0123").await.expect(404).text(), "Code", "NoSuchUpload");
+
+    let complete = format!("/films/big film?uploadId={id}");
+    let bare = three.replace("&quot;", "").replace('"', "");
+    for (document, code) in [
+        (completion(&[(3, &two), (1, &one)]), "InvalidPartOrder"),
+        (completion(&[(1, &one), (2, &two)]), "InvalidPart"),
+        (completion(&[(1, &one), (3, &two), (7, &bare)]), "EntityTooSmall"),
+        (completion(&[]), "MalformedXML"),
+        ("<nonsense".to_owned(), "MalformedXML"),
+    ] {
+        has(&s3.send("POST", &complete, &[], document).await.expect(400).text(), "Code", code);
+    }
+    let whole = [("x-amz-checksum-crc32", "AAAAAA==")];
+    s3.send("POST", &complete, &whole, completion(&[(1, &one), (7, &bare)])).await.expect(501);
+    s3.get("/films/big film").await.expect(404);
+    let free = [("if-none-match", "*")];
+    let done = s3.send("POST", &complete, &free, completion(&[(1, &one), (7, &bare)])).await.expect(200).text();
+    assert!(element(&done, "Location").ends_with("/films/big%20film"), "{done}");
+    let again = s3.send("POST", &complete, &free, completion(&[(1, &one), (7, &bare)])).await.expect(200).text();
+    assert_eq!(element(&again, "ETag"), element(&done, "ETag"), "a repeated request gets the same answer");
+
+    let mut expected = first.clone();
+    expected.extend_from_slice(b"234");
+    let got = s3.get("/films/big film").await.expect(200);
+    assert!(got.body == expected);
+    assert_eq!((got.header("content-type"), got.header("x-amz-meta-a")), ("video/mp4", "1"));
+    let digests = [Md5::digest(&first), Md5::digest(b"234")].concat();
+    let etag = format!("{}-2", hex::encode(Md5::digest(digests)));
+    assert_eq!(got.header("etag"), format!("\"{etag}\""));
+    let twin = oss.get("/films/big film").await.expect(200);
+    assert!(twin.body == expected);
+    assert_eq!(twin.header("etag"), format!("\"{}\"", etag.to_uppercase()));
+    assert_eq!(twin.header("x-oss-object-type"), "Multipart");
+    has(&oss.get("/films/big film?acl").await.expect(200).text(), "Grant", "public-read");
+
+    let begun = s3.send("POST", "/films/b?uploads", &[], "").await.expect(200).text();
+    let id = element(&begun, "UploadId");
+    s3.put(&format!("/films/b?partNumber=1&uploadId={id}"), vec![1u8; 100_000]).await.expect(200);
+    has(
+        &s3.put(&format!("/films/b?partNumber=0&uploadId={id}"), "x").await.expect(400).text(),
+        "Code",
+        "InvalidArgument",
+    );
+    s3.delete(&format!("/films/b?uploadId={id}")).await.expect(204);
+    s3.delete(&format!("/films/b?uploadId={id}")).await.expect(404);
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn a_live_playlist_and_its_fragments_are_objects_here_too() {
+    let server = Server::start().await;
+    let (oss, s3) = (server.client(), server.s3());
+    s3.put("/films", "").await.expect(200);
+    let channel = "<LiveChannelConfiguration><Target><Type>HLS</Type><FragDuration>2</FragDuration></Target>\
+                   </LiveChannelConfiguration>";
+    oss.put("/films/cam1?live", channel).await.expect(200);
+    let mut publisher = crate::support::rtmp::Publisher::publish(server.addr(), "films", "cam1").await;
+    publisher.send(&crate::support::rtmp::capture("ffmpeg_h264_bframes_aac.flv")).await;
+    publisher.finish().await;
+    crate::support::eventually("the channel is idle", || async {
+        let stat = oss.get("/films/cam1?live&comp=stat").await.expect(200).text();
+        stat.contains("<Status>Idle</Status>").then_some(())
+    })
+    .await;
+    let playlist = s3.get("/films/cam1/playlist.m3u8").await.expect(200);
+    assert_eq!(playlist.text(), oss.get("/films/cam1/playlist.m3u8").await.expect(200).text());
+    let text = playlist.text();
+    let fragments: Vec<&str> = text.lines().filter(|line| line.ends_with(".ts")).collect();
+    assert!(!fragments.is_empty(), "{text}");
+    let list = s3.get("/films?list-type=2&prefix=cam1/").await.expect(200).text();
+    for name in fragments {
+        has(&list, "Key", &format!("cam1/{name}"));
+        let got = s3.get(&format!("/films/cam1/{name}")).await.expect(200);
+        assert_eq!((got.header("content-type"), got.body.len() % 188), ("video/mp2t", 0));
+        assert!(got.header("etag").ends_with("-1\""), "{}", got.header("etag"));
+    }
+    has(&s3.delete("/films").await.expect(409).text(), "Code", "BucketNotEmpty");
+    server.stop_and_check().await;
+}
