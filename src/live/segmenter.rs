@@ -173,6 +173,8 @@ struct Open {
     bytes: u64,
     video: bool,
     audio: bool,
+    video_units: u64,
+    audio_units: u64,
 }
 
 impl Segmenter {
@@ -211,6 +213,10 @@ impl Segmenter {
             && let State::Open(open) = &mut self.state
         {
             open.bytes += facts.bytes;
+            match facts.track {
+                Track::Video => open.video_units += 1,
+                Track::Audio => open.audio_units += 1,
+            }
         }
         step
     }
@@ -218,7 +224,9 @@ impl Segmenter {
     /// The connection ends: the duration of the open fragment, to the end of its last unit. `None` when none is open.
     pub fn finish(&mut self) -> Option<MediaTime> {
         let State::Open(open) = self.state else { return None };
-        let end = self.track(Track::Video).end().max(self.track(Track::Audio).end());
+        // A track that ran ahead and fell silent ended in an earlier fragment.
+        let end_of = |track, units| self.track(track).end().filter(|_| units > 0);
+        let end = end_of(Track::Video, open.video_units).max(end_of(Track::Audio, open.audio_units));
         self.state = State::Waiting { since: None, units: 0, bytes: 0 };
         Some(distance(open.start, end.unwrap_or(open.start + LONE_UNIT)))
     }
@@ -242,11 +250,14 @@ impl Segmenter {
     fn while_waiting(&mut self, facts: &Facts, since: Option<MediaTime>, units: usize, bytes: u64) -> Step {
         if facts.track == Track::Video {
             // Audio before the first picture does not matter here: the caller kept what belongs to it.
-            return if facts.keyframe {
-                self.begin(facts, CutReason::Start, None, true, self.audio.announced)
-            } else {
-                Step::Drop(DropReason::NoKeyframeYet)
-            };
+            if !facts.keyframe {
+                return Step::Drop(DropReason::NoKeyframeYet);
+            }
+            let step = self.begin(facts, CutReason::Start, None, true, self.audio.announced);
+            if let State::Open(open) = &mut self.state {
+                open.audio_units += units as u64;
+            }
+            return step;
         }
         let since = since.unwrap_or(facts.dts);
         let patience = if self.video.announced { KEYFRAME_WAIT } else { UNANNOUNCED_VIDEO_WAIT };
@@ -324,7 +335,9 @@ impl Segmenter {
     fn begin(&mut self, facts: &Facts, reason: CutReason, closed: Option<MediaTime>, video: bool, audio: bool) -> Step {
         let lost_video = matches!(self.state, State::Open(open) if open.video && !video);
         let discontinuity = closed.is_some() && (self.change_pending || lost_video);
-        self.state = State::Open(Open { start: facts.dts, bytes: facts.bytes, video, audio });
+        let video_units = u64::from(facts.track == Track::Video);
+        let audio_units = 1 - video_units;
+        self.state = State::Open(Open { start: facts.dts, bytes: facts.bytes, video, audio, video_units, audio_units });
         self.change_pending = false;
         Step::Cut(Cut { closed, reason, discontinuity, video, audio })
     }

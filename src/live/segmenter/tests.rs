@@ -79,6 +79,17 @@ fn last_fragment_ends_behind_its_last_unit() {
 }
 
 #[test]
+fn last_fragment_does_not_last_as_long_as_a_track_that_ended_before_it() {
+    let mut story = Story::new().announced(&[V, A]);
+    story.play(0, 6_000, 6_000, true);
+    // Audio runs ahead and falls silent while its fragment is open; the next one has pictures only.
+    story.at(A, 30_000, false);
+    story.at(V, 6_000, true);
+    story.at(V, 6_040, false);
+    assert_eq!(story.segmenter.finish(), Some(MediaTime::from_millis(80)));
+}
+
+#[test]
 fn no_key_frame_is_cut_by_force_after_sixty_seconds() {
     let mut story = Story::new().announced(&[V, A]);
     story.play(0, 130_000, 1_000_000, true);
