@@ -182,15 +182,14 @@ pub fn rewrite_uris(text: &str, mut rewrite: impl FnMut(&str) -> String) -> Resu
     check_header(text)?;
     let mut out = String::with_capacity(text.len() * 2);
     let mut uris = 0;
-    for line in text.split_inclusive('\n') {
+    for (index, line) in text.split_inclusive('\n').enumerate() {
         let content = line.trim();
-        let is_tag = content.trim_start_matches('\u{feff}').starts_with('#');
-        if let Some(tag) = content.strip_prefix('#')
-            && is_master_tag(tag.split_once(':').map_or(tag, |(name, _)| name))
-        {
+        // The first line is the header, whatever blanks and byte order mark stand before it.
+        let tag = if index == 0 { Some("EXTM3U") } else { content.strip_prefix('#') };
+        if tag.is_some_and(|tag| is_master_tag(tag.split_once(':').map_or(tag, |(name, _)| name))) {
             return Err(M3u8Error::Master);
         }
-        if content.is_empty() || is_tag {
+        if content.is_empty() || tag.is_some() {
             out.push_str(line);
             continue;
         }

@@ -97,6 +97,15 @@ fn rewriting_touches_uri_lines_only() {
 }
 
 #[test]
+fn rewriting_and_parsing_take_the_same_lines_for_uris() {
+    // The first line is a header behind any blanks; a byte order mark further down is the beginning of a URI.
+    for text in ["\u{feff} \u{b}#EXTM3U\n#EXTINF:6,\n1.ts\n", "#EXTM3U\n#EXTINF:6,\n\u{feff}#1.ts\n"] {
+        let parsed = Playlist::parse(text).expect("a playlist").segments.len();
+        assert_eq!(rewrite_uris(text, str::to_owned).map(|rewritten| rewritten.uris), Ok(parsed), "{text:?}");
+    }
+}
+
+#[test]
 fn rewriting_refuses_master_playlists_and_other_texts() {
     let never = |_: &str| String::new();
     assert_eq!(rewrite_uris("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n", never), Err(M3u8Error::Master));
