@@ -546,7 +546,12 @@ fn read_cors_rule(rule: &Element) -> Result<CorsRule, OssError> {
         return Err(OssError::malformed_xml());
     }
     let stars = |values: &[String], most: usize| values.iter().find(|v| v.matches('*').count() > most).cloned();
+    // What no header line can carry could neither match a request nor be sent, nor be listed as it was put.
+    let unsendable = |values: &[String]| values.iter().find(|v| v.chars().any(|c| !matches!(c, ' '..='~'))).cloned();
     for (name, broken) in [
+        ("AllowedOrigin", unsendable(&read.allowed_origins)),
+        ("AllowedHeader", unsendable(&read.allowed_headers)),
+        ("ExposeHeader", unsendable(&read.expose_headers)),
         ("AllowedOrigin", stars(&read.allowed_origins, 1)),
         ("AllowedHeader", stars(&read.allowed_headers, 1)),
         ("ExposeHeader", stars(&read.expose_headers, 0)),

@@ -644,6 +644,9 @@ fn broken_cors_rules() {
         "<AllowedMethod>PATCH</AllowedMethod>",
         "<AllowedHeader>**</AllowedHeader>",
         "<ExposeHeader>x-*</ExposeHeader>",
+        "<ExposeHeader>x&#28;y</ExposeHeader>",
+        "<AllowedOrigin>http://\u{e9}.example</AllowedOrigin>",
+        "<AllowedHeader>x&#10;y</AllowedHeader>",
         "<MaxAgeSeconds>-1</MaxAgeSeconds>",
     ] {
         assert_eq!(code(&rule(&format!("{valid}{broken}"))), Err("InvalidArgument"), "{broken}");
