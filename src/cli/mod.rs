@@ -18,6 +18,7 @@ mod check;
 pub mod control;
 mod health;
 mod key;
+mod media;
 mod serve;
 mod url;
 
@@ -41,7 +42,7 @@ enum Command {
     /// Sign URLs
     #[command(subcommand)]
     Url(url::UrlCommand),
-    /// Prove the storage invariants on a data directory that no server is using
+    /// Prove the storage invariants, or a stored stream, on a data directory that no server is using
     Check(check::CheckArgs),
     /// Ask a running server whether it is ready (for container health checks)
     Health(health::HealthArgs),

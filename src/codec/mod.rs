@@ -8,4 +8,5 @@ pub mod flv;
 pub mod h264;
 pub mod m3u8;
 pub mod mpegts;
+pub mod playback;
 pub mod rtmp;

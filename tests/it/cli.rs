@@ -1,7 +1,10 @@
 //! The program as an operator meets it: first start, keys, signed URLs, the checker, exit codes.
 
+use std::path::Path;
+
 use crate::support::program::{Program, command, data, run, run_ok};
-use crate::support::{Client, KEY};
+use crate::support::rtmp::{Publisher, capture};
+use crate::support::{Client, KEY, eventually};
 
 fn temp() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")
@@ -131,6 +134,111 @@ async fn check_finds_a_damaged_blob() {
     let report = String::from_utf8_lossy(&found.stdout).into_owned();
     assert!(report.contains("big"), "the report names the object: {report}");
     run_ok(&["check", "--quick", "--data", data.to_str().expect("UTF-8")]);
+}
+
+/// Publishes a capture to `films/cam1` (2 s fragments) and waits until its last fragment is stored.
+async fn publish(program: &Program, tags: &[crate::support::rtmp::Tag]) {
+    let client = program.client();
+    let mut publisher = Publisher::publish(program.addr, "films", "cam1").await;
+    publisher.send(tags).await;
+    publisher.finish().await;
+    eventually("the channel is idle", || async {
+        let stat = client.get("/films/cam1?live&comp=stat").await.expect(200).text();
+        stat.contains("<Status>Idle</Status>").then_some(())
+    })
+    .await;
+}
+
+async fn put_channel(program: &Program) {
+    program.client().put("/films", "").await.expect(200);
+    let body = "<LiveChannelConfiguration><Target><Type>HLS</Type><FragDuration>2</FragDuration><FragCount>100</FragCount>\
+                </Target></LiveChannelConfiguration>";
+    program.client().put("/films/cam1?live", body).await.expect(200);
+}
+
+/// `check --media` on what is left; its exit code and its report.
+fn check_media(dir: &Path, targets: &[&str]) -> (Option<i32>, String) {
+    let data = data(dir);
+    let mut args = vec!["check", "--data", data.to_str().expect("UTF-8")];
+    args.extend(targets.iter().flat_map(|target| ["--media", target]));
+    let output = run(&args);
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).expect("UTF-8"))
+}
+
+#[tokio::test]
+async fn check_media_finds_the_golden_captures_sound_in_every_playlist() {
+    for (name, counts) in [
+        ("ffmpeg_h264_bframes_aac.flv", "pictures ("),
+        ("ffmpeg_aac_only.flv", " 0 pictures (0 key frames), "),
+        ("ffmpeg_h264_only.flv", ", 0 AAC frames, "),
+    ] {
+        let dir = temp();
+        let program = Program::start(dir.path(), &[]);
+        put_channel(&program).await;
+        let tags = capture(name);
+        // Twice: the second connection stands behind a discontinuity.
+        publish(&program, &tags).await;
+        publish(&program, &tags).await;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+        let vod = format!("/films/cam1/vod.m3u8?vod&startTime={}&endTime={}", now - 600, now + 600);
+        program.client().send("POST", &vod, &[], "").await.expect(200);
+        program.terminate();
+        let (code, report) = check_media(dir.path(), &["films/cam1", "films/cam1/vod.m3u8"]);
+        assert_eq!(code, Some(0), "{name}: {report}");
+        assert!(report.contains("films/cam1/playlist.m3u8\n") && report.contains("films/cam1/vod.m3u8\n"), "{report}");
+        assert_eq!(report.matches(", 0 faults\n").count(), 2, "{report}");
+        assert_eq!(report.matches(counts).count(), 2, "{report}");
+    }
+}
+
+#[tokio::test]
+async fn check_media_names_a_damaged_fragment_and_a_false_playlist() {
+    let dir = temp();
+    let program = Program::start(dir.path(), &[]);
+    let client = program.client();
+    put_channel(&program).await;
+    publish(&program, &capture("ffmpeg_h264_bframes_aac.flv")).await;
+    let playlist = client.get("/films/cam1/playlist.m3u8").await.expect(200).text();
+    let uris: Vec<&str> = playlist.lines().filter(|line| line.ends_with(".ts")).collect();
+    assert!(uris.len() >= 3, "{playlist}");
+    // A user may write over a fragment: the second one loses a packet of video in the middle.
+    let path = format!("/films/cam1/{}", uris[1]);
+    let mut bytes = client.get(&path).await.expect(200).body.to_vec();
+    let lost = (4..).find(|at| bytes[at * 188 + 1] & 0x5f == 0x01 && bytes[at * 188 + 2] == 0).expect("video goes on");
+    bytes.drain(lost * 188..(lost + 1) * 188);
+    client.put(&path, bytes).await.expect(200);
+    // And one may write a playlist of one's own: a wrong duration, a fragment that is not there.
+    let first = playlist.lines().position(|line| line.starts_with("#EXTINF")).expect("a fragment");
+    let mut lines: Vec<&str> = playlist.lines().collect();
+    lines[first] = "#EXTINF:1.500,";
+    lines.extend(["#EXTINF:1.000,", "1.ts"]);
+    client.put("/films/cam1/own.m3u8", lines.join("\n")).await.expect(200);
+    client.put("/films/cam1/none.m3u8", "no playlist").await.expect(200);
+    program.terminate();
+
+    let (code, report) = check_media(dir.path(), &["films/cam1"]);
+    assert_eq!(code, Some(1), "{report}");
+    let place = format!("fragment 1 ({}): byte {}: continuity counter of PID 0x100 is ", uris[1], lost * 188);
+    assert!(report.contains(&place), "{place}: {report}");
+    assert!(report.ends_with("livebucket: a player would meet the faults above\n"), "{report}");
+    assert!(!report.contains("fragment 0 ") && !report.contains("fragment 2 "), "{report}");
+
+    let (code, report) = check_media(dir.path(), &["films/cam1/own.m3u8"]);
+    assert_eq!(code, Some(1), "{report}");
+    let wrong = format!("fragment 0 ({}): EXTINF 1.500 s, its media lasts ", uris[0]);
+    let missing = format!("fragment {} (1.ts): there is no such object", uris.len());
+    assert!(report.contains(&wrong) && report.contains(&missing), "{report}");
+
+    for (target, why) in [
+        ("films/none", "there is no such object"),
+        ("films/cam1/none.m3u8", "the first line is not #EXTM3U"),
+        ("nobody/cam1", "there is no bucket nobody"),
+    ] {
+        let (code, report) = check_media(dir.path(), &[target]);
+        assert!(code == Some(1) && report.contains(why), "{target}: {report}");
+    }
+    assert_eq!(check_media(dir.path(), &["films"]).0, Some(2), "called wrongly");
 }
 
 #[test]

@@ -124,6 +124,8 @@ pub struct TrackReport {
     pub first_dts: MediaTime,
     /// Decode time of the last PES packet.
     pub last_dts: MediaTime,
+    /// Its distance from the track's PES packet before it, also one of the fragment before.
+    pub last_step: Option<MediaTime>,
 }
 
 /// What one fragment holds.
@@ -397,7 +399,7 @@ impl Checker {
             self.fault(open.index, unit.at, FaultKind::NoTimestamp(track));
             return;
         };
-        let dts = self.times(open, unit, track, pts, dts);
+        let (dts, last_step) = self.times(open, unit, track, pts, dts);
         let (access_units, keyframes) = match track {
             Track::Video => (1, self.picture(open, unit)),
             Track::Audio => (self.adts_frames(open, unit), 0),
@@ -406,13 +408,28 @@ impl Checker {
             Track::Video => &mut open.report.video,
             Track::Audio => &mut open.report.audio,
         };
-        let entry = entry.get_or_insert(TrackReport { access_units: 0, keyframes: 0, first_dts: dts, last_dts: dts });
+        let entry = entry.get_or_insert(TrackReport {
+            access_units: 0,
+            keyframes: 0,
+            first_dts: dts,
+            last_dts: dts,
+            last_step,
+        });
         entry.access_units += access_units;
         entry.keyframes += keyframes;
         entry.last_dts = dts;
+        entry.last_step = last_step;
     }
 
-    fn times(&mut self, open: &Open, unit: &PesUnit, track: Track, pts: u64, dts: u64) -> MediaTime {
+    /// The unit's decode time and its distance from the track's unit before it.
+    fn times(
+        &mut self,
+        open: &Open,
+        unit: &PesUnit,
+        track: Track,
+        pts: u64,
+        dts: u64,
+    ) -> (MediaTime, Option<MediaTime>) {
         let dts = self.clock.unwrap(dts);
         let pts = self.clock.unwrap(pts);
         if pts < dts {
@@ -422,17 +439,16 @@ impl Checker {
             Track::Video => 0,
             Track::Audio => 1,
         };
-        if let Some(last) = self.last_dts[slot].replace(dts)
-            && dts <= last
-        {
-            self.fault(open.index, unit.at, FaultKind::DtsNotGrowing(track, dts - last));
+        let step = self.last_dts[slot].replace(dts).map(|last| dts - last);
+        if let Some(step) = step.filter(|&step| step <= MediaTime::ZERO) {
+            self.fault(open.index, unit.at, FaultKind::DtsNotGrowing(track, step));
         }
         // Units come out in the order of their ends, and few are open at once.
         let begun = open.begun.iter().rposition(|&(at, _)| at == unit.at).map(|index| open.begun[index].1);
         if let Some(pcr) = begun.filter(|&pcr| pcr > dts) {
             self.fault(open.index, unit.at, FaultKind::Late(track, pcr - dts));
         }
-        dts
+        (dts, step)
     }
 
     /// One picture; 1 when it is a keyframe.

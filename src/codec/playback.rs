@@ -1,0 +1,294 @@
+//! Proves that a media playlist and the fragments that it names agree: what a player of it meets.
+//!
+//! The fragments go through [`super::mpegts::check`] with the discontinuities that the playlist states; then what the
+//! playlist says of them is compared with what they hold. RFC 8216 sections 3, 4.3.2.1 (EXTINF), 4.3.2.3
+//! (discontinuity) and 4.3.3.1 (target duration). It reads the wire only and shares no state with who wrote it.
+//!
+//! EXTINF is judged to the millisecond wherever the next fragment goes on: it is the distance of the two starts. A
+//! fragment before a discontinuity, or the last one, has no such neighbour: it may not be shorter than its own media, nor
+//! longer by more than a sender may pause.
+
+use std::fmt;
+
+use super::m3u8::{Playlist, Segment, rounded_seconds};
+use super::mpegts::TIMESTAMP_MASK;
+use super::mpegts::check::{Checker, Expectation, Fault, FragmentReport, Report, TrackReport};
+use crate::media::MediaTime;
+
+/// How far EXTINF may be from the distance of decode times: it is written in milliseconds.
+pub const EXTINF_TOLERANCE: MediaTime = MediaTime::from_millis(1);
+/// The longest pause that a fragment without a neighbour may end with: from there on a timeline jumps instead.
+const PAUSE_MAX: MediaTime = MediaTime::from_secs(10);
+
+/// When a fragment may have been cut by force, so that the next one need not begin with a key frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForcedCuts {
+    /// After this much time.
+    pub after: MediaTime,
+    /// After this many bytes.
+    pub bytes: u64,
+}
+
+/// A fault, and which fragment has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaybackFault {
+    /// Counted from 0; `None` when it is the playlist's own.
+    pub fragment: Option<usize>,
+    /// What is wrong.
+    pub kind: PlaybackFaultKind,
+}
+
+/// Everything that a playlist and its fragments can have wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlaybackFaultKind {
+    /// The playlist names none.
+    #[error("the playlist names no fragment")]
+    NoFragments,
+    /// It cannot be had; says why.
+    #[error("{0}")]
+    Missing(String),
+    /// The transport stream is not what it should be.
+    #[error("byte {}: {}", .0.at, .0.kind)]
+    Media(Fault),
+    /// It holds no access unit.
+    #[error("no access unit")]
+    Empty,
+    /// EXTINF is not the distance to the next fragment, or not what the fragment lasts.
+    #[error("EXTINF {} s, its media lasts {} s", seconds(*stated), seconds(*actual))]
+    Duration {
+        /// What the playlist says.
+        stated: MediaTime,
+        /// What the decode times say; without a neighbour the nearest that would be allowed.
+        actual: MediaTime,
+    },
+    /// EXTINF, rounded, is above the target duration.
+    #[error("EXTINF {} s is above the target duration of {target} s", seconds(*stated))]
+    TargetDuration {
+        /// What the playlist says of the fragment.
+        stated: MediaTime,
+        /// What it says of all.
+        target: u32,
+    },
+    /// The first fragment that the channel ever had is marked.
+    #[error("a discontinuity before the first fragment of all")]
+    FirstDiscontinuity,
+}
+
+/// Seconds with three decimals.
+fn seconds(time: MediaTime) -> String {
+    let millis = time.to_millis();
+    format!("{}{}.{:03}", if millis < 0 { "-" } else { "" }, millis.abs() / 1_000, millis.abs() % 1_000)
+}
+
+/// The outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaybackReport {
+    /// In order of fragments, the playlist's own first.
+    pub faults: Vec<PlaybackFault>,
+    /// Faults of the transport streams that were not kept.
+    pub faults_left_out: u64,
+    /// The fragments' URIs, in order.
+    pub uris: Vec<String>,
+    /// What each holds; `None` for one that is missing.
+    pub fragments: Vec<Option<FragmentReport>>,
+    /// The sum of EXTINF.
+    pub duration: MediaTime,
+}
+
+impl PlaybackReport {
+    /// Nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    fn sum(&self, of: impl Fn(&FragmentReport) -> Option<u64>) -> u64 {
+        self.fragments.iter().flatten().filter_map(of).sum()
+    }
+}
+
+impl fmt::Display for PlaybackReport {
+    /// One line a fault, and one of what there is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for fault in &self.faults {
+            match fault.fragment {
+                None => writeln!(f, "playlist: {}", fault.kind)?,
+                Some(index) => writeln!(f, "fragment {index} ({}): {}", self.uris[index], fault.kind)?,
+            }
+        }
+        if self.faults_left_out > 0 {
+            writeln!(f, "and {} more", self.faults_left_out)?;
+        }
+        writeln!(
+            f,
+            "{} fragments of {} s: {} pictures ({} key frames), {} AAC frames, {} faults",
+            self.fragments.len(),
+            seconds(self.duration),
+            self.sum(|fragment| fragment.video.map(|video| video.access_units)),
+            self.sum(|fragment| fragment.video.map(|video| video.keyframes)),
+            self.sum(|fragment| fragment.audio.map(|audio| audio.access_units)),
+            self.faults.len() as u64 + self.faults_left_out,
+        )
+    }
+}
+
+/// Takes the fragments of one playlist, in its order.
+pub struct PlaybackChecker {
+    forced: ForcedCuts,
+    media_sequence: u64,
+    target_duration: u32,
+    segments: Vec<Segment>,
+    checker: Checker,
+    /// Bytes of each fragment that was taken, or why it could not be had.
+    taken: Vec<Result<u64, String>>,
+}
+
+impl PlaybackChecker {
+    /// Before the first fragment.
+    pub fn new(playlist: &Playlist, forced: ForcedCuts) -> Self {
+        PlaybackChecker {
+            forced,
+            media_sequence: playlist.media_sequence,
+            target_duration: playlist.target_duration,
+            segments: playlist.segments.clone(),
+            checker: Checker::new(),
+            taken: Vec::with_capacity(playlist.segments.len()),
+        }
+    }
+
+    /// The next fragment of the playlist, or why it cannot be had. More than the playlist names are passed over.
+    pub fn fragment(&mut self, bytes: Result<&[u8], String>) {
+        let index = self.taken.len();
+        if index >= self.segments.len() {
+            return;
+        }
+        if let Ok(bytes) = bytes {
+            self.checker.fragment(bytes, self.expectation(index));
+        }
+        self.taken.push(bytes.map(|bytes| bytes.len() as u64));
+    }
+
+    /// The end of the playlist. Fragments that were not handed over count as missing.
+    pub fn finish(mut self) -> PlaybackReport {
+        self.taken.resize(self.segments.len(), Err("it was not looked for".to_owned()));
+        let report = std::mem::take(&mut self.checker).finish();
+        let present: Vec<usize> = (0..self.taken.len()).filter(|&index| self.taken[index].is_ok()).collect();
+        let mut fragments = vec![None; self.segments.len()];
+        for (&index, fragment) in present.iter().zip(&report.fragments) {
+            fragments[index] = Some(*fragment);
+        }
+        let mut faults = self.own_faults();
+        faults.extend(media_faults(&report, &present));
+        for (index, fragment) in fragments.iter().enumerate() {
+            let mut fault = |kind| faults.push(PlaybackFault { fragment: Some(index), kind });
+            if let Err(why) = &self.taken[index] {
+                fault(PlaybackFaultKind::Missing(why.clone()));
+            }
+            let duration = fragment.as_ref().and_then(|fragment| self.duration_fault(index, fragment, &fragments));
+            duration.into_iter().chain(self.target_fault(index)).for_each(fault);
+        }
+        faults.sort_by_key(|fault| fault.fragment);
+        let duration = self.segments.iter().fold(MediaTime::ZERO, |sum, segment| sum + segment.duration);
+        let uris = self.segments.into_iter().map(|segment| segment.uri).collect();
+        PlaybackReport { faults, faults_left_out: report.faults_left_out, uris, fragments, duration }
+    }
+
+    /// What a fragment may do after the one before it. After a missing one nothing can be said.
+    fn expectation(&self, index: usize) -> Expectation {
+        let Some(before) = index.checked_sub(1) else {
+            // What stood before it has left the window and may have been cut by force.
+            return Expectation { discontinuity: false, forced_cut: self.media_sequence > 0 };
+        };
+        Expectation {
+            discontinuity: self.segments[index].discontinuity || self.taken[before].is_err(),
+            forced_cut: self.segments[before].duration + EXTINF_TOLERANCE >= self.forced.after
+                || self.taken[before].as_ref().is_ok_and(|&bytes| bytes >= self.forced.bytes),
+        }
+    }
+
+    fn own_faults(&self) -> Vec<PlaybackFault> {
+        let mut faults = Vec::new();
+        match self.segments.first() {
+            None => faults.push(PlaybackFault { fragment: None, kind: PlaybackFaultKind::NoFragments }),
+            Some(first) if first.discontinuity && self.media_sequence == 0 => {
+                faults.push(PlaybackFault { fragment: Some(0), kind: PlaybackFaultKind::FirstDiscontinuity });
+            }
+            Some(_) => {}
+        }
+        faults
+    }
+
+    fn target_fault(&self, index: usize) -> Option<PlaybackFaultKind> {
+        let (stated, target) = (self.segments[index].duration, self.target_duration);
+        (rounded_seconds(stated) > target).then_some(PlaybackFaultKind::TargetDuration { stated, target })
+    }
+
+    fn duration_fault(
+        &self,
+        index: usize,
+        fragment: &FragmentReport,
+        all: &[Option<FragmentReport>],
+    ) -> Option<PlaybackFaultKind> {
+        let stated = self.segments[index].duration;
+        let Some(start) = fragment.start() else { return Some(PlaybackFaultKind::Empty) };
+        let next = all.get(index + 1).copied().flatten();
+        let goes_on = self.segments.get(index + 1).is_some_and(|next| !next.discontinuity);
+        // A discontinuity within a connection does not move the wire's clock.
+        let distances = next.map_or_else(Vec::new, |next| self.distances(index, fragment, &next));
+        if distances.iter().any(|&distance| is_near(stated, distance)) {
+            return None;
+        }
+        if let Some(&actual) = distances.first().filter(|_| goes_on) {
+            return Some(PlaybackFaultKind::Duration { stated, actual });
+        }
+        let tracks = [fragment.video, fragment.audio].into_iter().flatten();
+        let end = tracks.map(|track| track.end()).max().unwrap_or(start);
+        let shortest = fragment.video.or(fragment.audio).map_or(start, |track| track.last_dts) - start;
+        let longest = end - start + PAUSE_MAX;
+        let actual = stated.clamp(shortest.min(longest), longest);
+        (!is_near(stated, actual)).then_some(PlaybackFaultKind::Duration { stated, actual })
+    }
+
+    /// From this fragment's start to the next one's; the likeliest reading first. A fragment that was cut by force may
+    /// begin with either track.
+    fn distances(&self, index: usize, this: &FragmentReport, next: &FragmentReport) -> Vec<MediaTime> {
+        let starts = |index: usize, fragment: &FragmentReport| {
+            let both = [fragment.video, fragment.audio].into_iter().flatten().map(|track| track.first_dts);
+            let count = if self.expectation(index).forced_cut { 2 } else { 1 };
+            both.take(count).collect::<Vec<_>>()
+        };
+        let ends = starts(index + 1, next);
+        let pairs =
+            starts(index, this).into_iter().flat_map(|start| ends.iter().map(move |&end| wire_step(start, end)));
+        pairs.collect()
+    }
+}
+
+/// The distance on a clock of 33 bits, signed.
+fn wire_step(from: MediaTime, to: MediaTime) -> MediaTime {
+    MediaTime(((to - from).0 & TIMESTAMP_MASK as i64) << 31 >> 31)
+}
+
+/// Within the tolerance; and a duration that would not be positive is stated as the least that there is.
+fn is_near(stated: MediaTime, actual: MediaTime) -> bool {
+    let actual = actual.max(MediaTime::from_millis(1));
+    (-EXTINF_TOLERANCE.0..=EXTINF_TOLERANCE.0).contains(&(stated - actual).0)
+}
+
+/// The faults of the transport streams, under the playlist's own count.
+fn media_faults(report: &Report, present: &[usize]) -> impl Iterator<Item = PlaybackFault> {
+    report.faults.iter().map(|fault| {
+        let index = present[fault.fragment];
+        let kind = PlaybackFaultKind::Media(Fault { fragment: index, ..*fault });
+        PlaybackFault { fragment: Some(index), kind }
+    })
+}
+
+impl TrackReport {
+    /// Where the last access unit ends, if it lasts as long as the one before it.
+    fn end(&self) -> MediaTime {
+        self.last_dts + self.last_step.unwrap_or(MediaTime::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests;
