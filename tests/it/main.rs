@@ -9,4 +9,5 @@ mod quota;
 mod restart;
 mod s3;
 mod sealed;
+mod stories;
 mod support;
