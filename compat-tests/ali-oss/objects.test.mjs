@@ -42,6 +42,18 @@ for (const way of ways) {
       assert.equal((await client.getBucketLocation(bucket)).location, `oss-${env.region}`);
     });
 
+    test('getBucketStat', async () => {
+      const before = (await client.getBucketStat(bucket)).stat;
+      await client.put('stat', Buffer.from('four'));
+      const { stat } = await client.getBucketStat(bucket);
+      assert.equal(stat.Storage - before.Storage, 4);
+      assert.equal(stat.ObjectCount - before.ObjectCount, 1);
+      assert.equal(stat.StandardStorage, stat.Storage);
+      assert.equal(stat.LiveChannelCount, '0');
+      await client.delete('stat');
+      assert.deepEqual((await client.getBucketStat(bucket)).stat.ObjectCount, before.ObjectCount);
+    });
+
     test('listBuckets with a prefix', async () => {
       const { buckets } = await client.listBuckets({ prefix: bucket, 'max-keys': 5 });
       assert.deepEqual(buckets.map(one => one.name), [bucket]);

@@ -51,6 +51,38 @@ def test_info_location_and_acl(bucket):
     bucket.put_bucket_acl(oss2.BUCKET_ACL_PRIVATE)
 
 
+def test_stat(bucket):
+    before = bucket.get_bucket_stat()
+    bucket.put_object("stat/a", b"four")
+    bucket.put_object("stat/b", b"seven77")
+    upload = bucket.init_multipart_upload("stat/m").upload_id
+    bucket.upload_part("stat/m", upload, 1, b"part")
+    stat = bucket.get_bucket_stat()
+    assert stat.storage_size_in_bytes - before.storage_size_in_bytes == 11
+    assert stat.object_count - before.object_count == 2
+    assert (stat.multi_part_upload_count, stat.multipart_part_count) == (1, 1)
+    assert (stat.standard_storage, stat.standard_object_count) == (stat.storage_size_in_bytes, stat.object_count)
+    assert (stat.live_channel_count, stat.delete_marker_count, stat.deep_cold_archive_object_count) == (0, 0, 0)
+    assert stat.last_modified_time > 1_700_000_000
+    bucket.abort_multipart_upload("stat/m", upload)
+    bucket.batch_delete_objects(["stat/a", "stat/b"])
+    after = bucket.get_bucket_stat()
+    assert (after.storage_size_in_bytes, after.object_count) == (before.storage_size_in_bytes, before.object_count)
+    assert after.multi_part_upload_count == 0
+
+
+def test_regions(server, way):
+    _, addressing, signature = way
+    service = oss2.Service(auth(server, signature), endpoint(server, addressing), region=REGION)
+    for wanted in ["", f"oss-{REGION}"]:
+        (region,) = service.describe_regions(wanted).regions
+        assert region.region == f"oss-{REGION}"
+        assert region.internet_endpoint
+    with pytest.raises(oss2.exceptions.ServerError) as refused:
+        service.describe_regions("oss-nowhere")
+    assert refused.value.code == "InvalidArgument"
+
+
 def test_cors(bucket):
     with pytest.raises(oss2.exceptions.NoSuchCors):
         bucket.get_bucket_cors()

@@ -328,6 +328,8 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn set_bucket_cors(&self, bucket: BucketId, cors: CorsConfig) -> Result<()>;
     /// `BucketNotEmpty` while objects, open uploads or channels remain; `NotFound(Bucket)`.
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()>;
+    /// What the bucket holds. `NotFound(Bucket)`. Its cost does not follow the bucket's objects and uploads.
+    async fn bucket_usage(&self, bucket: BucketId) -> Result<BucketUsage>;
 
     // -- objects
     /// Puts an object in place of the one under its key. Blobs that lose their last name become garbage (I2).

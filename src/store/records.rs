@@ -152,6 +152,21 @@ pub struct BucketRecord {
     pub cors: CorsConfig,
 }
 
+/// What a bucket holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BucketUsage {
+    /// Objects.
+    pub objects: u64,
+    /// The sum of their sizes.
+    pub bytes: u64,
+    /// Open multipart uploads.
+    pub uploads: u64,
+    /// Their parts.
+    pub parts: u64,
+    /// Live channels.
+    pub channels: u64,
+}
+
 /// A bucket's CORS rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CorsConfig {

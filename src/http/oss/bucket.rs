@@ -88,6 +88,22 @@ pub(super) fn bucket_info(ask: &Ask<'_>) -> Result<Answer, OssError> {
     Ok(Answer::xml(xml::bucket_info(bucket, &place(ask, &endpoint))))
 }
 
+pub(super) async fn stat(ask: &Ask<'_>) -> Result<Answer, OssError> {
+    let bucket = ask.bucket_for(Action::ReadSettings)?;
+    let usage = ask.deps.meta.bucket_usage(bucket.id).await.map_err(|error| ask.store_error(error))?;
+    Ok(Answer::xml(xml::bucket_stat(&usage, ask.now)))
+}
+
+/// The one region, unless another was asked for.
+pub(super) fn regions(ask: &Ask<'_>, wanted: Option<&str>) -> Result<Answer, OssError> {
+    ask.account()?;
+    if let Some(wanted) = wanted.filter(|wanted| wanted.strip_prefix("oss-").unwrap_or(wanted) != ask.deps.region) {
+        return Err(OssError::invalid_argument("This server has one region.", "regions", wanted));
+    }
+    let endpoint = ask.known().service_endpoint();
+    Ok(Answer::xml(xml::region_info_list(&place(ask, &endpoint))))
+}
+
 pub(super) fn location(ask: &Ask<'_>) -> Result<Answer, OssError> {
     ask.bucket_for(Action::ReadSettings)?;
     let endpoint = ask.known().service_endpoint();

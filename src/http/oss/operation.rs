@@ -14,12 +14,16 @@ pub const MAX_PARTS_DEFAULT: usize = 1_000;
 pub enum OssOperation {
     /// `GET /` on the service host.
     ListBuckets(ListBucketsQuery),
+    /// `GET /?regions` on the service host; with a value, that region alone.
+    DescribeRegions(Option<String>),
     /// `PUT /` (header `x-oss-acl`, body `CreateBucketConfiguration`).
     PutBucket,
     /// `DELETE /`.
     DeleteBucket,
     /// `GET /?bucketInfo`.
     GetBucketInfo,
+    /// `GET /?stat`.
+    GetBucketStat,
     /// `GET /?location`.
     GetBucketLocation,
     /// `GET /?acl`.

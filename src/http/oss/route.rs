@@ -51,7 +51,6 @@ const NOT_BUILT: &[&str] = &[
     "redundancyTransition",
     "referer",
     "regionList",
-    "regions",
     "replication",
     "replicationLocation",
     "replicationProgress",
@@ -63,7 +62,6 @@ const NOT_BUILT: &[&str] = &[
     "resourcePoolInfo",
     "restore",
     "sealAppend",
-    "stat",
     "style",
     "styleName",
     "symlink",
@@ -97,12 +95,16 @@ const BUILT: &[(&str, &str, &str)] = &[
     ("cors", "GET, PUT, DELETE", ""),
     ("location", "GET", ""),
     ("bucketInfo", "GET", ""),
+    ("stat", "GET", ""),
     ("delete", "POST", ""),
     ("append", "", "POST"),
     ("uploads", "GET", "POST"),
     ("uploadId", "", "GET, PUT, POST, DELETE"),
     ("objectMeta", "", "HEAD, GET"),
 ];
+
+/// The one sub-resource of the service itself.
+const REGIONS: &str = "regions";
 
 /// One reading of a request.
 #[derive(Clone, Copy, Debug)]
@@ -136,6 +138,10 @@ pub fn route(method: &Method, target: Target<'_>, query: &Query) -> Result<OssOp
     if let (Some((first, ..)), Some((second, ..))) = (sub_resource, selected.next()) {
         return Err(OssError::invalid_argument("Conflicting query parameters.", first, second));
     }
+    if query.has(REGIONS) {
+        let what = if target.key.is_empty() { "a bucket" } else { "an object" };
+        return Err(OssError::invalid_argument("The sub-resource does not apply here.", REGIONS, what));
+    }
     let on_key = !target.key.is_empty();
     if let Some((name, bucket_methods, key_methods)) = sub_resource {
         let methods = if on_key { key_methods } else { bucket_methods };
@@ -162,6 +168,10 @@ fn route_service(method: &Method, query: &Query) -> Result<OssOperation, OssErro
     if let Some((name, ..)) = BUILT.iter().find(|(name, ..)| query.has(name)) {
         return Err(OssError::invalid_argument("The sub-resource does not apply here.", name, "the service"));
     }
+    if query.has(REGIONS) {
+        let wanted = query.text(REGIONS).filter(|region| !region.is_empty());
+        return Ok(OssOperation::DescribeRegions(wanted.map(|region| region.into_owned())));
+    }
     let paged = ["prefix", "marker", "max-keys"].iter().any(|name| query.has(name));
     Ok(OssOperation::ListBuckets(ListBucketsQuery {
         prefix: text(query, "prefix"),
@@ -187,6 +197,7 @@ fn route_bucket(
         ("PUT", Some("cors")) => Ok(OssOperation::PutBucketCors),
         ("DELETE", Some("cors")) => Ok(OssOperation::DeleteBucketCors),
         ("GET", Some("location")) => Ok(OssOperation::GetBucketLocation),
+        ("GET", Some("stat")) => Ok(OssOperation::GetBucketStat),
         ("GET", Some("bucketInfo")) => Ok(OssOperation::GetBucketInfo),
         ("GET", Some("uploads")) => multipart::route_list_uploads(query),
         ("POST", Some("delete")) => Ok(OssOperation::DeleteMultipleObjects { url_encoding: url_encoding(query)? }),

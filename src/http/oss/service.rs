@@ -84,9 +84,11 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssEr
     use OssOperation as Op;
     match &ask.accepted.operation {
         Op::ListBuckets(query) => bucket::list_buckets(ask, query).await,
+        Op::DescribeRegions(wanted) => bucket::regions(ask, wanted.as_deref()),
         Op::PutBucket => bucket::put_bucket(ask, body).await,
         Op::DeleteBucket => bucket::delete_bucket(ask).await,
         Op::GetBucketInfo => bucket::bucket_info(ask),
+        Op::GetBucketStat => bucket::stat(ask).await,
         Op::GetBucketLocation => bucket::location(ask),
         Op::GetBucketAcl => bucket::acl(ask),
         Op::PutBucketAcl => bucket::put_acl(ask).await,
@@ -335,9 +337,11 @@ fn name(operation: &OssOperation) -> &'static str {
     use OssOperation as Op;
     match operation {
         Op::ListBuckets(_) => "ListBuckets",
+        Op::DescribeRegions(_) => "DescribeRegions",
         Op::PutBucket => "PutBucket",
         Op::DeleteBucket => "DeleteBucket",
         Op::GetBucketInfo => "GetBucketInfo",
+        Op::GetBucketStat => "GetBucketStat",
         Op::GetBucketLocation => "GetBucketLocation",
         Op::GetBucketAcl => "GetBucketAcl",
         Op::PutBucketAcl => "PutBucketAcl",

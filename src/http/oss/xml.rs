@@ -18,8 +18,8 @@ use crate::limits::{OSS_CORS_RULES_MAX, OSS_DELETE_KEYS_MAX, OSS_DELETE_XML_BYTE
 use crate::live::channel::{ChannelSettings, SnapshotSettings, status_text};
 use crate::live::stat::LiveStat;
 use crate::store::{
-    AccountId, Acl, BucketRecord, ChannelConfig, ChannelRecord, ChannelStatus, ConnectionRecord, CorsConfig, CorsRule,
-    ETag, ListEntry, ObjectKey, ObjectKind, ObjectSummary, Page,
+    AccountId, Acl, BucketRecord, BucketUsage, ChannelConfig, ChannelRecord, ChannelStatus, ConnectionRecord,
+    CorsConfig, CorsRule, ETag, ListEntry, ObjectKey, ObjectKind, ObjectSummary, Page,
 };
 
 mod multipart;
@@ -189,6 +189,39 @@ fn write_owner(w: &mut Writer, owner: AccountId, name: &str) {
         w.text("ID", owner.0);
         w.text("DisplayName", name);
     });
+}
+
+/// `BucketStat`. One class and one version of each object is all there is. The counters are of this moment, `now`.
+pub fn bucket_stat(usage: &BucketUsage, now: Wall) -> Bytes {
+    const OTHER_CLASSES: [&str; 4] = ["InfrequentAccess", "Archive", "ColdArchive", "DeepColdArchive"];
+    Writer::document("BucketStat", |w| {
+        w.text("Storage", usage.bytes);
+        w.text("ObjectCount", usage.objects);
+        w.text("MultipartUploadCount", usage.uploads);
+        w.text("LiveChannelCount", usage.channels);
+        w.text("LastModifiedTime", now.unix_seconds());
+        w.text("MultipartPartCount", usage.parts);
+        w.text("DeleteMarkerCount", 0);
+        w.text("StandardStorage", usage.bytes);
+        w.text("StandardObjectCount", usage.objects);
+        for class in OTHER_CLASSES {
+            for counter in ["Storage", "RealStorage", "ObjectCount"] {
+                w.text(&format!("{class}{counter}"), 0);
+            }
+        }
+    })
+}
+
+/// `RegionInfoList` of the one region. It has one address, so that is the accelerated one as well.
+pub fn region_info_list(place: &Place<'_>) -> Bytes {
+    Writer::document("RegionInfoList", |w| {
+        w.element("RegionInfo", |w| {
+            w.text("Region", format_args!("oss-{}", place.region));
+            w.text("InternetEndpoint", place.extranet_endpoint);
+            w.text("InternalEndpoint", place.intranet_endpoint);
+            w.text("AccelerateEndpoint", place.extranet_endpoint);
+        });
+    })
 }
 
 /// `LocationConstraint`.

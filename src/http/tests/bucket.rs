@@ -98,6 +98,53 @@ async fn settings_read_back_as_they_were_put() {
 }
 
 #[tokio::test]
+async fn statistics_follow_what_the_bucket_holds() {
+    let running = Running::start().await;
+    let mut socket = running.connect().await;
+    let mut stat = async |expected: [&str; 5]| {
+        let reply = socket.call(Call::new("GET", "/?stat")).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let names = ["Storage", "ObjectCount", "MultipartUploadCount", "MultipartPartCount", "LiveChannelCount"];
+        assert_eq!(names.map(|name| reply.element(name)), expected);
+        assert_eq!(
+            (reply.element("StandardStorage"), reply.element("StandardObjectCount")),
+            (reply.element("Storage"), reply.element("ObjectCount"))
+        );
+    };
+    stat(["0", "0", "0", "0", "0"]).await;
+    assert_eq!(running.call(Call::new("PUT", "/a").body("four")).await.status, 200);
+    assert_eq!(running.call(Call::new("PUT", "/b").body("seven77")).await.status, 200);
+    stat(["11", "2", "0", "0", "0"]).await;
+    assert_eq!(running.call(Call::new("PUT", "/a").body("x")).await.status, 200);
+    assert_eq!(running.call(Call::new("DELETE", "/b")).await.status, 204);
+    stat(["1", "1", "0", "0", "0"]).await;
+    let id = running.call(Call::new("POST", "/m?uploads")).await.element("UploadId");
+    let part = Call::new("PUT", &format!("/m?partNumber=1&uploadId={id}")).body("part");
+    assert_eq!(running.call(part).await.status, 200);
+    let channel = "<LiveChannelConfiguration><Target><Type>HLS</Type></Target></LiveChannelConfiguration>";
+    assert_eq!(running.call(Call::new("PUT", "/c?live").body(channel)).await.status, 200);
+    stat(["1", "1", "1", "1", "1"]).await;
+    running.call(Call::new("GET", "/?stat").by(Who::Other)).await.assert_error(403, "AccessDenied", None);
+    running.call(Call::new("PUT", "/?stat")).await.assert_error(405, "MethodNotAllowed", None);
+}
+
+#[tokio::test]
+async fn the_service_describes_its_one_region() {
+    let running = Running::start().await;
+    for query in ["regions", "regions=", "regions=oss-cn-hangzhou"] {
+        let reply = running.call(Call::new("GET", &format!("/?{query}")).service()).await;
+        assert_eq!((reply.status, reply.element("Region").as_str()), (200, "oss-cn-hangzhou"), "{}", reply.text());
+        assert_eq!(reply.element("InternetEndpoint"), "oss.example.com");
+    }
+    let other = running.call(Call::new("GET", "/?regions=oss-us-west-1").service()).await;
+    other.assert_error(400, "InvalidArgument", None);
+    let anonymous = running.call(Call::new("GET", "/?regions").service().by(Who::Anonymous)).await;
+    assert_eq!(anonymous.status, 403);
+    running.call(Call::new("GET", "/?regions")).await.assert_error(400, "InvalidArgument", None);
+    running.call(Call::new("PUT", "/k?regions").body("x")).await.assert_error(400, "InvalidArgument", None);
+}
+
+#[tokio::test]
 async fn listings_page_and_roll_up() {
     let running = Running::start().await;
     let mut socket = running.connect().await;

@@ -162,6 +162,7 @@ calls! {
     SetBucketAcl set_bucket_acl(bucket: BucketId, acl: Acl) -> ();
     SetBucketCors set_bucket_cors(bucket: BucketId, cors: CorsConfig) -> ();
     DeleteBucket delete_bucket(bucket: BucketId) -> ();
+    BucketUsage bucket_usage(bucket: BucketId) -> BucketUsage;
     CommitObject commit_object(commit: ObjectCommit, now: Wall) -> ObjectRecord;
     CommitAppend commit_append(commit: AppendCommit, now: Wall) -> ObjectRecord;
     Object object(bucket: BucketId, key: &ObjectKey) -> Option<ObjectRecord>;

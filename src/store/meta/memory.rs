@@ -267,6 +267,21 @@ impl MetaStore for MemoryMetaStore {
         })
     }
 
+    async fn bucket_usage(&self, bucket: BucketId) -> Result<BucketUsage> {
+        self.with(|s| {
+            s.bucket(bucket)?;
+            let sizes = || s.objects.iter().filter(|((b, _), _)| *b == bucket).map(|(_, object)| object.size);
+            let (uploads, parts) = s.uploads.count_in(bucket);
+            Ok(BucketUsage {
+                objects: sizes().count() as u64,
+                bytes: sizes().sum(),
+                uploads,
+                parts,
+                channels: s.channels.keys().filter(|(b, _)| *b == bucket).count() as u64,
+            })
+        })
+    }
+
     async fn commit_object(&self, commit: ObjectCommit, now: Wall) -> Result<ObjectRecord> {
         self.with(|s| {
             let object = ObjectRecord { last_modified: now, ..commit.object };

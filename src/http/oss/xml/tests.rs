@@ -116,6 +116,44 @@ fn error_without_detail_code() {
 }
 
 #[test]
+fn bucket_statistics() {
+    let usage = BucketUsage { objects: 3, bytes: 5_000_000_000, uploads: 2, parts: 7, channels: 1 };
+    check(
+        bucket_stat(&usage, Wall(1_700_000_000_999)),
+        "<BucketStat>
+           <Storage>5000000000</Storage>
+           <ObjectCount>3</ObjectCount>
+           <MultipartUploadCount>2</MultipartUploadCount>
+           <LiveChannelCount>1</LiveChannelCount>
+           <LastModifiedTime>1700000000</LastModifiedTime>
+           <MultipartPartCount>7</MultipartPartCount>
+           <DeleteMarkerCount>0</DeleteMarkerCount>
+           <StandardStorage>5000000000</StandardStorage>
+           <StandardObjectCount>3</StandardObjectCount>
+           <InfrequentAccessStorage>0</InfrequentAccessStorage><InfrequentAccessRealStorage>0</InfrequentAccessRealStorage><InfrequentAccessObjectCount>0</InfrequentAccessObjectCount>
+           <ArchiveStorage>0</ArchiveStorage><ArchiveRealStorage>0</ArchiveRealStorage><ArchiveObjectCount>0</ArchiveObjectCount>
+           <ColdArchiveStorage>0</ColdArchiveStorage><ColdArchiveRealStorage>0</ColdArchiveRealStorage><ColdArchiveObjectCount>0</ColdArchiveObjectCount>
+           <DeepColdArchiveStorage>0</DeepColdArchiveStorage><DeepColdArchiveRealStorage>0</DeepColdArchiveRealStorage><DeepColdArchiveObjectCount>0</DeepColdArchiveObjectCount>
+         </BucketStat>",
+    );
+}
+
+#[test]
+fn region_list() {
+    check(
+        region_info_list(&PLACE),
+        "<RegionInfoList>
+           <RegionInfo>
+             <Region>oss-cn-hangzhou</Region>
+             <InternetEndpoint>oss.example.com:9000</InternetEndpoint>
+             <InternalEndpoint>oss.example.com</InternalEndpoint>
+             <AccelerateEndpoint>oss.example.com:9000</AccelerateEndpoint>
+           </RegionInfo>
+         </RegionInfoList>",
+    );
+}
+
+#[test]
 fn bucket_listing_with_and_without_paging() {
     let entry = "<Bucket>
            <CreationDate>2023-11-14T22:13:20.000Z</CreationDate>

@@ -164,3 +164,69 @@ pub(super) async fn closed_store_is_unavailable(s: &dyn MetaStore) {
     assert!(unavailable(s.list_objects(id, &ListQuery::default()).await.map(drop)), "scan");
     assert!(unavailable(try_put(s, object(id, "a", vec![]), 1).await.map(drop)), "write");
 }
+
+pub(super) async fn usage_follows_every_change(s: &dyn MetaStore) {
+    let (b, other) = (bucket(s, "counted").await, bucket(s, "other").await);
+    put(s, object(other, "a", vec![inline("elsewhere")]), 1).await;
+    let usage = async || s.bucket_usage(b).await.expect("there");
+    let of = |objects, bytes, uploads, parts, channels| BucketUsage { objects, bytes, uploads, parts, channels };
+    assert_eq!(usage().await, of(0, 0, 0, 0, 0));
+    put(s, object(b, "a", vec![inline("four")]), 2).await;
+    put(s, object(b, "b", vec![in_blob(1, 10), inline("x")]), 2).await;
+    put(s, object(b, "empty", vec![]), 2).await;
+    assert_eq!(usage().await, of(3, 15, 0, 0, 0));
+    // In place of another: smaller, larger, nothing.
+    put(s, object(b, "b", vec![inline("z")]), 3).await;
+    assert_eq!(usage().await, of(3, 5, 0, 0, 0));
+    put(s, object(b, "empty", vec![in_blob(2, 100)]), 3).await;
+    put(s, object(b, "a", vec![]), 3).await;
+    assert_eq!(usage().await, of(3, 101, 0, 0, 0));
+    // A refused write counts nothing.
+    let commit = ObjectCommit { object: object(b, "a", vec![inline("q")]), condition: WriteCondition::IfAbsent };
+    s.commit_object(commit, Wall(4)).await.expect_err("taken");
+    assert_eq!(usage().await, of(3, 101, 0, 0, 0));
+    for position in [0, 3] {
+        let first = ObjectRecord { kind: ObjectKind::Appendable, ..object(b, "log", vec![inline("abc")]) };
+        s.commit_append(AppendCommit { first, position }, Wall(5)).await.expect("appended");
+    }
+    assert_eq!(usage().await, of(4, 107, 0, 0, 0));
+
+    for id in [1, 2] {
+        s.begin_upload(upload_record(b, "big", id), Wall(6)).await.expect("open");
+        for number in [1, 2, 1] {
+            let part = part(number, vec![inline("part")]);
+            let commit = PartCommit { bucket: b, key: key("big"), upload: upload_id(id), part };
+            s.commit_part(commit, Wall(6)).await.expect("a part");
+        }
+    }
+    assert_eq!(usage().await, of(4, 107, 2, 4, 0));
+    s.abort_upload(b, &key("big"), upload_id(1), Wall(7)).await.expect("open");
+    assert_eq!(usage().await, of(4, 107, 1, 2, 0));
+    let commit = CompleteCommit {
+        bucket: b,
+        key: key("big"),
+        upload: upload_id(2),
+        parts: PartChoice::All,
+        part_bytes_min: 0,
+        condition: WriteCondition::Always,
+    };
+    s.complete_upload(commit.clone(), Wall(8)).await.expect("complete");
+    s.complete_upload(commit, Wall(8)).await.expect("repeated");
+    assert_eq!(usage().await, of(5, 115, 0, 0, 0));
+
+    channel(s, b, "cam").await;
+    let epoch = claim(s, b, "cam", 1).await.epoch;
+    s.commit_fragment(fragment_commit(b, "cam", (1, epoch), 1_000, 0), Wall(9)).await.expect("stored");
+    assert_eq!(usage().await, of(7, 115 + 188 + 7, 0, 0, 1));
+    s.commit_fragment(fragment_commit(b, "cam", (1, epoch), 2_000, 1), Wall(9)).await.expect("stored");
+    assert_eq!(usage().await, of(8, 115 + 2 * 188 + 7, 0, 0, 1));
+
+    let gone = ["a", "log", "none", "log", "cam/1000.ts"].map(key);
+    s.delete_objects(b, &gone, Wall(10)).await.expect("deleted");
+    assert_eq!(usage().await, of(5, 115 - 6 + 188 + 7, 0, 0, 1));
+    assert_eq!(s.bucket_usage(other).await.expect("there"), of(1, 9, 0, 0, 0));
+    assert_eq!(s.bucket_usage(BucketId(99)).await, Err(StoreError::NotFound(What::Bucket)));
+    delete(s, other, "a", 11).await;
+    s.delete_bucket(other).await.expect("empty");
+    assert_eq!(s.bucket_usage(other).await, Err(StoreError::NotFound(What::Bucket)));
+}

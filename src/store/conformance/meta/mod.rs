@@ -276,6 +276,7 @@ on_every_backend! {
         bucket_with_an_object_or_a_channel_is_not_deleted
         bucket_made_again_is_another_one
         closed_store_is_unavailable
+        usage_follows_every_change
     ]
     objects: [
         every_field_is_read_back

@@ -394,6 +394,9 @@ proptest! {
                 let got = apply(&*sqlite, &buckets, op, Wall(now)).await;
                 prop_assert_eq!(got, expected, "step {}: {:?}", now, op);
             }
+            for b in buckets {
+                prop_assert_eq!(sqlite.bucket_usage(b).await, memory.bucket_usage(b).await);
+            }
             prop_assert_eq!(everything(&*sqlite, &buckets).await, everything(&*memory, &buckets).await);
             for store in [&memory, &sqlite] {
                 prop_assert_eq!(store.audit_backend().await, Ok(vec![]));

@@ -31,6 +31,12 @@ impl Uploads {
         self.open.keys().any(|(b, ..)| *b == bucket)
     }
 
+    /// Open uploads of a bucket and their parts.
+    pub(super) fn count_in(&self, bucket: BucketId) -> (u64, u64) {
+        let of = || self.open.iter().filter(|((b, ..), _)| *b == bucket).map(|(_, open)| open.parts.len() as u64);
+        (of().count() as u64, of().sum())
+    }
+
     pub(super) fn forget_bucket(&mut self, bucket: BucketId) {
         self.completed.retain(|_, done| done.bucket != bucket);
     }

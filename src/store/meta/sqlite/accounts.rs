@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use super::error::Sql;
 use super::query::{all, exists, one, run};
 use super::rows;
+use super::usage;
 use crate::clock::Wall;
 use crate::store::meta::rules;
 use crate::store::*;
@@ -89,6 +90,7 @@ pub(super) fn create_bucket(
         params![name.as_str(), owner.0, rows::acl_code(acl), now.0],
     )?;
     let id = BucketId(conn.last_insert_rowid());
+    usage::begin(conn, id)?;
     Ok(BucketRecord { id, name: name.clone(), owner, owner_name, acl, created: now, cors: CorsConfig::default() })
 }
 
@@ -150,6 +152,7 @@ pub(super) fn delete_bucket(conn: &Connection, bucket: BucketId) -> Sql<()> {
         "DELETE FROM completed_upload WHERE bucket = ?1",
         "DELETE FROM channel_live WHERE bucket = ?1",
         "DELETE FROM playlist_window WHERE bucket = ?1",
+        "DELETE FROM bucket_usage WHERE bucket = ?1",
         "DELETE FROM bucket WHERE id = ?1",
     ] {
         run(conn, left, [bucket.0])?;

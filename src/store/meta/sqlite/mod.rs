@@ -22,6 +22,7 @@ mod sealing;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod usage;
 mod writer;
 
 use std::path::Path;
@@ -152,6 +153,10 @@ impl MetaStore for SqliteMetaStore {
 
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()> {
         self.writer.submit("delete_bucket", move |c| accounts::delete_bucket(c, bucket)).await
+    }
+
+    async fn bucket_usage(&self, bucket: BucketId) -> Result<BucketUsage> {
+        self.readers.scan("bucket_usage", move |c| usage::usage(c, bucket)).await
     }
 
     async fn commit_object(&self, commit: ObjectCommit, now: Wall) -> Result<ObjectRecord> {

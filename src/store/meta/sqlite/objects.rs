@@ -6,6 +6,7 @@ use super::accounts::check_bucket;
 use super::error::{Sql, corrupt};
 use super::query::{all, exists, one, run};
 use super::rows;
+use super::usage::{self, Change};
 use crate::clock::Wall;
 use crate::store::meta::rules;
 use crate::store::*;
@@ -14,16 +15,17 @@ use crate::store::*;
 pub(super) struct Present {
     pub(super) etag: ETag,
     body: Option<i64>,
+    size: u64,
 }
 
 pub(super) fn present(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> Sql<Option<Present>> {
     one(
         conn,
-        "SELECT etag, etag_parts, body FROM object WHERE bucket = ?1 AND key = ?2",
+        "SELECT etag, etag_parts, body, size FROM object WHERE bucket = ?1 AND key = ?2",
         params![bucket.0, key.as_bytes()],
         |row| {
             let etag = ETag { digest: rows::bytes16(row, 0)?, parts: row.get(1)? };
-            Ok(Present { etag, body: row.get(2)? })
+            Ok(Present { etag, body: row.get(2)?, size: rows::uint(row, 3)? })
         },
     )
 }
@@ -50,7 +52,7 @@ pub(super) fn is_taken(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> 
 pub(super) fn append(conn: &Connection, commit: AppendCommit, now: Wall) -> Sql<ObjectRecord> {
     let (bucket, key) = (commit.first.bucket, commit.first.key.clone());
     check_bucket(conn, bucket)?;
-    let Some(body) = present(conn, bucket, &key)?.map(|p| p.body) else {
+    let Some((body, old_size)) = present(conn, bucket, &key)?.map(|p| (p.body, p.size)) else {
         let object = rules::appended(None, commit.first, commit.position, now)?;
         place(conn, &object, None)?;
         return Ok(object);
@@ -72,18 +74,21 @@ pub(super) fn append(conn: &Connection, commit: AppendCommit, now: Wall) -> Sql<
         insert_extents(conn, body, &object.extents, kept)?;
     }
     write_row(conn, &object, body)?;
+    usage::count(conn, bucket, Change::of_object(object.size, Some(old_size))?)?;
     Ok(object)
 }
 
 /// Writes the object in place of `present`. New names are written before old ones are judged, so a blob that both
 /// bodies name never looks like garbage.
 pub(super) fn place(conn: &Connection, object: &ObjectRecord, present: Option<Present>) -> Sql<()> {
+    let change = Change::of_object(object.size, present.as_ref().map(|p| p.size))?;
     let gone = match present.and_then(|p| p.body) {
         Some(body) => remove_body(conn, body)?,
         None => Vec::new(),
     };
     let body = insert_body(conn, &object.extents)?;
     write_row(conn, object, body)?;
+    usage::count(conn, object.bucket, change)?;
     retire(conn, &gone, object.last_modified)
 }
 
@@ -243,14 +248,17 @@ pub(super) fn audit_objects(
 }
 
 pub(super) fn delete(conn: &Connection, bucket: BucketId, keys: &[ObjectKey], now: Wall) -> Sql<()> {
+    let mut change = Change::default();
     for key in keys {
         let removed = one(
             conn,
-            "DELETE FROM object WHERE bucket = ?1 AND key = ?2 RETURNING body",
+            "DELETE FROM object WHERE bucket = ?1 AND key = ?2 RETURNING body, size",
             params![bucket.0, key.as_bytes()],
-            |row| Ok(row.get::<_, Option<i64>>(0)?),
+            |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, i64>(1)?)),
         )?;
-        let Some(body) = removed else { continue };
+        let Some((body, size)) = removed else { continue };
+        change.objects -= 1;
+        change.bytes -= size;
         if let Some(body) = body {
             let gone = remove_body(conn, body)?;
             retire(conn, &gone, now)?;
@@ -263,7 +271,7 @@ pub(super) fn delete(conn: &Connection, bucket: BucketId, keys: &[ObjectKey], no
             )?;
         }
     }
-    Ok(())
+    usage::count(conn, bucket, change)
 }
 
 pub(super) fn set_acl(conn: &Connection, bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> Sql<()> {
@@ -351,6 +359,7 @@ pub(super) fn contradictions(conn: &Connection) -> Sql<Vec<String>> {
             "SELECT count(*) FROM (SELECT 1 FROM (SELECT body FROM object UNION ALL SELECT body FROM part) \
              WHERE body IS NOT NULL GROUP BY body HAVING count(*) > 1)",
         ),
+        ("buckets whose counters are not what they hold", usage::WRONG),
     ] {
         let count = one(conn, sql, [], |row| rows::uint(row, 0))?.ok_or_else(|| corrupt("a count without a row"))?;
         if count > 0 {

@@ -452,6 +452,21 @@ async fn listing_uploads_costs_its_page_and_not_what_prefixes_hold() {
     assert!((1..300).contains(&steps), "two pages of 2 entries took {steps} steps over 2100 uploads");
 }
 
+#[tokio::test]
+async fn usage_costs_the_same_whatever_the_bucket_holds() {
+    let db = database();
+    let store = open(&db.path);
+    let b = bucket(&store).await;
+    let keys = (0..2_100).map(|n| format!("{n:04}"));
+    let puts = join_all(keys.map(|key| store.commit_object(object(b, &key, b"four"), Wall(2)))).await;
+    assert!(puts.iter().all(Result::is_ok));
+    let conn = schema::open_reader(&db.path).expect("readable");
+    let counted = usage::usage(&conn, b).expect("readable");
+    assert_eq!(counted, BucketUsage { objects: 2_100, bytes: 8_400, ..BucketUsage::default() });
+    let steps = conn.prepare_cached(usage::SQL).expect("kept by the call").get_status(StatementStatus::VmStep);
+    assert!((1..50).contains(&steps), "took {steps} steps over 2100 objects");
+}
+
 fn upload(bucket: BucketId, key: &str, id: u32) -> UploadRecord {
     UploadRecord {
         bucket,
@@ -553,6 +568,7 @@ async fn the_check_finds_what_contradicts_itself() {
     store.commit_object(object(b, "a", b"text"), Wall(2)).await.expect("stored");
     for (damage, said) in [
         ("UPDATE object SET size = 5", "size is not the sum"),
+        ("UPDATE bucket_usage SET objects = objects + 1", "counters are not"),
         ("INSERT INTO extent (body, ordinal, length, bytes) VALUES (77, 0, 1, x'00')", "extents of no object"),
         (
             "INSERT INTO upload (bucket, key, id, initiated_ms) SELECT id, x'61', zeroblob(16), 1 FROM bucket; \
@@ -613,6 +629,8 @@ async fn rows_of_the_second_version_are_kept() {
     let first = PartSummary { number: 7, size: 4, md5: [0; 16], crc64: u64::MAX, last_modified };
     assert_eq!(parts, [first, PartSummary { number: 8, size: 0, crc64: 0, ..first }]);
     assert_eq!(store.blob_states(&[BlobId(0)]).await, Ok(vec![BlobState::Named(9)]));
+    let counted = BucketUsage { objects: 1, bytes: 4, uploads: 1, parts: 2, channels: 1 };
+    assert_eq!(store.bucket_usage(b).await, Ok(counted));
     let again = CompleteCommit {
         bucket: b,
         key: ObjectKey::new("a").expect("valid"),

@@ -9,6 +9,7 @@ use super::error::{Sql, corrupt};
 use super::objects;
 use super::query::{all, exists, one, run};
 use super::rows;
+use super::usage::{self, Change};
 use crate::clock::Wall;
 use crate::limits::COMPLETED_UPLOADS_FORGOTTEN;
 use crate::store::meta::rules;
@@ -47,6 +48,7 @@ pub(super) fn begin(conn: &Connection, upload: UploadRecord, now: Wall) -> Sql<U
             rows::pack_user_metadata(&upload.user_metadata)?,
         ],
     )?;
+    usage::count(conn, upload.bucket, Change { uploads: 1, ..Change::default() })?;
     Ok(upload)
 }
 
@@ -74,6 +76,7 @@ pub(super) fn commit_part(conn: &Connection, commit: PartCommit, now: Wall) -> S
         params![id_bytes(commit.upload), part.number],
         |row| Ok(row.get::<_, Option<i64>>(0)?),
     )?;
+    let is_new = replaced.is_none();
     let gone = match replaced.flatten() {
         Some(body) => objects::remove_body(conn, body)?,
         None => Vec::new(),
@@ -92,6 +95,7 @@ pub(super) fn commit_part(conn: &Connection, commit: PartCommit, now: Wall) -> S
             body,
         ],
     )?;
+    usage::count(conn, commit.bucket, Change { parts: i64::from(is_new), ..Change::default() })?;
     objects::retire(conn, &gone, now)?;
     Ok(part)
 }
@@ -109,7 +113,7 @@ pub(super) fn complete(conn: &Connection, commit: CompleteCommit, now: Wall) -> 
     let extents = extents_of(conn, commit.upload, &chosen)?;
     let object = rules::completed_object(record, &chosen, extents.into_iter(), now)?;
     objects::place(conn, &object, present)?;
-    end(conn, commit.upload, &object.extents, now)?;
+    end(conn, commit.bucket, commit.upload, &object.extents, now)?;
     remember(conn, commit.upload, rules::completed_upload(&object))
 }
 
@@ -146,7 +150,7 @@ fn audited_extents(conn: &Connection, body: i64) -> Sql<Vec<Extent>> {
 
 /// Removes an open upload with its parts. Blobs that only these named become garbage; those of `kept` are known to have
 /// another name.
-fn end(conn: &Connection, id: UploadId, kept: &[Extent], now: Wall) -> Sql<()> {
+fn end(conn: &Connection, bucket: BucketId, id: UploadId, kept: &[Extent], now: Wall) -> Sql<()> {
     let kept: HashSet<BlobId> = rules::blobs_of(kept).collect();
     let mut gone = all(
         conn,
@@ -157,8 +161,9 @@ fn end(conn: &Connection, id: UploadId, kept: &[Extent], now: Wall) -> Sql<()> {
     )?;
     gone.retain(|blob| !kept.contains(blob));
     run(conn, "DELETE FROM extent WHERE body IN (SELECT body FROM part WHERE upload = ?1)", [id_bytes(id)])?;
-    run(conn, "DELETE FROM part WHERE upload = ?1", [id_bytes(id)])?;
+    let parts = run(conn, "DELETE FROM part WHERE upload = ?1", [id_bytes(id)])?;
     run(conn, "DELETE FROM upload WHERE id = ?1", [id_bytes(id)])?;
+    usage::count(conn, bucket, Change { uploads: -1, parts: -rows::row_limit(parts), ..Change::default() })?;
     objects::retire(conn, &gone, now)
 }
 
@@ -201,7 +206,7 @@ fn remember(conn: &Connection, id: UploadId, done: CompletedUpload) -> Sql<Compl
 
 pub(super) fn abort(conn: &Connection, bucket: BucketId, key: &ObjectKey, id: UploadId, now: Wall) -> Sql<()> {
     check_upload(conn, bucket, key, id)?;
-    end(conn, id, &[], now)
+    end(conn, bucket, id, &[], now)
 }
 
 pub(super) fn list_parts(
