@@ -214,3 +214,13 @@ pub const OSS_COMPLETE_XML_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const OSS_COMPLETE_XML_ELEMENTS_MAX: usize = 1 + 4 * OSS_COMPLETE_PARTS_MAX;
 /// Rules of a bucket's CORS configuration, as the public service has it.
 pub const OSS_CORS_RULES_MAX: usize = 20;
+/// Tags of an object: what both dialects document.
+pub const OBJECT_TAGS_MAX: usize = 10;
+/// Tags of a bucket over OSS, as documented.
+pub const OSS_BUCKET_TAGS_MAX: usize = 20;
+/// Tags of a bucket over S3, as documented.
+pub const S3_BUCKET_TAGS_MAX: usize = 50;
+/// Characters of a tag's key, as documented.
+pub const TAG_KEY_CHARS_MAX: usize = 128;
+/// Characters of a tag's value, as documented.
+pub const TAG_VALUE_CHARS_MAX: usize = 256;

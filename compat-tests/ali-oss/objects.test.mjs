@@ -54,6 +54,21 @@ for (const way of ways) {
       assert.deepEqual((await client.getBucketStat(bucket)).stat.ObjectCount, before.ObjectCount);
     });
 
+    test('putObjectTagging, getObjectTagging, deleteObjectTagging, and those of the bucket', async () => {
+      await client.put('tagged', Buffer.from('x'), { headers: { 'x-oss-tagging': 'first=1%202&second=' } });
+      assert.deepEqual((await client.getObjectTagging('tagged')).tag, { first: '1 2', second: '' });
+      assert.equal((await client.head('tagged')).res.headers['x-oss-tagging-count'], '2');
+      await client.putObjectTagging('tagged', { a: '1', b: 'x:y/z' });
+      assert.deepEqual((await client.getObjectTagging('tagged')).tag, { a: '1', b: 'x:y/z' });
+      await client.deleteObjectTagging('tagged');
+      assert.deepEqual((await client.getObjectTagging('tagged')).tag, {});
+      await client.putBucketTags(bucket, { team: 'a', cost: 'b' });
+      assert.deepEqual((await client.getBucketTags(bucket)).tag, { team: 'a', cost: 'b' });
+      await client.deleteBucketTags(bucket);
+      assert.deepEqual((await client.getBucketTags(bucket)).tag, {});
+      await client.delete('tagged');
+    });
+
     test('listBuckets with a prefix', async () => {
       const { buckets } = await client.listBuckets({ prefix: bucket, 'max-keys': 5 });
       assert.deepEqual(buckets.map(one => one.name), [bucket]);

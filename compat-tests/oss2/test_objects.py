@@ -83,6 +83,35 @@ def test_regions(server, way):
     assert refused.value.code == "InvalidArgument"
 
 
+def test_tagging(bucket):
+    def tagging(**pairs):
+        rule = oss2.models.TaggingRule()
+        for key, value in pairs.items():
+            rule.add(key, value)
+        return oss2.models.Tagging(rule)
+
+    def tags(got):
+        return got.tag_set.tagging_rule
+
+    bucket.put_object("tagged", b"x", headers={"x-oss-tagging": "first=1%202&second="})
+    assert tags(bucket.get_object_tagging("tagged")) == {"first": "1 2", "second": ""}
+    assert bucket.head_object("tagged").headers["x-oss-tagging-count"] == "2"
+    bucket.put_object_tagging("tagged", tagging(a="1+2", b="x:y/z"))
+    bucket.copy_object(bucket.bucket_name, "tagged", "copied")
+    assert tags(bucket.get_object_tagging("copied")) == {"a": "1+2", "b": "x:y/z"}
+    with pytest.raises(oss2.exceptions.ServerError) as refused:
+        bucket.put_object_tagging("tagged", tagging(a="*"))
+    assert refused.value.code == "InvalidTag"
+    bucket.delete_object_tagging("tagged")
+    assert tags(bucket.get_object_tagging("tagged")) == {}
+
+    assert tags(bucket.get_bucket_tagging()) == {}
+    bucket.put_bucket_tagging(tagging(team="a"))
+    assert tags(bucket.get_bucket_tagging()) == {"team": "a"}
+    bucket.delete_bucket_tagging()
+    bucket.batch_delete_objects(["tagged", "copied"])
+
+
 def test_cors(bucket):
     with pytest.raises(oss2.exceptions.NoSuchCors):
         bucket.get_bucket_cors()

@@ -5,7 +5,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::clock::Wall;
 use crate::store::objects::Conditions;
-use crate::store::{ContentHeaders, ObjectRecord};
+use crate::store::{ContentHeaders, ObjectRecord, Tag};
 
 /// The content headers of an upload, byte for byte.
 pub(super) fn content_headers(headers: &HeaderMap) -> ContentHeaders {
@@ -56,6 +56,27 @@ pub(super) fn user_metadata(headers: &HeaderMap, prefix: &str, bytes_max: usize)
     (bytes <= bytes_max).then_some(metadata)
 }
 
+/// Tags as a header holds them: `key=value&key=value`, each side URL-encoded, in order. `None` when one is no UTF-8.
+pub(super) fn tags_of_header(value: &[u8]) -> Option<Vec<Tag>> {
+    let text = std::str::from_utf8(value).ok()?.trim();
+    let decode = |text: &str| {
+        let bytes: Vec<u8> = percent_encoding::percent_decode_str(&text.replace('+', " ")).collect();
+        String::from_utf8(bytes).ok()
+    };
+    let tag = |pair: &str| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Some(Tag { key: decode(key)?, value: decode(value)? })
+    };
+    text.split('&').filter(|pair| !pair.is_empty()).map(tag).collect()
+}
+
+/// Adds how many tags an object has, if any.
+pub(super) fn describe_tags(object: &ObjectRecord, name: &'static str, headers: &mut HeaderMap) {
+    if !object.tags.is_empty() {
+        headers.insert(name, HeaderValue::from(object.tags.len()));
+    }
+}
+
 /// Adds what was stored with an object: content headers, and user metadata under the dialect's `prefix`.
 pub(super) fn describe(object: &ObjectRecord, prefix: &str, headers: &mut HeaderMap) {
     let content = &object.headers;
@@ -78,5 +99,26 @@ pub(super) fn describe(object: &ObjectRecord, prefix: &str, headers: &mut Header
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
             headers.insert(name, value);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_of_a_header_are_decoded_once() {
+        let read = |text: &str| {
+            let tags = tags_of_header(text.as_bytes())?;
+            Some(tags.into_iter().map(|tag| (tag.key, tag.value)).collect::<Vec<_>>())
+        };
+        let pairs = |pairs: &[(&str, &str)]| {
+            Some(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>())
+        };
+        assert_eq!(read(""), pairs(&[]));
+        assert_eq!(read("a=b&c=&d"), pairs(&[("a", "b"), ("c", ""), ("d", "")]));
+        assert_eq!(read("a%20b=c+d%2Be&%E4%B8%AD=x=y"), pairs(&[("a b", "c d+e"), ("\u{4e2d}", "x=y")]));
+        assert_eq!(read("a=1&a=2"), pairs(&[("a", "1"), ("a", "2")]));
+        assert_eq!(read("a=%FF"), None);
     }
 }

@@ -24,6 +24,7 @@ pub mod objects;
 pub mod records;
 pub mod recovery;
 pub mod seal;
+pub mod tags;
 pub mod upload;
 
 pub use error::{Result, StoreError, What};
@@ -326,6 +327,8 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn set_bucket_acl(&self, bucket: BucketId, acl: Acl) -> Result<()>;
     /// `NotFound(Bucket)`. The default value removes the rules.
     async fn set_bucket_cors(&self, bucket: BucketId, cors: CorsConfig) -> Result<()>;
+    /// `NotFound(Bucket)`. An empty set removes the tags.
+    async fn set_bucket_tags(&self, bucket: BucketId, tags: Vec<Tag>) -> Result<()>;
     /// `BucketNotEmpty` while objects, open uploads or channels remain; `NotFound(Bucket)`.
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()>;
     /// What the bucket holds. `NotFound(Bucket)`. Its cost does not follow the bucket's objects and uploads.
@@ -343,6 +346,8 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn delete_objects(&self, bucket: BucketId, keys: &[ObjectKey], now: Wall) -> Result<()>;
     /// `NotFound(Object)`. `None` follows the bucket.
     async fn set_object_acl(&self, bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> Result<()>;
+    /// Puts tags in place of those of an object, which stays as it is else. `NotFound(Object)`.
+    async fn set_object_tags(&self, bucket: BucketId, key: &ObjectKey, tags: Vec<Tag>) -> Result<()>;
     /// A page of a listing. Its cost follows the page, not the bucket: common prefixes are skipped over.
     async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>>;
 

@@ -150,6 +150,17 @@ pub struct BucketRecord {
     pub created: Wall,
     /// CORS rules in order; empty when none are set.
     pub cors: CorsConfig,
+    /// Tags as they were put.
+    pub tags: Vec<Tag>,
+}
+
+/// A tag of a bucket or of an object; a set has a key once.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Tag {
+    /// 1 to 128 characters.
+    pub key: String,
+    /// At most 256 characters.
+    pub value: String,
 }
 
 /// What a bucket holds.
@@ -341,6 +352,8 @@ pub struct ObjectRecord {
     pub headers: ContentHeaders,
     /// User metadata: lower-case names without prefix, values as bytes, in order of name.
     pub user_metadata: Vec<(String, Bytes)>,
+    /// Tags as they were put.
+    pub tags: Vec<Tag>,
     /// The body, in order. Empty for an empty object.
     pub extents: Vec<Extent>,
 }
@@ -391,6 +404,8 @@ pub struct UploadRecord {
     pub headers: ContentHeaders,
     /// User metadata of the object: lower-case names without prefix, in order of name.
     pub user_metadata: Vec<(String, Bytes)>,
+    /// Tags of the object.
+    pub tags: Vec<Tag>,
 }
 
 /// What a listing says of an open upload.

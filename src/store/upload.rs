@@ -64,6 +64,7 @@ impl Uploads<'_> {
             acl: request.acl,
             headers: request.headers,
             user_metadata,
+            tags: request.tags,
         };
         self.objects.meta().begin_upload(record, now).await
     }

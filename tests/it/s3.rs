@@ -211,7 +211,8 @@ async fn an_upload_that_breaks_a_promise_leaves_the_old_object() {
         (vec![("if-none-match", "*")], hashed, 412, "PreconditionFailed"),
         (vec![("if-match", "\"00000000000000000000000000000000\"")], hashed, 412, "PreconditionFailed"),
         (vec![("x-amz-server-side-encryption", "AES256")], hashed, 501, "NotImplemented"),
-        (vec![("x-amz-tagging", "a=b")], hashed, 501, "NotImplemented"),
+        (vec![("x-amz-tagging", "a=%3C")], hashed, 400, "InvalidTag"),
+        (vec![("x-amz-tagging", "a=1&a=2")], hashed, 400, "InvalidArgument"),
         (vec![("x-amz-storage-class", "GLACIER")], hashed, 400, "InvalidStorageClass"),
         (vec![("x-amz-acl", "nonsense")], hashed, 400, "InvalidArgument"),
     ] {
@@ -288,7 +289,6 @@ async fn a_known_sub_resource_never_reaches_a_plain_operation() {
         ("PUT", "/films/a?tagging"),
         ("PUT", "/films/a?retention"),
         ("DELETE", "/films/a?acl"),
-        ("DELETE", "/films/a?tagging"),
         ("GET", "/films/a?uploads"),
         ("POST", "/films/a?restore"),
         ("DELETE", "/empty-films?acl"),
@@ -595,6 +595,70 @@ async fn attributes_and_tags_of_an_object_are_told() {
     let tags = s3.get("/films/a?tagging").await.expect(200).text();
     assert!(tags.contains("TagSet") && !tags.contains("<Tag>"), "{tags}");
     s3.get("/films/none?tagging").await.expect(404);
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn tags_put_over_either_dialect_read_back_over_the_other() {
+    let server = Server::start().await;
+    let (oss, s3) = (server.client(), server.s3());
+    s3.put("/films", "").await.expect(200);
+    s3.send("PUT", "/films/a", &[("x-amz-tagging", "a=b%20c&m=x%40y")], "hello").await.expect(200);
+    let set = "<TagSet><Tag><Key>a</Key><Value>b c</Value></Tag><Tag><Key>m</Key><Value>x@y</Value></Tag></TagSet>";
+    let over_s3 = s3.get("/films/a?tagging").await.expect(200).text();
+    assert!(over_s3.contains(set) && over_s3.contains("http://s3.amazonaws.com/doc/2006-03-01/"), "{over_s3}");
+    let over_oss = oss.get("/films/a?tagging").await.expect(200).text();
+    assert!(over_oss.ends_with(&format!("<Tagging>{set}</Tagging>")), "{over_oss}");
+    assert_eq!(oss.head("/films/a").await.expect(200).header("x-oss-tagging-count"), "2");
+    assert_eq!(s3.get("/films/a").await.expect(200).header("x-amz-tagging-count"), "2");
+
+    let one = |key: &str| format!("<Tagging><TagSet><Tag><Key>{key}</Key><Value>1</Value></Tag></TagSet></Tagging>");
+    oss.put("/films/a?tagging", one("from-oss")).await.expect(200);
+    has(&s3.get("/films/a?tagging").await.expect(200).text(), "Key", "from-oss");
+    s3.put("/films/a?tagging", one("from-s3")).await.expect(200);
+    has(&oss.get("/films/a?tagging").await.expect(200).text(), "Key", "from-s3");
+    // A document is held against the digest that comes with it.
+    let digest = STANDARD.encode(Md5::digest(one("from-s3")));
+    let stated = [("content-md5", digest.as_str())];
+    s3.send("PUT", "/films/a?tagging", &stated, one("from-s3")).await.expect(200);
+    let refused = s3.send("PUT", "/films/a?tagging", &stated, one("another")).await.expect(400);
+    has(&refused.text(), "Code", "BadDigest");
+    assert_eq!(s3.get("/films/a").await.expect(200).text(), "hello");
+    let source = ("x-amz-copy-source", "/films/a");
+    s3.send("PUT", "/films/copy", &[source], "").await.expect(200);
+    has(&oss.get("/films/copy?tagging").await.expect(200).text(), "Key", "from-s3");
+    let replace = [source, ("x-amz-tagging-directive", "REPLACE"), ("x-amz-tagging", "new=1")];
+    s3.send("PUT", "/films/copy", &replace, "").await.expect(200);
+    has(&oss.get("/films/copy?tagging").await.expect(200).text(), "Key", "new");
+    let unknown = [source, ("x-amz-tagging-directive", "copy")];
+    has(&s3.send("PUT", "/films/copy", &unknown, "").await.expect(400).text(), "Code", "InvalidArgument");
+
+    let many: String = (0..11).map(|n| format!("<Tag><Key>k{n}</Key><Value/></Tag>")).collect();
+    let twice = "<Tag><Key>k</Key><Value/></Tag>".repeat(2);
+    for (tags, code) in [
+        (many.as_str(), "BadRequest"),
+        (twice.as_str(), "InvalidTag"),
+        ("<Tag><Key>a*</Key><Value/></Tag>", "InvalidTag"),
+        ("<Tag><Value/></Tag>", "MalformedXML"),
+    ] {
+        let refused = s3.put("/films/a?tagging", format!("<Tagging><TagSet>{tags}</TagSet></Tagging>")).await;
+        has(&refused.expect(400).text(), "Code", code);
+    }
+    has(&s3.put("/films/a?tagging&versionId=v", one("a")).await.expect(400).text(), "Code", "InvalidArgument");
+    s3.send_unsigned("PUT", "/films/a?tagging&x-id=PutObjectTagging", &[], one("stranger")).await.expect(403);
+    has(&s3.put("/films/none?tagging", one("a")).await.expect(404).text(), "Code", "NoSuchKey");
+    has(&s3.get("/films/a?tagging").await.expect(200).text(), "Key", "from-s3");
+    s3.delete("/films/a?tagging").await.expect(204);
+    assert!(oss.get("/films/a?tagging").await.expect(200).text().contains("<TagSet></TagSet>"));
+    assert_eq!(oss.head("/films/a").await.expect(200).header("x-oss-tagging-count"), "");
+
+    has(&s3.get("/films?tagging").await.expect(404).text(), "Code", "NoSuchTagSet");
+    oss.put("/films?tagging", one("team")).await.expect(200);
+    has(&s3.get("/films?tagging").await.expect(200).text(), "Key", "team");
+    s3.put("/films?tagging", one("cost")).await.expect(204);
+    has(&oss.get("/films?tagging").await.expect(200).text(), "Key", "cost");
+    s3.delete("/films?tagging").await.expect(204);
+    assert!(oss.get("/films?tagging").await.expect(200).text().contains("<TagSet></TagSet>"));
     server.stop_and_check().await;
 }
 

@@ -655,6 +655,13 @@ impl OssError {
         .with_detail("ArgumentValue", given)
     }
 
+    /// 400: a tag, or how many there are, breaks a rule. `name` says what `given` is.
+    pub fn invalid_tag(name: &str, given: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "InvalidTag", "The tag provided was not a valid tag.")
+            .with_detail("ArgumentName", name)
+            .with_detail("ArgumentValue", given)
+    }
+
     /// 501: known to OSS, not built here.
     pub fn not_implemented(what: &str) -> Self {
         Self::new(

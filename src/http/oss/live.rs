@@ -137,6 +137,7 @@ pub(super) async fn post_vod(
             ..ContentHeaders::default()
         },
         user_metadata: Vec::new(),
+        tags: Vec::new(),
         acl: None,
         condition: WriteCondition::Always,
         expected_md5: None,

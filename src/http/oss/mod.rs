@@ -14,5 +14,6 @@ mod object;
 pub mod operation;
 pub mod route;
 pub(crate) mod service;
+mod tagging;
 mod urls;
 pub mod xml;

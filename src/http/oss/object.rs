@@ -9,6 +9,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use super::accept::Caller;
 use super::error::OssError;
 use super::service::{Ask, body_error};
+use super::tagging;
 use super::xml;
 use crate::auth::access::Action;
 use crate::http::body::{Content, Promised, RequestBody};
@@ -135,6 +136,9 @@ pub(super) async fn copy(
             return Err(OssError::invalid_argument(message, "x-oss-metadata-directive", text));
         }
     }
+    if tagging::copies_tags(ask)? {
+        request.tags = source.tags.clone();
+    }
     let copied = ask.deps.objects.copy(&source, request).await.map_err(|error| ask.key_error(error, key))?;
     let mut answer = Answer::xml(xml::copy_object_result(copied.etag, copied.last_modified));
     answer.headers.insert(header::ETAG, etag_value(copied.etag));
@@ -231,16 +235,17 @@ pub(super) fn put_request(
         kind,
         headers: content_headers(&ask.head.headers),
         user_metadata: user_metadata(&ask.head.headers)?,
+        tags: tagging::header_tags(ask)?,
         acl: object_acl_header(ask)?.unwrap_or(None),
         condition,
         expected_md5: ask.content_md5()?,
     })
 }
 
-/// Features that an upload may ask for and that would be lost in silence: tags, callbacks, other classes, encryption that
+/// Features that an upload may ask for and that would be lost in silence: callbacks, other classes, encryption that
 /// is not what happens here.
 pub(super) fn refuse_what_is_not_kept(ask: &Ask<'_>) -> Result<(), OssError> {
-    for name in ["x-oss-tagging", "x-oss-callback", SSE_KEY_ID, SSE_DATA] {
+    for name in ["x-oss-callback", SSE_KEY_ID, SSE_DATA] {
         if ask.head.headers.contains_key(name) {
             return Err(OssError::not_implemented(name));
         }
@@ -404,6 +409,7 @@ pub(super) fn not_modified(object: &ObjectRecord) -> Answer {
 /// The headers of an object. `whole` says that its whole body follows, so that its MD5 describes what is sent.
 pub(super) fn describe(object: &ObjectRecord, whole: bool, headers: &mut HeaderMap) {
     headers::describe(object, META_PREFIX, headers);
+    headers::describe_tags(object, "x-oss-tagging-count", headers);
     headers.insert(header::ETAG, etag_value(object.etag));
     headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));

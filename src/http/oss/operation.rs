@@ -36,6 +36,12 @@ pub enum OssOperation {
     PutBucketCors,
     /// `DELETE /?cors`.
     DeleteBucketCors,
+    /// `GET /?tagging`.
+    GetBucketTags,
+    /// `PUT /?tagging`.
+    PutBucketTags,
+    /// `DELETE /?tagging`.
+    DeleteBucketTags,
     /// `GET /` on a bucket.
     ListObjects(ListObjectsQuery),
     /// `GET /?list-type=2`.
@@ -78,6 +84,13 @@ pub enum OssOperation {
     GetObjectAcl(ObjectKey),
     /// `PUT /K?acl` (header `x-oss-object-acl`).
     PutObjectAcl(ObjectKey),
+
+    /// `GET /K?tagging`.
+    GetObjectTagging(ObjectKey),
+    /// `PUT /K?tagging`.
+    PutObjectTagging(ObjectKey),
+    /// `DELETE /K?tagging`.
+    DeleteObjectTagging(ObjectKey),
 
     /// `POST /K?uploads`.
     InitiateMultipartUpload {

@@ -65,7 +65,6 @@ const NOT_BUILT: &[&str] = &[
     "style",
     "styleName",
     "symlink",
-    "tagging",
     "transferAcceleration",
     "udf",
     "udfApplication",
@@ -93,6 +92,7 @@ const BUILT: &[(&str, &str, &str)] = &[
     ("vod", "GET, POST", "GET, POST"),
     ("acl", "GET, PUT", "GET, PUT"),
     ("cors", "GET, PUT, DELETE", ""),
+    ("tagging", "GET, PUT, DELETE", "GET, PUT, DELETE"),
     ("location", "GET", ""),
     ("bucketInfo", "GET", ""),
     ("stat", "GET", ""),
@@ -196,6 +196,9 @@ fn route_bucket(
         ("GET", Some("cors")) => Ok(OssOperation::GetBucketCors),
         ("PUT", Some("cors")) => Ok(OssOperation::PutBucketCors),
         ("DELETE", Some("cors")) => Ok(OssOperation::DeleteBucketCors),
+        ("GET", Some("tagging")) => Ok(OssOperation::GetBucketTags),
+        ("PUT", Some("tagging")) => Ok(OssOperation::PutBucketTags),
+        ("DELETE", Some("tagging")) => Ok(OssOperation::DeleteBucketTags),
         ("GET", Some("location")) => Ok(OssOperation::GetBucketLocation),
         ("GET", Some("stat")) => Ok(OssOperation::GetBucketStat),
         ("GET", Some("bucketInfo")) => Ok(OssOperation::GetBucketInfo),
@@ -259,6 +262,9 @@ fn route_object(
     match (method.as_str(), sub_resource) {
         ("GET", Some("acl")) => Ok(OssOperation::GetObjectAcl(key)),
         ("PUT", Some("acl")) => Ok(OssOperation::PutObjectAcl(key)),
+        ("GET", Some("tagging")) => Ok(OssOperation::GetObjectTagging(key)),
+        ("PUT", Some("tagging")) => Ok(OssOperation::PutObjectTagging(key)),
+        ("DELETE", Some("tagging")) => Ok(OssOperation::DeleteObjectTagging(key)),
         ("GET" | "HEAD", Some("objectMeta")) => Ok(OssOperation::GetObjectMeta(key)),
         ("POST", Some("uploads")) => {
             Ok(OssOperation::InitiateMultipartUpload { key, url_encoding: url_encoding(query)? })

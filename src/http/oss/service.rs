@@ -15,7 +15,7 @@ use super::error::{OssError, Subject};
 use super::operation::{ListPartsQuery, OssOperation};
 use super::urls::Known;
 use super::xml;
-use super::{bucket, cors, hls_sign, live, multipart, object};
+use super::{bucket, cors, hls_sign, live, multipart, object, tagging};
 use crate::auth::access::{Action, Requester, allowed};
 use crate::clock::Wall;
 use crate::http::body::{BodyError, Content, RequestBody};
@@ -95,6 +95,9 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssEr
         Op::GetBucketCors => cors::get(ask),
         Op::PutBucketCors => cors::put(ask, body).await,
         Op::DeleteBucketCors => cors::delete(ask).await,
+        Op::GetBucketTags => tagging::bucket_tags(ask),
+        Op::PutBucketTags => tagging::put_bucket_tags(ask, body).await,
+        Op::DeleteBucketTags => tagging::delete_bucket_tags(ask).await,
         Op::ListObjects(query) => bucket::list_objects(ask, query).await,
         Op::ListObjectsV2(query) => bucket::list_objects_v2(ask, query).await,
         Op::DeleteMultipleObjects { url_encoding } => object::delete_multiple(ask, body, *url_encoding).await,
@@ -108,6 +111,9 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssEr
         Op::DeleteObject(key) => object::delete(ask, key).await,
         Op::GetObjectAcl(key) => object::acl(ask, key).await,
         Op::PutObjectAcl(key) => object::put_acl(ask, key).await,
+        Op::GetObjectTagging(key) => tagging::object_tags(ask, key).await,
+        Op::PutObjectTagging(key) => tagging::put_object_tags(ask, body, key).await,
+        Op::DeleteObjectTagging(key) => tagging::delete_object_tags(ask, key).await,
         Op::InitiateMultipartUpload { key, url_encoding } => multipart::initiate(ask, key, *url_encoding).await,
         Op::UploadPart { upload, number } => multipart::upload_part(ask, body, upload, *number).await,
         Op::UploadPartCopy { upload, number, source_bucket, source_key } => {
@@ -348,6 +354,9 @@ fn name(operation: &OssOperation) -> &'static str {
         Op::GetBucketCors => "GetBucketCors",
         Op::PutBucketCors => "PutBucketCors",
         Op::DeleteBucketCors => "DeleteBucketCors",
+        Op::GetBucketTags => "GetBucketTags",
+        Op::PutBucketTags => "PutBucketTags",
+        Op::DeleteBucketTags => "DeleteBucketTags",
         Op::ListObjects(_) => "ListObjects",
         Op::ListObjectsV2(_) => "ListObjectsV2",
         Op::DeleteMultipleObjects { .. } => "DeleteMultipleObjects",
@@ -361,6 +370,9 @@ fn name(operation: &OssOperation) -> &'static str {
         Op::DeleteObject(_) => "DeleteObject",
         Op::GetObjectAcl(_) => "GetObjectAcl",
         Op::PutObjectAcl(_) => "PutObjectAcl",
+        Op::GetObjectTagging(_) => "GetObjectTagging",
+        Op::PutObjectTagging(_) => "PutObjectTagging",
+        Op::DeleteObjectTagging(_) => "DeleteObjectTagging",
         Op::InitiateMultipartUpload { .. } => "InitiateMultipartUpload",
         Op::UploadPart { .. } => "UploadPart",
         Op::UploadPartCopy { .. } => "UploadPartCopy",
@@ -393,7 +405,10 @@ fn subject(operation: &OssOperation) -> Option<String> {
         | Op::GetObjectMeta(key)
         | Op::DeleteObject(key)
         | Op::GetObjectAcl(key)
-        | Op::PutObjectAcl(key) => Some(key.to_string()),
+        | Op::PutObjectAcl(key)
+        | Op::GetObjectTagging(key)
+        | Op::PutObjectTagging(key)
+        | Op::DeleteObjectTagging(key) => Some(key.to_string()),
         Op::InitiateMultipartUpload { key, .. } => Some(key.to_string()),
         Op::UploadPart { upload, .. }
         | Op::UploadPartCopy { upload, .. }

@@ -24,10 +24,12 @@ use crate::store::{
 
 mod multipart;
 mod read;
+mod tagging;
 #[cfg(test)]
 mod tests;
 
 pub use multipart::*;
+pub use tagging::*;
 
 /// Where this service says it is.
 #[derive(Clone, Debug)]

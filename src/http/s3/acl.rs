@@ -143,6 +143,7 @@ mod tests {
             acl: Acl::Private,
             created: Wall(0),
             cors: CorsConfig::default(),
+            tags: Vec::new(),
         }
     }
 

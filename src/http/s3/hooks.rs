@@ -108,7 +108,10 @@ async fn before_document(
     let caller = exchange.notes().caller.clone();
     match operation {
         "NotImplemented" => Err(S3Fault::new("NotImplemented")),
-        "CreateBucket" | "PutBucketAcl" | "PutBucketCors" | "PutObjectAcl" if caller == Caller::Anonymous => {
+        "CreateBucket" | "PutBucketAcl" | "PutBucketCors" | "PutObjectAcl" | "PutBucketTagging"
+        | "PutObjectTagging"
+            if caller == Caller::Anonymous =>
+        {
             Err(S3Fault::new("AccessDenied"))
         }
         "DeleteObjects" | "CompleteMultipartUpload" if caller == Caller::Anonymous => {
@@ -128,7 +131,7 @@ async fn before_document(
 }
 
 /// Operations that answer, and those that have no sub-resource.
-const OPERATIONS: [&str; 30] = [
+const OPERATIONS: [&str; 35] = [
     "ListBuckets",
     "CreateBucket",
     "DeleteBucket",
@@ -151,6 +154,11 @@ const OPERATIONS: [&str; 30] = [
     "GetObjectAcl",
     "PutObjectAcl",
     "GetObjectTagging",
+    "PutObjectTagging",
+    "DeleteObjectTagging",
+    "GetBucketTagging",
+    "PutBucketTagging",
+    "DeleteBucketTagging",
     "GetObjectAttributes",
     "CreateMultipartUpload",
     "UploadPart",

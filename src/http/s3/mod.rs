@@ -21,6 +21,7 @@ mod listing;
 mod multipart;
 mod object;
 mod service;
+mod tagging;
 
 pub(crate) use front::{S3Front, host_id_value, too_busy};
 

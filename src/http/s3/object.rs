@@ -18,6 +18,7 @@ use super::error::S3Fault;
 use super::exchange::{Ask, Caller};
 use super::integrity::{Promises, content_md5};
 use super::listing::{plain, timestamp};
+use super::tagging;
 use crate::auth::access::Action;
 use crate::http::body::{Content, Promised};
 use crate::http::headers::{self, conditions};
@@ -188,6 +189,7 @@ pub(super) fn put_request(
         user_metadata: metadata.ok_or_else(|| {
             S3Fault::new("MetadataTooLarge").with("MaxSizeAllowed", limits::S3_USER_METADATA_BYTES_MAX.to_string())
         })?,
+        tags: tagging::header_tags(ask)?,
         acl: match acl::from_headers(ask)? {
             Canned::Default => None,
             Canned::Acl(acl) => Some(acl),
@@ -210,14 +212,13 @@ fn without_aws_chunked(encoding: &Bytes) -> Option<Bytes> {
 
 /// Features that an upload may ask for and that would be lost in silence.
 fn refuse_what_is_not_kept(ask: &Ask) -> Result<(), S3Fault> {
-    const NOT_KEPT: [&str; 9] = [
+    const NOT_KEPT: [&str; 8] = [
         "x-amz-object-lock-legal-hold",
         "x-amz-object-lock-mode",
         "x-amz-object-lock-retain-until-date",
         "x-amz-server-side-encryption",
         "x-amz-server-side-encryption-customer-algorithm",
         "x-amz-server-side-encryption-customer-key",
-        "x-amz-tagging",
         "x-amz-website-redirect-location",
         "x-amz-write-offset-bytes",
     ];
@@ -261,6 +262,9 @@ pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObject
         }
         request.headers = source.headers.clone();
         request.user_metadata = source.user_metadata.clone();
+    }
+    if tagging::copies_tags(ask)? {
+        request.tags = source.tags.clone();
     }
     let copied = ask.deps.objects.copy(&source, request).await.map_err(|error| ask.store_error(&error))?;
     Ok(CopyObjectOutput {
@@ -461,6 +465,7 @@ fn answer_for(object: &ObjectRecord, part: Option<&Range<u64>>, overrides: Heade
     let mut answer = Answer::empty(if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
     let headers = &mut answer.headers;
     headers::describe(object, META_PREFIX, headers);
+    headers::describe_tags(object, "x-amz-tagging-count", headers);
     if object.headers.content_type.is_none() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("binary/octet-stream"));
     }
@@ -538,13 +543,6 @@ pub(super) async fn put_acl(
     Ok(Answer::empty(StatusCode::OK))
 }
 
-/// Whether the object is there for the caller; it has no tags, because nothing keeps any yet.
-pub(super) async fn tags(ask: &Ask, bucket: &str, key: &str) -> Result<(), S3Fault> {
-    let bucket = ask.bucket(bucket).await?;
-    let key = ask.key(key)?;
-    ask.readable(&bucket, &key).await.map(drop)
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -564,6 +562,7 @@ pub(super) mod tests {
             acl: None,
             headers: ContentHeaders::default(),
             user_metadata: Vec::new(),
+            tags: Vec::new(),
             extents: Vec::new(),
         }
     }

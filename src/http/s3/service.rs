@@ -6,7 +6,7 @@ use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::exchange::Ask;
-use super::{bucket, listing, multipart, object};
+use super::{bucket, listing, multipart, object, tagging};
 use crate::auth::access::Action;
 use crate::http::server::HttpDeps;
 
@@ -148,8 +148,50 @@ impl S3 for Operations {
         request: S3Request<GetObjectTaggingInput>,
     ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
         let (ask, input) = Ask::new(&self.0, request);
-        let there = object::tags(&ask, &input.bucket, &input.key).await;
-        ask.settle(there.map(|()| GetObjectTaggingOutput { tag_set: Vec::new(), version_id: None }))
+        let version = input.version_id.as_deref();
+        ask.settle(tagging::object_tags(&ask, &input.bucket, &input.key, version).await)
+    }
+
+    async fn put_object_tagging(
+        &self,
+        request: S3Request<PutObjectTaggingInput>,
+    ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        let (version, tags) = (input.version_id.as_deref(), Some(input.tagging));
+        ask.settle_answer(tagging::set_object_tags(&ask, &input.bucket, &input.key, version, tags).await)
+    }
+
+    async fn delete_object_tagging(
+        &self,
+        request: S3Request<DeleteObjectTaggingInput>,
+    ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        let version = input.version_id.as_deref();
+        ask.settle_answer(tagging::set_object_tags(&ask, &input.bucket, &input.key, version, None).await)
+    }
+
+    async fn get_bucket_tagging(
+        &self,
+        request: S3Request<GetBucketTaggingInput>,
+    ) -> S3Result<S3Response<GetBucketTaggingOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(tagging::bucket_tags(&ask, &input.bucket).await)
+    }
+
+    async fn put_bucket_tagging(
+        &self,
+        request: S3Request<PutBucketTaggingInput>,
+    ) -> S3Result<S3Response<PutBucketTaggingOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(tagging::set_bucket_tags(&ask, &input.bucket, Some(input.tagging)).await)
+    }
+
+    async fn delete_bucket_tagging(
+        &self,
+        request: S3Request<DeleteBucketTaggingInput>,
+    ) -> S3Result<S3Response<DeleteBucketTaggingOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(tagging::set_bucket_tags(&ask, &input.bucket, None).await)
     }
 
     async fn get_object_attributes(

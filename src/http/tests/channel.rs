@@ -206,6 +206,7 @@ async fn publish(running: &Running, bucket: BucketId, channel: &ChannelName, end
             acl: None,
             headers: ContentHeaders::default(),
             user_metadata: Vec::new(),
+            tags: Vec::new(),
             extents: vec![Extent::Inline("x".into())],
         };
         let fragment = FragmentRecord {

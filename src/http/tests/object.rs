@@ -80,7 +80,10 @@ async fn a_put_that_asks_for_what_is_not_kept_is_refused() {
     for (name, value, status, code, ec) in [
         ("x-oss-storage-class", "IA", 400, "InvalidArgument", None),
         ("x-oss-server-side-encryption", "AES256", 501, "NotImplemented", None),
-        ("x-oss-tagging", "a=b", 501, "NotImplemented", None),
+        ("x-oss-tagging", "a=b%2A", 400, "InvalidTag", None),
+        ("x-oss-tagging", "a=1&a=2", 400, "InvalidTag", None),
+        ("x-oss-tagging", "a=%FF", 400, "InvalidTag", None),
+        ("x-oss-tagging", "a&b&c&d&e&f&g&h&i&j&k", 400, "InvalidTag", None),
         ("x-oss-object-acl", "secret", 400, "InvalidArgument", None),
         ("x-oss-forbid-overwrite", "maybe", 400, "InvalidArgument", Some("0017-00000279")),
         ("x-oss-meta-long", long.as_str(), 400, "InvalidArgument", None),
@@ -509,4 +512,71 @@ fn signed_target_with(path: &str, query: &str, headers: &[(&str, &[u8])]) -> Str
         query: pairs.pairs(),
     };
     format!("{path}?{}", oss_v1::sign_url_query(&request, "ownerKey", "ownerSecret", 1_700_003_600))
+}
+
+const TAGS: &str = "<Tagging><TagSet><Tag><Key>x</Key><Value>1</Value></Tag></TagSet></Tagging>";
+
+#[tokio::test]
+async fn tags_are_put_counted_carried_and_removed() {
+    let running = Running::start().await;
+    let mut socket = running.connect().await;
+    let tagged =
+        |method: &'static str, target: &str| Call::new(method, target).body("x").header("x-oss-tagging", "a=b%20c&d");
+    assert_eq!(socket.call(tagged("PUT", "/a")).await.status, 200);
+    assert_eq!(socket.call(tagged("POST", "/log?append&position=0")).await.status, 200);
+    let begun = socket.call(Call::new("POST", "/m?uploads").header("x-oss-tagging", "a=b%20c&d")).await;
+    let id = begun.element("UploadId");
+    assert_eq!(socket.call(Call::new("PUT", &format!("/m?partNumber=1&uploadId={id}")).body("x")).await.status, 200);
+    let all = Call::new("POST", &format!("/m?uploadId={id}")).header("x-oss-complete-all", "yes");
+    assert_eq!(socket.call(all).await.status, 200);
+    let copy = |to: &str| Call::new("PUT", to).header("x-oss-copy-source", "/examplebucket/a");
+    assert_eq!(socket.call(copy("/copy")).await.status, 200);
+    let golden = "<Tag><Key>a</Key><Value>b c</Value></Tag><Tag><Key>d</Key><Value></Value></Tag>";
+    for target in ["/a", "/log", "/m", "/copy"] {
+        let tags = socket.call(Call::new("GET", &format!("{target}?tagging"))).await;
+        assert!(tags.status == 200 && tags.text().contains(golden), "{target}: {}", tags.text());
+        for method in ["GET", "HEAD"] {
+            let reply = socket.call(Call::new(method, target)).await;
+            assert_eq!(reply.header("x-oss-tagging-count"), Some("2"), "{method} {target}");
+        }
+    }
+    let replaced = copy("/copy").header("x-oss-tagging-directive", "Replace").header("x-oss-tagging", "n=1");
+    assert_eq!(socket.call(replaced).await.status, 200);
+    assert_eq!(socket.call(Call::new("GET", "/copy?tagging")).await.element("Key"), "n");
+    let unknown = copy("/copy").header("x-oss-tagging-directive", "Maybe");
+    socket.call(unknown).await.assert_error(400, "InvalidArgument", None);
+
+    socket.call(Call::new("PUT", "/a?tagging").body(TAGS)).await.assert_empty(200);
+    assert_eq!(socket.call(Call::new("GET", "/a?tagging")).await.element("Key"), "x");
+    assert_eq!(socket.call(Call::new("GET", "/a")).await.text(), "x", "the object is still there");
+    let wrong = TAGS.replace("<Key>x", "<Key>a*");
+    socket.call(Call::new("PUT", "/a?tagging").body(wrong)).await.assert_error(400, "InvalidTag", None);
+    socket.call(Call::new("PUT", "/a?tagging").body("<Tagging/>")).await.assert_error(400, "MalformedXML", None);
+    socket.call(Call::new("DELETE", "/a?tagging")).await.assert_empty(204);
+    let none = socket.call(Call::new("GET", "/a?tagging")).await;
+    assert!(none.status == 200 && none.text().contains("<TagSet></TagSet>"), "{}", none.text());
+    assert_eq!(socket.call(Call::new("HEAD", "/a")).await.header("x-oss-tagging-count"), None);
+    for method in ["GET", "PUT", "DELETE"] {
+        let body = if method == "PUT" { TAGS } else { "" };
+        let missing = socket.call(Call::new(method, "/none?tagging").body(body)).await;
+        missing.assert_error(404, "NoSuchKey", Some("0026-00000001"));
+        let stranger = socket.call(Call::new(method, "/a?tagging").body(body).by(Who::Other)).await;
+        assert_eq!(stranger.status, 403, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_has_tags_of_its_own() {
+    let running = Running::start().await;
+    let none = running.call(Call::new("GET", "/?tagging")).await;
+    assert!(none.status == 200 && none.text().contains("<TagSet></TagSet>"), "{}", none.text());
+    running.call(Call::new("PUT", "/?tagging").body(TAGS)).await.assert_empty(200);
+    assert_eq!(running.call(Call::new("GET", "/?tagging")).await.element("Value"), "1");
+    let many: String = (0..21).map(|n| format!("<Tag><Key>k{n}</Key><Value/></Tag>")).collect();
+    let many = format!("<Tagging><TagSet>{many}</TagSet></Tagging>");
+    running.call(Call::new("PUT", "/?tagging").body(many)).await.assert_error(400, "InvalidTag", None);
+    running.call(Call::new("PUT", "/?tagging").body(TAGS).by(Who::Other)).await.assert_error(403, "AccessDenied", None);
+    running.call(Call::new("DELETE", "/?tagging")).await.assert_empty(204);
+    running.call(Call::new("DELETE", "/?tagging")).await.assert_empty(204);
+    assert!(running.call(Call::new("GET", "/?tagging")).await.text().contains("<TagSet></TagSet>"));
 }

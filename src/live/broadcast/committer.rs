@@ -210,6 +210,7 @@ impl<'a> Committer<'a> {
             acl: None,
             headers,
             user_metadata: Vec::new(),
+            tags: Vec::new(),
             extents: body.extents.clone(),
         }
     }

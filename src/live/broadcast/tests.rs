@@ -95,6 +95,7 @@ async fn taken_name_moves_to_the_next_millisecond() {
             kind: ObjectKind::Normal,
             headers: ContentHeaders::default(),
             user_metadata: Vec::new(),
+            tags: Vec::new(),
             acl: None,
             condition: WriteCondition::Always,
             expected_md5: None,

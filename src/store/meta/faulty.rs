@@ -161,6 +161,7 @@ calls! {
     ListBuckets list_buckets(owner: AccountId, prefix: &str, after: &str, limit: usize) -> Page<BucketRecord>;
     SetBucketAcl set_bucket_acl(bucket: BucketId, acl: Acl) -> ();
     SetBucketCors set_bucket_cors(bucket: BucketId, cors: CorsConfig) -> ();
+    SetBucketTags set_bucket_tags(bucket: BucketId, tags: Vec<Tag>) -> ();
     DeleteBucket delete_bucket(bucket: BucketId) -> ();
     BucketUsage bucket_usage(bucket: BucketId) -> BucketUsage;
     CommitObject commit_object(commit: ObjectCommit, now: Wall) -> ObjectRecord;
@@ -168,6 +169,7 @@ calls! {
     Object object(bucket: BucketId, key: &ObjectKey) -> Option<ObjectRecord>;
     DeleteObjects delete_objects(bucket: BucketId, keys: &[ObjectKey], now: Wall) -> ();
     SetObjectAcl set_object_acl(bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> ();
+    SetObjectTags set_object_tags(bucket: BucketId, key: &ObjectKey, tags: Vec<Tag>) -> ();
     ListObjects list_objects(bucket: BucketId, query: &ListQuery) -> Page<ListEntry>;
     BeginUpload begin_upload(upload: UploadRecord, now: Wall) -> UploadRecord;
     CommitPart commit_part(commit: PartCommit, now: Wall) -> PartSummary;

@@ -210,6 +210,7 @@ impl MetaStore for MemoryMetaStore {
                 acl,
                 created: now,
                 cors: CorsConfig::default(),
+                tags: Vec::new(),
             };
             s.last_bucket = record.id.0;
             s.buckets.insert(record.id, record.clone());
@@ -247,6 +248,13 @@ impl MetaStore for MemoryMetaStore {
     async fn set_bucket_cors(&self, bucket: BucketId, cors: CorsConfig) -> Result<()> {
         self.with(|s| {
             s.bucket(bucket)?.cors = cors;
+            Ok(())
+        })
+    }
+
+    async fn set_bucket_tags(&self, bucket: BucketId, tags: Vec<Tag>) -> Result<()> {
+        self.with(|s| {
+            s.bucket(bucket)?.tags = tags;
             Ok(())
         })
     }
@@ -327,6 +335,14 @@ impl MetaStore for MemoryMetaStore {
         self.with(|s| {
             let object = s.objects.get_mut(&(bucket, key.clone()));
             object.ok_or(StoreError::NotFound(What::Object))?.acl = acl;
+            Ok(())
+        })
+    }
+
+    async fn set_object_tags(&self, bucket: BucketId, key: &ObjectKey, tags: Vec<Tag>) -> Result<()> {
+        self.with(|s| {
+            let object = s.objects.get_mut(&(bucket, key.clone()));
+            object.ok_or(StoreError::NotFound(What::Object))?.tags = tags;
             Ok(())
         })
     }

@@ -176,6 +176,7 @@ pub(super) fn completed_object(
         acl: upload.acl,
         headers: upload.headers,
         user_metadata: upload.user_metadata,
+        tags: upload.tags,
         extents: joined,
     })
 }

@@ -33,7 +33,7 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::store::{
     Acl, AppendCommit, BlobStore, BucketId, ContentHeaders, MetaStore, ObjectCommit, ObjectKey, ObjectKind,
-    ObjectRecord, Result, StoreError, What, WriteCondition,
+    ObjectRecord, Result, StoreError, Tag, What, WriteCondition,
 };
 
 /// Everything about a new object but its body.
@@ -49,6 +49,8 @@ pub struct PutRequest {
     pub headers: ContentHeaders,
     /// User metadata: lower-case names without prefix.
     pub user_metadata: Vec<(String, Bytes)>,
+    /// Tags, which the dialect has checked.
+    pub tags: Vec<Tag>,
     /// The object's own ACL; `None` follows the bucket.
     pub acl: Option<Acl>,
     /// What must hold of the object it replaces.
@@ -258,6 +260,7 @@ fn blank(request: PutRequest) -> ObjectRecord {
         acl: request.acl,
         headers: request.headers,
         user_metadata,
+        tags: request.tags,
         extents: Vec::new(),
     }
 }

@@ -47,6 +47,7 @@ impl Bench {
             kind: ObjectKind::Normal,
             headers: ContentHeaders::default(),
             user_metadata: Vec::new(),
+            tags: Vec::new(),
             acl: None,
             condition: WriteCondition::Always,
             expected_md5: None,
@@ -103,6 +104,7 @@ pub(in crate::store) fn record_with(name: &str) -> ObjectRecord {
         acl: None,
         headers: ContentHeaders::default(),
         user_metadata: Vec::new(),
+        tags: Vec::new(),
         extents: Vec::new(),
     }
 }

@@ -54,6 +54,7 @@ async fn parts_of_any_size_become_one_body() {
     let request = PutRequest {
         acl: Some(Acl::PublicRead),
         user_metadata: vec![("b".into(), Bytes::new()), ("a".into(), Bytes::new())],
+        tags: Vec::new(),
         ..bench.request("k")
     };
     let upload = bench.objects.uploads().begin(request).await.expect("begun");

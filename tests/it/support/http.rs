@@ -65,6 +65,7 @@ const SIGNED: &[&str] = &[
     "position",
     "startTime",
     "status",
+    "tagging",
     "uploadId",
     "uploads",
     "vod",

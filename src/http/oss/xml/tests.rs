@@ -6,7 +6,7 @@ use crate::limits::OSS_COMPLETE_XML_BYTES_MAX;
 use crate::live::channel::ChannelRuleError;
 use crate::live::stat::{AudioStat, VideoStat};
 use crate::store::{
-    BucketId, BucketName, ChannelName, CompletedUpload, ConnectionId, ListedPart, PartSummary, SnapshotConfig,
+    BucketId, BucketName, ChannelName, CompletedUpload, ConnectionId, ListedPart, PartSummary, SnapshotConfig, Tag,
     UploadEntry, UploadId, UploadSummary,
 };
 
@@ -30,6 +30,7 @@ fn bucket(acl: Acl) -> BucketRecord {
         acl,
         created: Wall(1_700_000_000_999),
         cors: CorsConfig::default(),
+        tags: Vec::new(),
     }
 }
 
@@ -113,6 +114,25 @@ fn error_without_detail_code() {
            <HostId>h</HostId>
          </Error>",
     );
+}
+
+#[test]
+fn tags_both_ways() {
+    let tag = |key: &str, value: &str| Tag { key: key.into(), value: value.into() };
+    let golden = "<Tagging>
+           <TagSet>
+             <Tag><Key>a b</Key><Value>1+2=3</Value></Tag>
+             <Tag><Key>\u{e9}</Key><Value></Value></Tag>
+           </TagSet>
+         </Tagging>";
+    let tags = [tag("a b", "1+2=3"), tag("\u{e9}", "")];
+    check(tagging(&tags), golden);
+    assert_eq!(read_tagging(golden.as_bytes()).as_deref(), Ok(&tags[..]));
+    check(tagging(&[]), "<Tagging><TagSet></TagSet></Tagging>");
+    assert_eq!(read_tagging(b"<Tagging><TagSet/></Tagging>"), Ok(vec![]));
+    for wrong in ["<Tagging/>", "<Tagging><TagSet><Tag><Value>v</Value></Tag></TagSet></Tagging>", "<TagSet/>", ""] {
+        assert_eq!(read_tagging(wrong.as_bytes()).map_err(|error| error.code), Err("MalformedXML"), "{wrong}");
+    }
 }
 
 #[test]

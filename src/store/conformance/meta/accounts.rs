@@ -230,3 +230,16 @@ pub(super) async fn usage_follows_every_change(s: &dyn MetaStore) {
     s.delete_bucket(other).await.expect("empty");
     assert_eq!(s.bucket_usage(other).await, Err(StoreError::NotFound(What::Bucket)));
 }
+
+pub(super) async fn bucket_tags_are_set_and_removed(s: &dyn MetaStore) {
+    let b = bucket(s, "films").await;
+    let tags = async || s.bucket(&bucket_name("films")).await.expect("readable").expect("there").tags;
+    assert_eq!(tags().await, vec![]);
+    let set = vec![tag("team", "a b"), tag("cost", "")];
+    s.set_bucket_tags(b, set.clone()).await.expect("there");
+    s.set_bucket_acl(b, Acl::PublicRead).await.expect("there");
+    assert_eq!(tags().await, set);
+    s.set_bucket_tags(b, Vec::new()).await.expect("there");
+    assert_eq!(tags().await, vec![]);
+    assert_eq!(s.set_bucket_tags(BucketId(99), set).await, Err(StoreError::NotFound(What::Bucket)));
+}

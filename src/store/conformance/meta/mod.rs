@@ -112,6 +112,7 @@ fn object(bucket: BucketId, name: impl AsRef<[u8]>, extents: Vec<Extent>) -> Obj
         acl: None,
         headers: ContentHeaders::default(),
         user_metadata: Vec::new(),
+        tags: Vec::new(),
         extents,
     }
 }
@@ -136,6 +137,10 @@ async fn state(store: &dyn MetaStore, blob: u64) -> BlobState {
     store.blob_states(&[blob_id(blob)]).await.expect("readable")[0]
 }
 
+fn tag(key: &str, value: &str) -> Tag {
+    Tag { key: key.into(), value: value.into() }
+}
+
 fn upload_id(number: u64) -> UploadId {
     UploadId(u128::from(number))
 }
@@ -150,6 +155,7 @@ fn upload_record(bucket: BucketId, name: impl AsRef<[u8]>, id: u64) -> UploadRec
         acl: None,
         headers: ContentHeaders::default(),
         user_metadata: Vec::new(),
+        tags: Vec::new(),
     }
 }
 
@@ -277,6 +283,7 @@ on_every_backend! {
         bucket_made_again_is_another_one
         closed_store_is_unavailable
         usage_follows_every_change
+        bucket_tags_are_set_and_removed
     ]
     objects: [
         every_field_is_read_back
@@ -286,6 +293,7 @@ on_every_backend! {
         forbidden_overwrite_is_already_exists
         compare_and_swap_by_etag
         own_acl_is_set_and_removed
+        tags_are_set_kept_and_replaced
         deleting_removes_what_is_there
         first_append_makes_an_appendable_object
         append_adds_bytes_digest_and_tag

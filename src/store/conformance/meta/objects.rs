@@ -28,6 +28,7 @@ pub(super) async fn every_field_is_read_back(s: &dyn MetaStore) {
             expires: text("0"),
         },
         user_metadata: vec![("a".into(), Bytes::from_static(b"\xff")), ("owner".into(), Bytes::new())],
+        tags: vec![tag("b", "1"), tag("a \"\u{e9}", "")],
         ..object(b, "a\u{0}b/\u{1F600}", vec![inline("head"), in_blob(7, 1 << 40), in_blob(8, 1), inline("tail")])
     };
     let committed = put(s, full.clone(), 42).await;
@@ -219,4 +220,29 @@ pub(super) async fn objects_are_audited_over_buckets_in_pages(s: &dyn MetaStore)
         }
         assert_eq!(seen, expected, "in pages of {limit}");
     }
+}
+
+pub(super) async fn tags_are_set_kept_and_replaced(s: &dyn MetaStore) {
+    let b = bucket(s, "films").await;
+    let (one, two) = (vec![tag("a", "1")], vec![tag("z", ""), tag("b", "2")]);
+    let put_with = |tags: &[Tag]| ObjectRecord { tags: tags.to_vec(), ..object(b, "a", vec![inline("text")]) };
+    let stored = put(s, put_with(&one), 1).await;
+    assert_eq!(read(s, b, "a").await.tags, one);
+    s.set_object_tags(b, &key("a"), two.clone()).await.expect("there");
+    // Nothing else has changed, its time neither.
+    assert_eq!(read(s, b, "a").await, ObjectRecord { tags: two.clone(), ..stored });
+    s.set_object_acl(b, &key("a"), Some(Acl::PublicRead)).await.expect("there");
+    assert_eq!(read(s, b, "a").await.tags, two);
+    s.set_object_tags(b, &key("a"), Vec::new()).await.expect("there");
+    assert_eq!(read(s, b, "a").await.tags, vec![]);
+    put(s, put_with(&one), 2).await;
+    put(s, put_with(&[]), 3).await;
+    assert_eq!(read(s, b, "a").await.tags, vec![], "a new object has its own");
+
+    let first = ObjectRecord { kind: ObjectKind::Appendable, tags: one.clone(), ..object(b, "log", vec![inline("a")]) };
+    append(s, first.clone(), 0, 4).await.expect("made");
+    append(s, ObjectRecord { tags: two.clone(), ..first }, 1, 5).await.expect("appended");
+    assert_eq!(read(s, b, "log").await.tags, one, "later appends change none");
+    let missing = s.set_object_tags(b, &key("none"), two).await;
+    assert_eq!(missing, Err(StoreError::NotFound(What::Object)));
 }

@@ -60,6 +60,7 @@ pub(super) async fn every_field_of_an_upload_is_read_back(s: &dyn MetaStore) {
             expires: text("0"),
         },
         user_metadata: vec![("a".into(), Bytes::from_static(b"\xff")), ("owner".into(), Bytes::new())],
+        tags: vec![tag("b", "1"), tag("a", "")],
         id: UploadId(u128::MAX - 5),
         ..upload_record(b, "a\u{0}b/\u{1F600}", 0)
     };
@@ -73,6 +74,7 @@ pub(super) async fn every_field_of_an_upload_is_read_back(s: &dyn MetaStore) {
     let object = read(s, &begun).await.expect("made");
     assert_eq!((object.kind, object.last_modified), (ObjectKind::Multipart, Wall(50)));
     assert_eq!((object.acl, object.headers, object.user_metadata), (begun.acl, begun.headers, begun.user_metadata));
+    assert_eq!(object.tags, begun.tags);
     assert_eq!((object.etag, object.crc64, object.size), (done.etag, done.crc64, done.size));
 }
 

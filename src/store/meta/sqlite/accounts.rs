@@ -68,7 +68,7 @@ pub(super) fn disable_access_key(conn: &Connection, id: &str) -> Sql<()> {
     }
 }
 
-const BUCKET_SQL: &str = "SELECT b.id, b.name, b.owner, a.name, b.acl, b.created_ms, b.cors \
+const BUCKET_SQL: &str = "SELECT b.id, b.name, b.owner, a.name, b.acl, b.created_ms, b.cors, b.tags \
      FROM bucket b JOIN account a ON a.id = b.owner";
 
 pub(super) fn create_bucket(
@@ -91,7 +91,8 @@ pub(super) fn create_bucket(
     )?;
     let id = BucketId(conn.last_insert_rowid());
     usage::begin(conn, id)?;
-    Ok(BucketRecord { id, name: name.clone(), owner, owner_name, acl, created: now, cors: CorsConfig::default() })
+    let (name, cors) = (name.clone(), CorsConfig::default());
+    Ok(BucketRecord { id, name, owner, owner_name, acl, created: now, cors, tags: Vec::new() })
 }
 
 pub(super) fn bucket(conn: &Connection, name: &BucketName) -> Sql<Option<BucketRecord>> {
@@ -133,6 +134,12 @@ pub(super) fn set_bucket_cors(conn: &Connection, bucket: BucketId, cors: &CorsCo
     check_bucket(conn, bucket)?;
     let text = (*cors != CorsConfig::default()).then(|| rows::to_json(cors)).transpose()?;
     run(conn, "UPDATE bucket SET cors = ?2 WHERE id = ?1", params![bucket.0, text])?;
+    Ok(())
+}
+
+pub(super) fn set_bucket_tags(conn: &Connection, bucket: BucketId, tags: &[Tag]) -> Sql<()> {
+    check_bucket(conn, bucket)?;
+    run(conn, "UPDATE bucket SET tags = ?2 WHERE id = ?1", params![bucket.0, rows::tags_text(tags)?])?;
     Ok(())
 }
 

@@ -151,6 +151,10 @@ impl MetaStore for SqliteMetaStore {
         self.writer.submit("set_bucket_cors", move |c| accounts::set_bucket_cors(c, bucket, &cors)).await
     }
 
+    async fn set_bucket_tags(&self, bucket: BucketId, tags: Vec<Tag>) -> Result<()> {
+        self.writer.submit("set_bucket_tags", move |c| accounts::set_bucket_tags(c, bucket, &tags)).await
+    }
+
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()> {
         self.writer.submit("delete_bucket", move |c| accounts::delete_bucket(c, bucket)).await
     }
@@ -179,6 +183,11 @@ impl MetaStore for SqliteMetaStore {
     async fn set_object_acl(&self, bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> Result<()> {
         let key = key.clone();
         self.writer.submit("set_object_acl", move |c| objects::set_acl(c, bucket, &key, acl)).await
+    }
+
+    async fn set_object_tags(&self, bucket: BucketId, key: &ObjectKey, tags: Vec<Tag>) -> Result<()> {
+        let key = key.clone();
+        self.writer.submit("set_object_tags", move |c| objects::set_tags(c, bucket, &key, &tags)).await
     }
 
     async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>> {

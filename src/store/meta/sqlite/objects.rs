@@ -168,8 +168,8 @@ fn write_row(conn: &Connection, object: &ObjectRecord, body: Option<i64>) -> Sql
         conn,
         "INSERT OR REPLACE INTO object (bucket, key, kind, size, modified_ms, etag, etag_parts, body, crc64, \
          content_md5, acl, content_type, cache_control, content_disposition, content_encoding, content_language, \
-         expires, user_metadata) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+         expires, user_metadata, tags) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         params![
             object.bucket.0,
             object.key.as_bytes(),
@@ -189,6 +189,7 @@ fn write_row(conn: &Connection, object: &ObjectRecord, body: Option<i64>) -> Sql
             headers.content_language.as_deref(),
             headers.expires.as_deref(),
             rows::pack_user_metadata(&object.user_metadata)?,
+            rows::tags_text(&object.tags)?,
         ],
     )?;
     Ok(())
@@ -277,6 +278,14 @@ pub(super) fn delete(conn: &Connection, bucket: BucketId, keys: &[ObjectKey], no
 pub(super) fn set_acl(conn: &Connection, bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> Sql<()> {
     let sql = "UPDATE object SET acl = ?3 WHERE bucket = ?1 AND key = ?2";
     match run(conn, sql, params![bucket.0, key.as_bytes(), acl.map(rows::acl_code)])? {
+        0 => Err(StoreError::NotFound(What::Object).into()),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn set_tags(conn: &Connection, bucket: BucketId, key: &ObjectKey, tags: &[Tag]) -> Sql<()> {
+    let sql = "UPDATE object SET tags = ?3 WHERE bucket = ?1 AND key = ?2";
+    match run(conn, sql, params![bucket.0, key.as_bytes(), rows::tags_text(tags)?])? {
         0 => Err(StoreError::NotFound(What::Object).into()),
         _ => Ok(()),
     }

@@ -115,6 +115,15 @@ pub(super) fn to_json(value: &impl Serialize) -> Sql<String> {
     serde_json::to_string(value).map_err(|e| corrupt(format!("cannot be written as JSON: {e}")))
 }
 
+/// A set of tags as it is stored; none is NULL.
+pub(super) fn tags_text(tags: &[Tag]) -> Sql<Option<String>> {
+    (!tags.is_empty()).then(|| to_json(&tags)).transpose()
+}
+
+fn tags(row: &Row<'_>, column: usize) -> Sql<Vec<Tag>> {
+    row.get::<_, Option<String>>(column)?.map_or_else(|| Ok(Vec::new()), |text| from_json(&text))
+}
+
 fn from_json<T: DeserializeOwned>(text: &str) -> Sql<T> {
     serde_json::from_str(text).map_err(|e| corrupt(format!("stored JSON: {e}")))
 }
@@ -209,7 +218,7 @@ pub(super) fn access_key(row: &Row<'_>) -> Sql<AccessKeyRecord> {
     })
 }
 
-/// Of `b.id, b.name, b.owner, a.name, b.acl, b.created_ms, b.cors`.
+/// Of `b.id, b.name, b.owner, a.name, b.acl, b.created_ms, b.cors, b.tags`.
 pub(super) fn bucket(row: &Row<'_>) -> Sql<BucketRecord> {
     let name: String = row.get(1)?;
     let cors: Option<String> = row.get(6)?;
@@ -221,6 +230,7 @@ pub(super) fn bucket(row: &Row<'_>) -> Sql<BucketRecord> {
         acl: acl(row.get(4)?)?,
         created: wall(row, 5)?,
         cors: cors.map_or_else(|| Ok(CorsConfig::default()), |text| from_json(&text))?,
+        tags: tags(row, 7)?,
     })
 }
 
@@ -245,7 +255,7 @@ pub(super) fn summary(row: &Row<'_>, key: ObjectKey) -> Sql<ObjectSummary> {
 /// Columns of `object o` that [`object`] reads, and of `extent e` that [`extent`] reads behind them.
 pub(super) const OBJECT_AND_EXTENT_COLUMNS: &str = "o.key, o.kind, o.size, o.modified_ms, o.etag, o.etag_parts, \
      o.bucket, o.crc64, o.content_md5, o.acl, o.content_type, o.cache_control, o.content_disposition, \
-     o.content_encoding, o.content_language, o.expires, o.user_metadata, e.length, e.blob, e.start, \
+     o.content_encoding, o.content_language, o.expires, o.user_metadata, o.tags, e.length, e.blob, e.start, \
      open_inline(e.bytes, e.length)";
 
 /// An object without its extents.
@@ -263,6 +273,7 @@ pub(super) fn object(row: &Row<'_>) -> Sql<ObjectRecord> {
         acl: own_acl.map(acl).transpose()?,
         headers: content_headers(row, 10)?,
         user_metadata: user_metadata(row, 16)?,
+        tags: tags(row, 17)?,
         extents: Vec::new(),
         key: head.key,
     })
@@ -270,7 +281,7 @@ pub(super) fn object(row: &Row<'_>) -> Sql<ObjectRecord> {
 
 /// The extent beside an object; `None` for an empty body.
 pub(super) fn extent(row: &Row<'_>) -> Sql<Option<Extent>> {
-    extent_at(row, 17)
+    extent_at(row, 18)
 }
 
 /// Columns of `extent e` that [`extent_at`] reads.
@@ -294,7 +305,7 @@ pub(super) fn upload_id(row: &Row<'_>, column: usize) -> Sql<UploadId> {
 
 /// Columns that [`upload()`] reads.
 pub(super) const UPLOAD_COLUMNS: &str = "bucket, key, id, initiated_ms, acl, content_type, cache_control, \
-     content_disposition, content_encoding, content_language, expires, user_metadata";
+     content_disposition, content_encoding, content_language, expires, user_metadata, tags";
 
 pub(super) fn upload(row: &Row<'_>) -> Sql<UploadRecord> {
     let own_acl: Option<i64> = row.get(4)?;
@@ -306,6 +317,7 @@ pub(super) fn upload(row: &Row<'_>) -> Sql<UploadRecord> {
         acl: own_acl.map(acl).transpose()?,
         headers: content_headers(row, 5)?,
         user_metadata: user_metadata(row, 11)?,
+        tags: tags(row, 12)?,
     })
 }
 

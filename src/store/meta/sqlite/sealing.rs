@@ -184,6 +184,7 @@ mod tests {
             acl: None,
             headers: ContentHeaders::default(),
             user_metadata: Vec::new(),
+            tags: Vec::new(),
             extents: vec![Extent::Inline(Bytes::copy_from_slice(body.as_bytes()))],
         };
         let commit = ObjectCommit { object, condition: WriteCondition::Always };

@@ -50,6 +50,7 @@ fn object(bucket: BucketId, key: &str, body: &[u8]) -> ObjectCommit {
         acl: None,
         headers: ContentHeaders::default(),
         user_metadata: Vec::new(),
+        tags: Vec::new(),
         extents: vec![Extent::Inline(Bytes::copy_from_slice(body))],
     };
     ObjectCommit { object, condition: WriteCondition::Always }
@@ -476,6 +477,7 @@ fn upload(bucket: BucketId, key: &str, id: u32) -> UploadRecord {
         acl: None,
         headers: ContentHeaders::default(),
         user_metadata: Vec::new(),
+        tags: Vec::new(),
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn begin(conn: &Connection, upload: UploadRecord, now: Wall) -> Sql<U
     }
     let headers = &upload.headers;
     let sql = format!(
-        "INSERT INTO upload ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO upload ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         rows::UPLOAD_COLUMNS
     );
     run(
@@ -46,6 +46,7 @@ pub(super) fn begin(conn: &Connection, upload: UploadRecord, now: Wall) -> Sql<U
             headers.content_language.as_deref(),
             headers.expires.as_deref(),
             rows::pack_user_metadata(&upload.user_metadata)?,
+            rows::tags_text(&upload.tags)?,
         ],
     )?;
     usage::count(conn, upload.bucket, Change { uploads: 1, ..Change::default() })?;
