@@ -240,27 +240,31 @@ impl PlaybackChecker {
         if let Some(&actual) = distances.first().filter(|_| goes_on) {
             return Some(PlaybackFaultKind::Duration { stated, actual });
         }
-        let tracks = [fragment.video, fragment.audio].into_iter().flatten();
-        let end = tracks.map(|track| track.end()).max().unwrap_or(start);
-        let shortest = fragment.video.or(fragment.audio).map_or(start, |track| track.last_dts) - start;
-        let longest = end - start + PAUSE_MAX;
+        let starts = self.starts(index, fragment);
+        let (earliest, latest) = (starts.clone().min().unwrap_or(start), starts.max().unwrap_or(start));
+        let end = both(fragment).map(|track| track.end()).max().unwrap_or(start);
+        let shortest = fragment.video.or(fragment.audio).map_or(start, |track| track.last_dts) - latest;
+        let longest = end - earliest + PAUSE_MAX;
         let actual = stated.clamp(shortest.min(longest), longest);
         (!is_near(stated, actual)).then_some(PlaybackFaultKind::Duration { stated, actual })
     }
 
-    /// From this fragment's start to the next one's; the likeliest reading first. A fragment that was cut by force may
-    /// begin with either track.
+    /// From this fragment's start to the next one's; the likeliest reading first.
     fn distances(&self, index: usize, this: &FragmentReport, next: &FragmentReport) -> Vec<MediaTime> {
-        let starts = |index: usize, fragment: &FragmentReport| {
-            let both = [fragment.video, fragment.audio].into_iter().flatten().map(|track| track.first_dts);
-            let count = if self.expectation(index).forced_cut { 2 } else { 1 };
-            both.take(count).collect::<Vec<_>>()
-        };
-        let ends = starts(index + 1, next);
-        let pairs =
-            starts(index, this).into_iter().flat_map(|start| ends.iter().map(move |&end| wire_step(start, end)));
-        pairs.collect()
+        let ends = self.starts(index + 1, next);
+        self.starts(index, this).flat_map(|start| ends.clone().map(move |end| wire_step(start, end))).collect()
     }
+
+    /// Where a fragment may be said to begin: with video, if there is any; after a forced cut with either track.
+    fn starts(&self, index: usize, fragment: &FragmentReport) -> impl Iterator<Item = MediaTime> + Clone {
+        let count = if self.expectation(index).forced_cut { 2 } else { 1 };
+        both(fragment).map(|track| track.first_dts).take(count)
+    }
+}
+
+/// Its tracks, video first.
+fn both(fragment: &FragmentReport) -> impl Iterator<Item = TrackReport> + Clone + use<> {
+    [fragment.video, fragment.audio].into_iter().flatten()
 }
 
 /// The distance on a clock of 33 bits, signed.

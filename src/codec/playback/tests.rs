@@ -174,6 +174,25 @@ fn a_fragment_after_a_forced_cut_may_begin_with_any_picture() {
 }
 
 #[test]
+fn a_forced_cut_may_fall_on_sound_that_is_ahead_of_its_picture() {
+    let mut muxer = TsMuxer::new();
+    let first = fragment(&mut muxer, 0, 60_000, true);
+    let mut out = BytesMut::new();
+    muxer.begin_fragment(&mut out, true, true);
+    // Sound at 60.5 s forced the cut; pictures that came behind it reach from 60 to 62 s.
+    muxer.audio(&mut out, MS(60_500), &[0x21; 20], &aac());
+    for ms in (60_000..62_000).step_by(40) {
+        muxer.video(&mut out, MS(ms), MS(ms), false, &[0, 0, 0, 2, 0x41, 0x88], &avc()).expect("an access unit");
+    }
+    let list = |first, last| Playlist { target_duration: 61, ..playlist(&[(first, false), (last, false)]) };
+    let fragments = [first, out.to_vec()];
+    for sound in [list(60_500, 1_500), list(60_000, 2_000)] {
+        assert!(check(&sound, &fragments).is_clean(), "{}", check(&sound, &fragments));
+    }
+    assert_eq!(check(&list(60_250, 1_400), &fragments).faults.len(), 2);
+}
+
+#[test]
 fn the_33_bit_wrap_is_no_distance() {
     let mut muxer = TsMuxer::new();
     let wrap = (1i64 << 33) / 90;

@@ -1,0 +1,30 @@
+//! FLV: a file's tags, and a publisher's tag bodies in any order. What comes out as an access unit can be walked.
+#![no_main]
+
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use livebucket::codec::flv::{FlvEvent, FlvReader, FlvTags};
+use livebucket::codec::{aac, h264};
+use livebucket::media::{CodecConfig, Track};
+use livebucket_fuzz::Choices;
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(tags) = FlvTags::new(Bytes::copy_from_slice(data)) {
+        tags.for_each(drop);
+    }
+    let (mut choices, mut reader, mut nal_length_size) = (Choices(data), FlvReader::new(), 0);
+    while !choices.is_empty() {
+        let (kind, length) = (choices.u8(), choices.u16());
+        let body = Bytes::copy_from_slice(choices.take(usize::from(length)));
+        let read = if kind & 1 == 0 { reader.video(7, &body) } else { reader.audio(7, &body) };
+        match read {
+            Ok(FlvEvent::Config(CodecConfig::Avc(config))) => nal_length_size = config.nal_length_size,
+            Ok(FlvEvent::Unit(unit)) if unit.track == Track::Video => {
+                let facts = h264::unit_facts(&unit.payload, nal_length_size).expect("a whole access unit");
+                assert!(facts.has_slice && (unit.keyframe || !facts.has_idr));
+            }
+            Ok(FlvEvent::Unit(unit)) => assert!((1..=aac::FRAME_BYTES_MAX).contains(&unit.payload.len())),
+            _ => {}
+        }
+    }
+});

@@ -1,0 +1,42 @@
+//! Request heads through addressing, signature, clock and route. A head that we sign ourselves is let in as its signer,
+//! whatever it says; what nobody signed is anonymous or refused.
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use libfuzzer_sys::fuzz_target;
+use livebucket::http::oss::accept::{Caller, accept};
+use livebucket::net::host::HostRules;
+use livebucket_fuzz::block_on;
+use livebucket_fuzz::http::{DATE, authorization, head};
+use livebucket_fuzz::room::{KEY, NOW, Room};
+
+thread_local! {
+    /// Nothing here writes.
+    static ROOM: Room = block_on(Room::new(5, 3));
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&sign, bytes)) = data.split_first() else { return };
+    let Some(mut parts) = head(bytes) else { return };
+    let hosts = HostRules {
+        base_domains: vec!["oss.example.com".into()],
+        cnames: BTreeMap::from([("cdn.example.org".to_owned(), "films".to_owned())]),
+    };
+    let ask = |parts: &http::request::Parts| ROOM.with(|room| block_on(accept(parts, &hosts, &*room.meta, NOW)));
+    if let Ok(accepted) = ask(&parts) {
+        let claims = parts.headers.contains_key("authorization") || parts.uri.query().is_some();
+        assert!(accepted.caller == Caller::Anonymous || claims, "nobody proved anything");
+    }
+    if sign & 1 == 0 || parts.headers.contains_key("authorization") {
+        return;
+    }
+    parts.headers.insert("x-oss-date", DATE.parse().expect("a header"));
+    let headers: Vec<(&str, &[u8])> = parts.headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
+    let query = parts.uri.query().unwrap_or_default();
+    let value = authorization(parts.method.as_str(), parts.uri.path(), query, &headers);
+    parts.headers.insert("authorization", value.parse().expect("a header"));
+    if let Ok(accepted) = ask(&parts) {
+        assert!(matches!(accepted.caller, Caller::Key { access_key_id, .. } if access_key_id == KEY.0));
+    }
+});

@@ -1,0 +1,21 @@
+//! The documents of the OSS dialect that clients send; what we read of CORS rules, we write so that it reads the same.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use livebucket::http::oss::xml;
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(settings) = xml::read_live_channel_configuration(data) {
+        let _ = settings.validate();
+    }
+    if let Ok(request) = xml::read_delete(data) {
+        assert!((1..=1_000).contains(&request.keys.len()));
+        let _ = xml::delete_result(&request.keys, true);
+    }
+    let _ = xml::read_create_bucket_configuration(data);
+    if let Ok(cors) = xml::read_cors_configuration(data) {
+        let again = xml::read_cors_configuration(&xml::cors_configuration(&cors));
+        // Escaping may lengthen a document over the bound of 64 KiB.
+        assert!(again.is_ok_and(|again| again == cors) || data.len() > 8 * 1024);
+    }
+});
