@@ -14,7 +14,7 @@ if ( $(2) ); then printf '=== %s: passed, %d s\n' '$(1)' "$$((SECONDS - begin))"
 else printf '=== %s: FAILED after %d s\n' '$(1)' "$$((SECONDS - begin))"; exit 1; fi
 endef
 
-.PHONY: help build run test unit fmt fmt-check clippy doc node-client compat setup
+.PHONY: help build run test unit fmt fmt-check clippy doc node-client compat fuzz-smoke setup
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ node-client: ## the Node client's own tests
 
 compat: build ## foreign clients against the built server
 	$(call step,foreign clients,compat-tests/run)
+
+fuzz-smoke: ## builds every fuzz target and runs each 1000 times, always alike
+	$(call step,fuzz targets,cd tests/fuzz && cargo fmt --check && ./run all --iterations 1000)
 
 setup: ## installs what the tests need (Debian packages need root; without it, says what is missing)
 	$(call step,setup,.ci/setup)

@@ -101,11 +101,19 @@ impl HttpService {
 
     /// Serves one socket to its end. With `stop` pulled, the request in flight is finished and an idle socket closed.
     pub async fn serve(self: Arc<Self>, stream: DoorStream, stop: Stop) {
-        let door = Door { peer: stream.peer(), local: stream.local_addr() };
-        self.serve_stream(stream, door, stop).await;
+        let (peer, local) = (stream.peer(), stream.local_addr());
+        self.serve_stream(stream, peer, local, stop).await;
     }
 
-    async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(self: Arc<Self>, stream: T, door: Door, stop: Stop) {
+    /// The same for a stream of any kind between `peer` and our end `local`, as far as that is known.
+    pub async fn serve_stream<T: AsyncRead + AsyncWrite + Unpin>(
+        self: Arc<Self>,
+        stream: T,
+        peer: SocketAddr,
+        local: Option<SocketAddr>,
+        stop: Stop,
+    ) {
+        let door = Door { peer, local };
         let clock = Arc::clone(&self.deps.clock);
         let stopping = stop.clone();
         let refusing = Arc::clone(&self);

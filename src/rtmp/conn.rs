@@ -22,8 +22,8 @@ use crate::rtmp::server::RtmpDeps;
 use crate::store::TerminationCause;
 use crate::task::Stop;
 
-/// Serves one socket to its end.
-pub(super) async fn serve<S>(deps: &RtmpDeps, stream: S, peer: SocketAddr, stop: &Stop)
+/// Serves one socket of any kind to its end. A pulled `stop` ends its publish as `ServiceShutdown`.
+pub async fn serve<S>(deps: &RtmpDeps, stream: S, peer: SocketAddr, stop: &Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

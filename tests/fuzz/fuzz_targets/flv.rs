@@ -19,6 +19,11 @@ fuzz_target!(|data: &[u8]| {
         let read = if kind & 1 == 0 { reader.video(7, &body) } else { reader.audio(7, &body) };
         match read {
             Ok(FlvEvent::Config(CodecConfig::Avc(config))) => nal_length_size = config.nal_length_size,
+            Ok(FlvEvent::Reconfigured(config, unit)) => {
+                nal_length_size = config.nal_length_size;
+                let facts = h264::unit_facts(&unit.payload, nal_length_size).expect("a whole access unit");
+                assert!(facts.has_slice && !config.sps.is_empty());
+            }
             Ok(FlvEvent::Unit(unit)) if unit.track == Track::Video => {
                 let facts = h264::unit_facts(&unit.payload, nal_length_size).expect("a whole access unit");
                 assert!(facts.has_slice && (unit.keyframe || !facts.has_idr));

@@ -22,6 +22,7 @@ fn object(seconds: u32) -> ObjectRecord {
         acl: None,
         headers: ContentHeaders::default(),
         user_metadata: Vec::new(),
+        tags: Vec::new(),
         extents: Vec::new(),
     }
 }

@@ -4,14 +4,15 @@
 
 use libfuzzer_sys::fuzz_target;
 use livebucket::auth::rtmp_url::{PublishQuery, publish_query};
-use livebucket::auth::{SignedRequest, oss_v1, oss_v4};
+use livebucket::auth::{SignedRequest, oss_v1, oss_v2, oss_v4, read_additional_headers};
 use livebucket_fuzz::Choices;
 
 fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
     let _ = oss_v1::read_authorization(&text);
+    let _ = oss_v2::read_authorization(&text);
     let _ = oss_v4::read_authorization(&text);
-    let _ = oss_v4::read_additional_headers(&text);
+    let _ = read_additional_headers(&text);
     if let Some(scope) = oss_v4::Scope::read(&text) {
         assert_eq!(oss_v4::Scope::read(&scope.to_string()), Some(scope));
     }

@@ -233,7 +233,8 @@ fn transport_streams() {
                         _ => {}
                     }
                 }
-                FlvEvent::Nothing => {}
+                // Our captures say their parameter sets in the sequence header alone.
+                FlvEvent::Reconfigured(..) | FlvEvent::Nothing => {}
             }
         }
         // As one fragment, and as fragments of five packets.
