@@ -35,7 +35,7 @@ def crash(server, make_bucket):
         seen.before = fragments(bucket, CHANNEL)
         seen.playlist_before = live_playlist(bucket, CHANNEL)
         server.kill()
-    seen.check_before_restart = server.check()
+    seen.check_before_restart = server.check("--recover")
     server.start()
     return seen
 
@@ -121,7 +121,10 @@ def test_kills_at_other_moments(server, crash, round_number):
         wait_until(lambda: bucket.get_live_channel_stat(channel).status == "Live", 10, "live", pause=0.01)
         time.sleep((0.0, 0.9, 0.15)[round_number])
         server.kill()
-    server.check()
+    # Recovered and checked in one go in the first round; in the others the start recovers, and the check at the end of
+    # the suite finds what it would have left.
+    if round_number == 0:
+        server.check("--recover")
     server.start()
     assert bucket.get_live_channel_stat(channel).status == "Idle"
     found = live_playlist(bucket, channel)

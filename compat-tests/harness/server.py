@@ -122,9 +122,10 @@ class Server:
             )
         return result
 
-    def check(self) -> str:
-        """`livebucket check` on the stopped data directory: every storage invariant holds."""
-        result = self.run("check", "--data", self.data / "data", check=False)
+    def check(self, *options: str) -> str:
+        """`livebucket check` on the stopped data directory: every storage invariant holds. After a crash that no start has
+        recovered yet, blobs that were in flight are still there: then `--recover` belongs with it."""
+        result = self.run("check", *options, "--data", self.data / "data", check=False)
         report = result.stdout + result.stderr
         assert result.returncode == 0, f"livebucket check: exit {result.returncode}\n{report}"
         return report
