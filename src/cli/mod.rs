@@ -14,6 +14,7 @@ use crate::store::data_dir::DataDirError;
 pub use admin::{Admin, Answer, Request};
 
 pub mod admin;
+mod bench;
 mod check;
 pub mod control;
 mod health;
@@ -46,6 +47,9 @@ enum Command {
     Check(check::CheckArgs),
     /// Ask a running server whether it is ready (for container health checks)
     Health(health::HealthArgs),
+    /// Load a running server and print what it cost (one JSON line)
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
 }
 
 #[derive(Debug, clap::Args)]
@@ -116,6 +120,7 @@ pub fn run() -> ExitCode {
         Command::Url(command) => url::run(command),
         Command::Check(args) => check::run(&args),
         Command::Health(args) => health::run(&args),
+        Command::Bench(command) => bench::run(command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
