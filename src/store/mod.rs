@@ -24,11 +24,13 @@ pub mod objects;
 pub mod records;
 pub mod recovery;
 pub mod seal;
+pub mod settings;
 pub mod tags;
 pub mod upload;
 
 pub use error::{Result, StoreError, What};
 pub use records::*;
+pub use settings::{BucketSetting, BucketSettings, Payer};
 
 // ---- blobs ---------------------------------------------------------------------------------------------------
 
@@ -329,6 +331,10 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn set_bucket_cors(&self, bucket: BucketId, cors: CorsConfig) -> Result<()>;
     /// `NotFound(Bucket)`. An empty set removes the tags.
     async fn set_bucket_tags(&self, bucket: BucketId, tags: Vec<Tag>) -> Result<()>;
+    /// Sets whether versions are kept from now on. `NotFound(Bucket)`.
+    async fn set_bucket_versioning(&self, bucket: BucketId, versioning: Versioning) -> Result<()>;
+    /// Puts one setting in place of the one before. `NotFound(Bucket)`.
+    async fn set_bucket_setting(&self, bucket: BucketId, setting: BucketSetting) -> Result<()>;
     /// `BucketNotEmpty` while objects, open uploads or channels remain; `NotFound(Bucket)`.
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()>;
     /// What the bucket holds. `NotFound(Bucket)`. Its cost does not follow the bucket's objects and uploads.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::settings::BucketSettings;
 pub use crate::auth::access::Acl;
 use crate::clock::Wall;
 pub use crate::media::MediaTime;
@@ -152,6 +153,22 @@ pub struct BucketRecord {
     pub cors: CorsConfig,
     /// Tags as they were put.
     pub tags: Vec<Tag>,
+    /// Whether versions are kept.
+    pub versioning: Versioning,
+    /// Settings that few buckets have.
+    pub settings: BucketSettings,
+}
+
+/// Whether a bucket keeps versions of its objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Versioning {
+    /// It never did: each write replaces, each delete removes.
+    #[default]
+    Never,
+    /// Each write makes a version of its own; a delete adds a delete marker.
+    Enabled,
+    /// It did: each write and each delete replaces the null version, and the others stay.
+    Suspended,
 }
 
 /// A tag of a bucket or of an object; a set has a key once.
@@ -299,6 +316,35 @@ impl ETag {
     }
 }
 
+/// A version's identity: ordered by time like a [`BlobId`], and too random to be guessed. Versions written while a bucket
+/// kept none have no identity of their own: each key has at most one such *null* version.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VersionId(pub u128);
+
+impl VersionId {
+    /// A fresh id.
+    pub fn new(now: Wall, random: [u8; 10]) -> Self {
+        VersionId(BlobId::new(now, random).0)
+    }
+
+    /// From the 32 hex digits of its text form, in either case.
+    pub fn parse(text: &str) -> Option<Self> {
+        UploadId::parse(text).map(|id| VersionId(id.0))
+    }
+}
+
+impl fmt::Display for VersionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032X}", self.0)
+    }
+}
+
+impl fmt::Debug for VersionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VersionId({self})")
+    }
+}
+
 /// How an object was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectKind {
@@ -309,6 +355,28 @@ pub enum ObjectKind {
     /// Appends.
     Appendable,
 }
+
+/// How an object is kept, as far as clients are told. All classes are kept alike; those behind `InfrequentAccess` must be
+/// restored before they are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StorageClass {
+    /// Read often.
+    #[default]
+    Standard,
+    /// Read rarely.
+    InfrequentAccess,
+    /// Read after a restore.
+    Archive,
+    /// Read after a longer restore.
+    ColdArchive,
+    /// Read after the longest restore.
+    DeepColdArchive,
+}
+
+/// What few objects have. The default has none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct ObjectAttributes {}
 
 /// Content headers as they were sent, byte for byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -354,6 +422,12 @@ pub struct ObjectRecord {
     pub user_metadata: Vec<(String, Bytes)>,
     /// Tags as they were put.
     pub tags: Vec<Tag>,
+    /// Storage class.
+    pub storage_class: StorageClass,
+    /// What few objects have.
+    pub attributes: ObjectAttributes,
+    /// Identity of this version; `None` is the null version.
+    pub version: Option<VersionId>,
     /// The body, in order. Empty for an empty object.
     pub extents: Vec<Extent>,
 }
@@ -406,6 +480,10 @@ pub struct UploadRecord {
     pub user_metadata: Vec<(String, Bytes)>,
     /// Tags of the object.
     pub tags: Vec<Tag>,
+    /// Storage class of the object.
+    pub storage_class: StorageClass,
+    /// What else the object will have.
+    pub attributes: ObjectAttributes,
 }
 
 /// What a listing says of an open upload.
@@ -478,6 +556,8 @@ pub struct ObjectSummary {
     pub size: u64,
     /// Entity tag.
     pub etag: ETag,
+    /// Storage class.
+    pub storage_class: StorageClass,
     /// When its body was committed.
     pub last_modified: Wall,
 }

@@ -65,6 +65,8 @@ impl Uploads<'_> {
             headers: request.headers,
             user_metadata,
             tags: request.tags,
+            storage_class: request.storage_class,
+            attributes: request.attributes,
         };
         self.objects.meta().begin_upload(record, now).await
     }

@@ -20,7 +20,7 @@ use crate::live::vod::vod_playlist;
 use crate::store::objects::{Digests, PutRequest};
 use crate::store::{
     BucketName, BucketRecord, ChannelConfig, ChannelName, ChannelRecord, ChannelStatus, ContentHeaders, ETag,
-    ObjectKey, ObjectKind, TerminationCause, WriteCondition,
+    ObjectAttributes, ObjectKey, ObjectKind, StorageClass, TerminationCause, WriteCondition,
 };
 
 /// Sessions that GetLiveChannelHistory shows.
@@ -138,6 +138,8 @@ pub(super) async fn post_vod(
         },
         user_metadata: Vec::new(),
         tags: Vec::new(),
+        storage_class: StorageClass::default(),
+        attributes: ObjectAttributes::default(),
         acl: None,
         condition: WriteCondition::Always,
         expected_md5: None,

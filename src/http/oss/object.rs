@@ -19,7 +19,10 @@ use crate::limits;
 use crate::store::objects::{
     ConditionOutcome, Digests, PutRequest, RangeOutcome, RangeRules, StoredBody, check_conditions, resolve_range,
 };
-use crate::store::{Acl, BucketName, BucketRecord, ETag, Extent, ObjectKey, ObjectKind, ObjectRecord, WriteCondition};
+use crate::store::{
+    Acl, BucketName, BucketRecord, ETag, Extent, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord, StorageClass,
+    WriteCondition,
+};
 
 const META_PREFIX: &str = "x-oss-meta-";
 pub(super) const CRC64: &str = "x-oss-hash-crc64ecma";
@@ -236,6 +239,8 @@ pub(super) fn put_request(
         headers: content_headers(&ask.head.headers),
         user_metadata: user_metadata(&ask.head.headers)?,
         tags: tagging::header_tags(ask)?,
+        storage_class: StorageClass::default(),
+        attributes: ObjectAttributes::default(),
         acl: object_acl_header(ask)?.unwrap_or(None),
         condition,
         expected_md5: ask.content_md5()?,

@@ -132,7 +132,7 @@ fn owner_id(bucket: &BucketRecord) -> String {
 mod tests {
     use super::*;
     use crate::clock::Wall;
-    use crate::store::{AccountId, BucketId, BucketName, CorsConfig};
+    use crate::store::{AccountId, BucketId, BucketName, BucketSettings, CorsConfig, Versioning};
 
     fn bucket() -> BucketRecord {
         BucketRecord {
@@ -144,6 +144,8 @@ mod tests {
             created: Wall(0),
             cors: CorsConfig::default(),
             tags: Vec::new(),
+            versioning: Versioning::default(),
+            settings: BucketSettings::default(),
         }
     }
 

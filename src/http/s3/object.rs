@@ -190,6 +190,8 @@ pub(super) fn put_request(
             S3Fault::new("MetadataTooLarge").with("MaxSizeAllowed", limits::S3_USER_METADATA_BYTES_MAX.to_string())
         })?,
         tags: tagging::header_tags(ask)?,
+        storage_class: crate::store::StorageClass::default(),
+        attributes: crate::store::ObjectAttributes::default(),
         acl: match acl::from_headers(ask)? {
             Canned::Default => None,
             Canned::Acl(acl) => Some(acl),
@@ -563,6 +565,9 @@ pub(super) mod tests {
             headers: ContentHeaders::default(),
             user_metadata: Vec::new(),
             tags: Vec::new(),
+            storage_class: crate::store::StorageClass::default(),
+            attributes: crate::store::ObjectAttributes::default(),
+            version: None,
             extents: Vec::new(),
         }
     }

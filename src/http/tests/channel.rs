@@ -6,7 +6,7 @@ use crate::live::registry::PublishRequest;
 use crate::media::MediaTime;
 use crate::store::{
     BucketId, ChannelName, ClaimRequest, ConnectionId, ContentHeaders, ETag, Extent, FragmentCommit, FragmentRecord,
-    ObjectKey, ObjectKind, ObjectRecord, TerminationCause, WindowRecord,
+    ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord, StorageClass, TerminationCause, WindowRecord,
 };
 
 const CONFIG: &str = "<LiveChannelConfiguration><Description>a &amp; b</Description><Status>enabled</Status>\
@@ -207,6 +207,9 @@ async fn publish(running: &Running, bucket: BucketId, channel: &ChannelName, end
             headers: ContentHeaders::default(),
             user_metadata: Vec::new(),
             tags: Vec::new(),
+            storage_class: StorageClass::default(),
+            attributes: ObjectAttributes::default(),
+            version: None,
             extents: vec![Extent::Inline("x".into())],
         };
         let fragment = FragmentRecord {

@@ -16,8 +16,8 @@ use crate::live::window::Window;
 use crate::media::MediaTime;
 use crate::store::objects::{BodyWriter, Digests, StoredBody};
 use crate::store::{
-    Claim, ContentHeaders, Epoch, FragmentCommit, FragmentRecord, ObjectKey, ObjectKind, ObjectRecord, Result,
-    StoreError, TerminationCause, What, WindowEntry,
+    Claim, ContentHeaders, Epoch, FragmentCommit, FragmentRecord, ObjectAttributes, ObjectKey, ObjectKind,
+    ObjectRecord, Result, StorageClass, StoreError, TerminationCause, What, WindowEntry,
 };
 
 /// A fragment whose last unit is written.
@@ -211,6 +211,9 @@ impl<'a> Committer<'a> {
             headers,
             user_metadata: Vec::new(),
             tags: Vec::new(),
+            storage_class: StorageClass::default(),
+            attributes: ObjectAttributes::default(),
+            version: None,
             extents: body.extents.clone(),
         }
     }

@@ -10,7 +10,9 @@ use crate::live::testbed::{BEGIN, Bed, aac, audio, avc, begin, channel, configs,
 use crate::store::blob::faulty::{BlobCall, BlobFault};
 use crate::store::meta::faulty::{Fault, MetaCall};
 use crate::store::objects::{PutRequest, Quota};
-use crate::store::{ContentHeaders, FragmentRecord, ObjectKey, ObjectKind, WriteCondition};
+use crate::store::{
+    ContentHeaders, FragmentRecord, ObjectAttributes, ObjectKey, ObjectKind, StorageClass, WriteCondition,
+};
 
 fn unavailable() -> StoreError {
     StoreError::Unavailable("test".into())
@@ -96,6 +98,8 @@ async fn taken_name_moves_to_the_next_millisecond() {
             headers: ContentHeaders::default(),
             user_metadata: Vec::new(),
             tags: Vec::new(),
+            storage_class: StorageClass::default(),
+            attributes: ObjectAttributes::default(),
             acl: None,
             condition: WriteCondition::Always,
             expected_md5: None,

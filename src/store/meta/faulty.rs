@@ -162,6 +162,8 @@ calls! {
     SetBucketAcl set_bucket_acl(bucket: BucketId, acl: Acl) -> ();
     SetBucketCors set_bucket_cors(bucket: BucketId, cors: CorsConfig) -> ();
     SetBucketTags set_bucket_tags(bucket: BucketId, tags: Vec<Tag>) -> ();
+    SetBucketVersioning set_bucket_versioning(bucket: BucketId, versioning: Versioning) -> ();
+    SetBucketSetting set_bucket_setting(bucket: BucketId, setting: BucketSetting) -> ();
     DeleteBucket delete_bucket(bucket: BucketId) -> ();
     BucketUsage bucket_usage(bucket: BucketId) -> BucketUsage;
     CommitObject commit_object(commit: ObjectCommit, now: Wall) -> ObjectRecord;

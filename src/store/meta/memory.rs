@@ -211,6 +211,8 @@ impl MetaStore for MemoryMetaStore {
                 created: now,
                 cors: CorsConfig::default(),
                 tags: Vec::new(),
+                versioning: Versioning::default(),
+                settings: BucketSettings::default(),
             };
             s.last_bucket = record.id.0;
             s.buckets.insert(record.id, record.clone());
@@ -255,6 +257,20 @@ impl MetaStore for MemoryMetaStore {
     async fn set_bucket_tags(&self, bucket: BucketId, tags: Vec<Tag>) -> Result<()> {
         self.with(|s| {
             s.bucket(bucket)?.tags = tags;
+            Ok(())
+        })
+    }
+
+    async fn set_bucket_versioning(&self, bucket: BucketId, versioning: Versioning) -> Result<()> {
+        self.with(|s| {
+            s.bucket(bucket)?.versioning = versioning;
+            Ok(())
+        })
+    }
+
+    async fn set_bucket_setting(&self, bucket: BucketId, setting: BucketSetting) -> Result<()> {
+        self.with(|s| {
+            s.bucket(bucket)?.settings.set(setting);
             Ok(())
         })
     }
@@ -702,6 +718,7 @@ fn summary(object: &ObjectRecord) -> ObjectSummary {
     ObjectSummary {
         key: object.key.clone(),
         kind: object.kind,
+        storage_class: object.storage_class,
         size: object.size,
         etag: object.etag,
         last_modified: object.last_modified,

@@ -177,6 +177,9 @@ pub(super) fn completed_object(
         headers: upload.headers,
         user_metadata: upload.user_metadata,
         tags: upload.tags,
+        storage_class: upload.storage_class,
+        attributes: upload.attributes,
+        version: None,
         extents: joined,
     })
 }

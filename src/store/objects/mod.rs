@@ -32,8 +32,8 @@ use self::quota::Room;
 use crate::clock::Clock;
 use crate::limits;
 use crate::store::{
-    Acl, AppendCommit, BlobStore, BucketId, ContentHeaders, MetaStore, ObjectCommit, ObjectKey, ObjectKind,
-    ObjectRecord, Result, StoreError, Tag, What, WriteCondition,
+    Acl, AppendCommit, BlobStore, BucketId, ContentHeaders, MetaStore, ObjectAttributes, ObjectCommit, ObjectKey,
+    ObjectKind, ObjectRecord, Result, StorageClass, StoreError, Tag, What, WriteCondition,
 };
 
 /// Everything about a new object but its body.
@@ -51,6 +51,10 @@ pub struct PutRequest {
     pub user_metadata: Vec<(String, Bytes)>,
     /// Tags, which the dialect has checked.
     pub tags: Vec<Tag>,
+    /// Storage class.
+    pub storage_class: StorageClass,
+    /// What few objects have.
+    pub attributes: ObjectAttributes,
     /// The object's own ACL; `None` follows the bucket.
     pub acl: Option<Acl>,
     /// What must hold of the object it replaces.
@@ -261,6 +265,9 @@ fn blank(request: PutRequest) -> ObjectRecord {
         headers: request.headers,
         user_metadata,
         tags: request.tags,
+        storage_class: request.storage_class,
+        attributes: request.attributes,
+        version: None,
         extents: Vec::new(),
     }
 }

@@ -48,6 +48,8 @@ impl Bench {
             headers: ContentHeaders::default(),
             user_metadata: Vec::new(),
             tags: Vec::new(),
+            storage_class: StorageClass::default(),
+            attributes: ObjectAttributes::default(),
             acl: None,
             condition: WriteCondition::Always,
             expected_md5: None,
@@ -105,6 +107,9 @@ pub(in crate::store) fn record_with(name: &str) -> ObjectRecord {
         headers: ContentHeaders::default(),
         user_metadata: Vec::new(),
         tags: Vec::new(),
+        storage_class: StorageClass::default(),
+        attributes: ObjectAttributes::default(),
+        version: None,
         extents: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use crate::limits::{INLINE_BYTES_MAX, PART_EXTENTS_SHARED_MAX, PART_NUMBER_MAX};
 use crate::store::blob::faulty::{BlobCall, BlobFault};
 use crate::store::conformance::blob::pattern;
 use crate::store::objects::tests::{Bench, key};
-use crate::store::{Acl, ListedPart, ObjectKind, WriteCondition};
+use crate::store::{Acl, ListedPart, ObjectAttributes, ObjectKind, StorageClass, WriteCondition};
 
 async fn begin(bench: &Bench, name: &str) -> UploadRecord {
     bench.objects.uploads().begin(bench.request(name)).await.expect("begun")
@@ -55,6 +55,8 @@ async fn parts_of_any_size_become_one_body() {
         acl: Some(Acl::PublicRead),
         user_metadata: vec![("b".into(), Bytes::new()), ("a".into(), Bytes::new())],
         tags: Vec::new(),
+        storage_class: StorageClass::default(),
+        attributes: ObjectAttributes::default(),
         ..bench.request("k")
     };
     let upload = bench.objects.uploads().begin(request).await.expect("begun");

@@ -23,6 +23,9 @@ fn object(seconds: u32) -> ObjectRecord {
         headers: ContentHeaders::default(),
         user_metadata: Vec::new(),
         tags: Vec::new(),
+        storage_class: StorageClass::default(),
+        attributes: ObjectAttributes::default(),
+        version: None,
         extents: Vec::new(),
     }
 }

@@ -6,8 +6,8 @@ use crate::limits::OSS_COMPLETE_XML_BYTES_MAX;
 use crate::live::channel::ChannelRuleError;
 use crate::live::stat::{AudioStat, VideoStat};
 use crate::store::{
-    BucketId, BucketName, ChannelName, CompletedUpload, ConnectionId, ListedPart, PartSummary, SnapshotConfig, Tag,
-    UploadEntry, UploadId, UploadSummary,
+    BucketId, BucketName, BucketSettings, ChannelName, CompletedUpload, ConnectionId, ListedPart, PartSummary,
+    SnapshotConfig, StorageClass, Tag, UploadEntry, UploadId, UploadSummary, Versioning,
 };
 
 /// The document without its declaration, which every one has, and without the blanks of the literal's layout.
@@ -31,6 +31,8 @@ fn bucket(acl: Acl) -> BucketRecord {
         created: Wall(1_700_000_000_999),
         cors: CorsConfig::default(),
         tags: Vec::new(),
+        versioning: Versioning::default(),
+        settings: BucketSettings::default(),
     }
 }
 
@@ -43,6 +45,7 @@ fn object(key: &[u8], kind: ObjectKind, parts: Option<u32>) -> ListEntry {
         kind,
         size: 7,
         etag: ETag { digest: [0xab; 16], parts },
+        storage_class: StorageClass::Standard,
         last_modified: Wall(1_700_000_000_123),
     })
 }

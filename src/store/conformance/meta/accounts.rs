@@ -243,3 +243,28 @@ pub(super) async fn bucket_tags_are_set_and_removed(s: &dyn MetaStore) {
     assert_eq!(tags().await, vec![]);
     assert_eq!(s.set_bucket_tags(BucketId(99), set).await, Err(StoreError::NotFound(What::Bucket)));
 }
+
+pub(super) async fn bucket_settings_are_set_one_by_one(s: &dyn MetaStore) {
+    let b = bucket(s, "films").await;
+    let settings = async || s.bucket(&bucket_name("films")).await.expect("readable").expect("there").settings;
+    assert_eq!(settings().await, BucketSettings::default());
+    s.set_bucket_setting(b, BucketSetting::Policy(Some("{}".into()))).await.expect("there");
+    s.set_bucket_setting(b, BucketSetting::RequestPayment(Payer::Requester)).await.expect("there");
+    assert_eq!(settings().await, BucketSettings { policy: Some("{}".into()), request_payment: Payer::Requester });
+    s.set_bucket_setting(b, BucketSetting::Policy(None)).await.expect("there");
+    assert_eq!(settings().await, BucketSettings { policy: None, request_payment: Payer::Requester });
+    let nowhere = s.set_bucket_setting(BucketId(99), BucketSetting::Policy(None)).await;
+    assert_eq!(nowhere, Err(StoreError::NotFound(What::Bucket)));
+}
+
+pub(super) async fn bucket_versioning_is_set(s: &dyn MetaStore) {
+    let b = bucket(s, "films").await;
+    let versioning = async || s.bucket(&bucket_name("films")).await.expect("readable").expect("there").versioning;
+    assert_eq!(versioning().await, Versioning::Never);
+    for set in [Versioning::Enabled, Versioning::Suspended] {
+        s.set_bucket_versioning(b, set).await.expect("there");
+        assert_eq!(versioning().await, set);
+    }
+    let nowhere = s.set_bucket_versioning(BucketId(99), Versioning::Enabled).await;
+    assert_eq!(nowhere, Err(StoreError::NotFound(What::Bucket)));
+}

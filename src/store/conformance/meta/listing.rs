@@ -128,11 +128,13 @@ pub(super) async fn page_of_nothing(s: &dyn MetaStore) {
 pub(super) async fn summary_says_what_the_object_says(s: &dyn MetaStore) {
     let b = bucket(s, "films").await;
     let etag = ETag { digest: [9; 16], parts: Some(2) };
-    let full = ObjectRecord { kind: ObjectKind::Multipart, etag, ..object(b, "a", vec![in_blob(1, 70_000)]) };
+    let storage_class = StorageClass::Archive;
+    let full =
+        ObjectRecord { kind: ObjectKind::Multipart, etag, storage_class, ..object(b, "a", vec![in_blob(1, 70_000)]) };
     let full = put(s, full, 11).await;
     let page = s.list_objects(b, &ListQuery { limit: 1, ..ListQuery::default() }).await.expect("readable");
-    let expected =
-        ObjectSummary { key: full.key, kind: ObjectKind::Multipart, size: 70_000, etag, last_modified: Wall(11) };
+    let (key, kind, last_modified) = (full.key, ObjectKind::Multipart, Wall(11));
+    let expected = ObjectSummary { key, kind, size: 70_000, etag, storage_class, last_modified };
     assert_eq!(page.entries, [ListEntry::Object(expected)]);
 }
 

@@ -113,6 +113,9 @@ fn object(bucket: BucketId, name: impl AsRef<[u8]>, extents: Vec<Extent>) -> Obj
         headers: ContentHeaders::default(),
         user_metadata: Vec::new(),
         tags: Vec::new(),
+        storage_class: StorageClass::default(),
+        attributes: ObjectAttributes::default(),
+        version: None,
         extents,
     }
 }
@@ -156,6 +159,8 @@ fn upload_record(bucket: BucketId, name: impl AsRef<[u8]>, id: u64) -> UploadRec
         headers: ContentHeaders::default(),
         user_metadata: Vec::new(),
         tags: Vec::new(),
+        storage_class: StorageClass::default(),
+        attributes: ObjectAttributes::default(),
     }
 }
 
@@ -284,6 +289,8 @@ on_every_backend! {
         closed_store_is_unavailable
         usage_follows_every_change
         bucket_tags_are_set_and_removed
+        bucket_settings_are_set_one_by_one
+        bucket_versioning_is_set
     ]
     objects: [
         every_field_is_read_back

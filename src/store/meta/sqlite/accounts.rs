@@ -68,7 +68,7 @@ pub(super) fn disable_access_key(conn: &Connection, id: &str) -> Sql<()> {
     }
 }
 
-const BUCKET_SQL: &str = "SELECT b.id, b.name, b.owner, a.name, b.acl, b.created_ms, b.cors, b.tags \
+const BUCKET_SQL: &str = "SELECT b.id, b.name, b.owner, a.name, b.acl, b.created_ms, b.cors, b.tags, b.versioning, b.settings \
      FROM bucket b JOIN account a ON a.id = b.owner";
 
 pub(super) fn create_bucket(
@@ -91,8 +91,18 @@ pub(super) fn create_bucket(
     )?;
     let id = BucketId(conn.last_insert_rowid());
     usage::begin(conn, id)?;
-    let (name, cors) = (name.clone(), CorsConfig::default());
-    Ok(BucketRecord { id, name, owner, owner_name, acl, created: now, cors, tags: Vec::new() })
+    Ok(BucketRecord {
+        id,
+        name: name.clone(),
+        owner,
+        owner_name,
+        acl,
+        created: now,
+        cors: CorsConfig::default(),
+        tags: Vec::new(),
+        versioning: Versioning::default(),
+        settings: BucketSettings::default(),
+    })
 }
 
 pub(super) fn bucket(conn: &Connection, name: &BucketName) -> Sql<Option<BucketRecord>> {
@@ -132,7 +142,7 @@ pub(super) fn set_bucket_acl(conn: &Connection, bucket: BucketId, acl: Acl) -> S
 
 pub(super) fn set_bucket_cors(conn: &Connection, bucket: BucketId, cors: &CorsConfig) -> Sql<()> {
     check_bucket(conn, bucket)?;
-    let text = (*cors != CorsConfig::default()).then(|| rows::to_json(cors)).transpose()?;
+    let text = rows::json_unless_default(cors)?;
     run(conn, "UPDATE bucket SET cors = ?2 WHERE id = ?1", params![bucket.0, text])?;
     Ok(())
 }
@@ -140,6 +150,22 @@ pub(super) fn set_bucket_cors(conn: &Connection, bucket: BucketId, cors: &CorsCo
 pub(super) fn set_bucket_tags(conn: &Connection, bucket: BucketId, tags: &[Tag]) -> Sql<()> {
     check_bucket(conn, bucket)?;
     run(conn, "UPDATE bucket SET tags = ?2 WHERE id = ?1", params![bucket.0, rows::tags_text(tags)?])?;
+    Ok(())
+}
+
+pub(super) fn set_bucket_versioning(conn: &Connection, bucket: BucketId, versioning: Versioning) -> Sql<()> {
+    check_bucket(conn, bucket)?;
+    let code = rows::versioning_code(versioning);
+    run(conn, "UPDATE bucket SET versioning = ?2 WHERE id = ?1", params![bucket.0, code])?;
+    Ok(())
+}
+
+pub(super) fn set_bucket_setting(conn: &Connection, bucket: BucketId, setting: BucketSetting) -> Sql<()> {
+    let found = one(conn, "SELECT settings FROM bucket WHERE id = ?1", [bucket.0], |row| rows::settings(row, 0))?;
+    let mut settings = found.ok_or(StoreError::NotFound(What::Bucket))?;
+    settings.set(setting);
+    let text = rows::json_unless_default(&settings)?;
+    run(conn, "UPDATE bucket SET settings = ?2 WHERE id = ?1", params![bucket.0, text])?;
     Ok(())
 }
 

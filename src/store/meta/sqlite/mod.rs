@@ -155,6 +155,15 @@ impl MetaStore for SqliteMetaStore {
         self.writer.submit("set_bucket_tags", move |c| accounts::set_bucket_tags(c, bucket, &tags)).await
     }
 
+    async fn set_bucket_versioning(&self, bucket: BucketId, versioning: Versioning) -> Result<()> {
+        let work = move |c: &_| accounts::set_bucket_versioning(c, bucket, versioning);
+        self.writer.submit("set_bucket_versioning", work).await
+    }
+
+    async fn set_bucket_setting(&self, bucket: BucketId, setting: BucketSetting) -> Result<()> {
+        self.writer.submit("set_bucket_setting", move |c| accounts::set_bucket_setting(c, bucket, setting)).await
+    }
+
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()> {
         self.writer.submit("delete_bucket", move |c| accounts::delete_bucket(c, bucket)).await
     }

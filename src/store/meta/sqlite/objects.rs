@@ -168,8 +168,9 @@ fn write_row(conn: &Connection, object: &ObjectRecord, body: Option<i64>) -> Sql
         conn,
         "INSERT OR REPLACE INTO object (bucket, key, kind, size, modified_ms, etag, etag_parts, body, crc64, \
          content_md5, acl, content_type, cache_control, content_disposition, content_encoding, content_language, \
-         expires, user_metadata, tags) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+         expires, user_metadata, tags, storage_class, attributes, \
+         version) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
         params![
             object.bucket.0,
             object.key.as_bytes(),
@@ -190,6 +191,9 @@ fn write_row(conn: &Connection, object: &ObjectRecord, body: Option<i64>) -> Sql
             headers.expires.as_deref(),
             rows::pack_user_metadata(&object.user_metadata)?,
             rows::tags_text(&object.tags)?,
+            rows::storage_class_code(object.storage_class),
+            rows::json_unless_default(&object.attributes)?,
+            rows::version_bytes(object.version),
         ],
     )?;
     Ok(())
@@ -229,7 +233,7 @@ fn gather(mut found: Rows<'_>) -> Sql<Vec<ObjectRecord>> {
 
 fn is_of(row: &Row<'_>, object: &ObjectRecord) -> Sql<bool> {
     let key = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-    Ok(key == object.key.as_bytes() && row.get::<_, i64>(6)? == object.bucket.0)
+    Ok(key == object.key.as_bytes() && row.get::<_, i64>(7)? == object.bucket.0)
 }
 
 pub(super) fn audit_objects(

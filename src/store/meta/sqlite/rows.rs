@@ -83,6 +83,54 @@ pub(super) fn kind_code(kind: ObjectKind) -> i64 {
     }
 }
 
+pub(super) fn versioning_code(versioning: Versioning) -> i64 {
+    match versioning {
+        Versioning::Never => 0,
+        Versioning::Enabled => 1,
+        Versioning::Suspended => 2,
+    }
+}
+
+pub(super) fn versioning(code: i64) -> Sql<Versioning> {
+    match code {
+        0 => Ok(Versioning::Never),
+        1 => Ok(Versioning::Enabled),
+        2 => Ok(Versioning::Suspended),
+        other => Err(corrupt(format!("versioning {other}"))),
+    }
+}
+
+/// A version's identity; `None` is the null version's.
+pub(super) fn version_id(row: &Row<'_>, column: usize) -> Sql<Option<VersionId>> {
+    Ok(row.get::<_, Option<[u8; 16]>>(column)?.map(|bytes| VersionId(u128::from_be_bytes(bytes))))
+}
+
+/// A version id's column.
+pub(super) fn version_bytes(id: Option<VersionId>) -> Option<[u8; 16]> {
+    id.map(|id| id.0.to_be_bytes())
+}
+
+pub(super) fn storage_class_code(class: StorageClass) -> i64 {
+    match class {
+        StorageClass::Standard => 0,
+        StorageClass::InfrequentAccess => 1,
+        StorageClass::Archive => 2,
+        StorageClass::ColdArchive => 3,
+        StorageClass::DeepColdArchive => 4,
+    }
+}
+
+fn storage_class(code: i64) -> Sql<StorageClass> {
+    match code {
+        0 => Ok(StorageClass::Standard),
+        1 => Ok(StorageClass::InfrequentAccess),
+        2 => Ok(StorageClass::Archive),
+        3 => Ok(StorageClass::ColdArchive),
+        4 => Ok(StorageClass::DeepColdArchive),
+        other => Err(corrupt(format!("storage class {other}"))),
+    }
+}
+
 fn kind(code: i64) -> Sql<ObjectKind> {
     match code {
         0 => Ok(ObjectKind::Normal),
@@ -115,13 +163,24 @@ pub(super) fn to_json(value: &impl Serialize) -> Sql<String> {
     serde_json::to_string(value).map_err(|e| corrupt(format!("cannot be written as JSON: {e}")))
 }
 
+/// A value kept as JSON text; the default is NULL.
+pub(super) fn json_unless_default<T: Serialize + Default + PartialEq>(value: &T) -> Sql<Option<String>> {
+    (*value != T::default()).then(|| to_json(value)).transpose()
+}
+
+/// A value that was kept as JSON text.
+fn json_or_default<T: DeserializeOwned + Default>(row: &Row<'_>, column: usize) -> Sql<T> {
+    row.get::<_, Option<String>>(column)?.map_or_else(|| Ok(T::default()), |text| from_json(&text))
+}
+
 /// A set of tags as it is stored; none is NULL.
 pub(super) fn tags_text(tags: &[Tag]) -> Sql<Option<String>> {
     (!tags.is_empty()).then(|| to_json(&tags)).transpose()
 }
 
-fn tags(row: &Row<'_>, column: usize) -> Sql<Vec<Tag>> {
-    row.get::<_, Option<String>>(column)?.map_or_else(|| Ok(Vec::new()), |text| from_json(&text))
+/// Of `bucket.settings`.
+pub(super) fn settings(row: &Row<'_>, column: usize) -> Sql<BucketSettings> {
+    json_or_default(row, column)
 }
 
 fn from_json<T: DeserializeOwned>(text: &str) -> Sql<T> {
@@ -218,10 +277,9 @@ pub(super) fn access_key(row: &Row<'_>) -> Sql<AccessKeyRecord> {
     })
 }
 
-/// Of `b.id, b.name, b.owner, a.name, b.acl, b.created_ms, b.cors, b.tags`.
+/// Of `b.id, b.name, b.owner, a.name, b.acl, b.created_ms, b.cors, b.tags, b.versioning, b.settings`.
 pub(super) fn bucket(row: &Row<'_>) -> Sql<BucketRecord> {
     let name: String = row.get(1)?;
-    let cors: Option<String> = row.get(6)?;
     Ok(BucketRecord {
         id: BucketId(row.get(0)?),
         name: BucketName::new(&name).ok_or_else(|| corrupt(format!("bucket name {name:?}")))?,
@@ -229,13 +287,15 @@ pub(super) fn bucket(row: &Row<'_>) -> Sql<BucketRecord> {
         owner_name: row.get(3)?,
         acl: acl(row.get(4)?)?,
         created: wall(row, 5)?,
-        cors: cors.map_or_else(|| Ok(CorsConfig::default()), |text| from_json(&text))?,
-        tags: tags(row, 7)?,
+        cors: json_or_default(row, 6)?,
+        tags: json_or_default(row, 7)?,
+        versioning: versioning(row.get(8)?)?,
+        settings: settings(row, 9)?,
     })
 }
 
 /// Columns that [`summary`] reads.
-pub(super) const SUMMARY_COLUMNS: &str = "key, kind, size, modified_ms, etag, etag_parts";
+pub(super) const SUMMARY_COLUMNS: &str = "key, kind, size, modified_ms, etag, etag_parts, storage_class";
 
 pub(super) fn object_key(bytes: &[u8]) -> Sql<ObjectKey> {
     ObjectKey::new(bytes).ok_or_else(|| corrupt("an object's key is empty or too long"))
@@ -249,31 +309,35 @@ pub(super) fn summary(row: &Row<'_>, key: ObjectKey) -> Sql<ObjectSummary> {
         size: uint(row, 2)?,
         last_modified: wall(row, 3)?,
         etag: ETag { digest: bytes16(row, 4)?, parts: row.get(5)? },
+        storage_class: storage_class(row.get(6)?)?,
     })
 }
 
 /// Columns of `object o` that [`object`] reads, and of `extent e` that [`extent`] reads behind them.
 pub(super) const OBJECT_AND_EXTENT_COLUMNS: &str = "o.key, o.kind, o.size, o.modified_ms, o.etag, o.etag_parts, \
-     o.bucket, o.crc64, o.content_md5, o.acl, o.content_type, o.cache_control, o.content_disposition, \
-     o.content_encoding, o.content_language, o.expires, o.user_metadata, o.tags, e.length, e.blob, e.start, \
-     open_inline(e.bytes, e.length)";
+     o.storage_class, o.bucket, o.crc64, o.content_md5, o.acl, o.content_type, o.cache_control, \
+     o.content_disposition, o.content_encoding, o.content_language, o.expires, o.user_metadata, o.tags, o.attributes, \
+     o.version, e.length, e.blob, e.start, open_inline(e.bytes, e.length)";
 
 /// An object without its extents.
 pub(super) fn object(row: &Row<'_>) -> Sql<ObjectRecord> {
     let head = summary(row, object_key(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?)?;
-    let own_acl: Option<i64> = row.get(9)?;
+    let own_acl: Option<i64> = row.get(10)?;
     Ok(ObjectRecord {
-        bucket: BucketId(row.get(6)?),
+        bucket: BucketId(row.get(7)?),
         kind: head.kind,
         size: head.size,
         etag: head.etag,
-        crc64: row.get::<_, i64>(7)?.cast_unsigned(),
-        content_md5: row.get(8)?,
+        crc64: row.get::<_, i64>(8)?.cast_unsigned(),
+        content_md5: row.get(9)?,
         last_modified: head.last_modified,
         acl: own_acl.map(acl).transpose()?,
-        headers: content_headers(row, 10)?,
-        user_metadata: user_metadata(row, 16)?,
-        tags: tags(row, 17)?,
+        headers: content_headers(row, 11)?,
+        user_metadata: user_metadata(row, 17)?,
+        tags: json_or_default(row, 18)?,
+        storage_class: head.storage_class,
+        attributes: json_or_default(row, 19)?,
+        version: version_id(row, 20)?,
         extents: Vec::new(),
         key: head.key,
     })
@@ -281,7 +345,7 @@ pub(super) fn object(row: &Row<'_>) -> Sql<ObjectRecord> {
 
 /// The extent beside an object; `None` for an empty body.
 pub(super) fn extent(row: &Row<'_>) -> Sql<Option<Extent>> {
-    extent_at(row, 18)
+    extent_at(row, 21)
 }
 
 /// Columns of `extent e` that [`extent_at`] reads.
@@ -305,7 +369,8 @@ pub(super) fn upload_id(row: &Row<'_>, column: usize) -> Sql<UploadId> {
 
 /// Columns that [`upload()`] reads.
 pub(super) const UPLOAD_COLUMNS: &str = "bucket, key, id, initiated_ms, acl, content_type, cache_control, \
-     content_disposition, content_encoding, content_language, expires, user_metadata, tags";
+     content_disposition, content_encoding, content_language, expires, user_metadata, tags, \
+     storage_class, attributes";
 
 pub(super) fn upload(row: &Row<'_>) -> Sql<UploadRecord> {
     let own_acl: Option<i64> = row.get(4)?;
@@ -317,7 +382,9 @@ pub(super) fn upload(row: &Row<'_>) -> Sql<UploadRecord> {
         acl: own_acl.map(acl).transpose()?,
         headers: content_headers(row, 5)?,
         user_metadata: user_metadata(row, 11)?,
-        tags: tags(row, 12)?,
+        tags: json_or_default(row, 12)?,
+        storage_class: storage_class(row.get(13)?)?,
+        attributes: json_or_default(row, 14)?,
     })
 }
 
@@ -450,6 +517,15 @@ mod tests {
         for value in [ObjectKind::Normal, ObjectKind::Multipart, ObjectKind::Appendable] {
             assert_eq!(kind(kind_code(value)).expect("known"), value);
         }
+        use StorageClass::*;
+        for value in [Standard, InfrequentAccess, Archive, ColdArchive, DeepColdArchive] {
+            assert_eq!(storage_class(storage_class_code(value)).expect("known"), value);
+        }
+        assert!(storage_class(5).is_err());
+        for value in [Versioning::Never, Versioning::Enabled, Versioning::Suspended] {
+            assert_eq!(versioning(versioning_code(value)).expect("known"), value);
+        }
+        assert!(versioning(3).is_err());
         assert!(acl(3).is_err() && kind(3).is_err() && cause("?").is_err());
     }
 }

@@ -185,6 +185,9 @@ mod tests {
             headers: ContentHeaders::default(),
             user_metadata: Vec::new(),
             tags: Vec::new(),
+            storage_class: StorageClass::default(),
+            attributes: ObjectAttributes::default(),
+            version: None,
             extents: vec![Extent::Inline(Bytes::copy_from_slice(body.as_bytes()))],
         };
         let commit = ObjectCommit { object, condition: WriteCondition::Always };

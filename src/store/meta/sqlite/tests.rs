@@ -51,6 +51,9 @@ fn object(bucket: BucketId, key: &str, body: &[u8]) -> ObjectCommit {
         headers: ContentHeaders::default(),
         user_metadata: Vec::new(),
         tags: Vec::new(),
+        storage_class: StorageClass::default(),
+        attributes: ObjectAttributes::default(),
+        version: None,
         extents: vec![Extent::Inline(Bytes::copy_from_slice(body))],
     };
     ObjectCommit { object, condition: WriteCondition::Always }
@@ -478,6 +481,8 @@ fn upload(bucket: BucketId, key: &str, id: u32) -> UploadRecord {
         headers: ContentHeaders::default(),
         user_metadata: Vec::new(),
         tags: Vec::new(),
+        storage_class: StorageClass::default(),
+        attributes: ObjectAttributes::default(),
     }
 }
 

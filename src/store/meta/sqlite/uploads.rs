@@ -27,7 +27,7 @@ pub(super) fn begin(conn: &Connection, upload: UploadRecord, now: Wall) -> Sql<U
     }
     let headers = &upload.headers;
     let sql = format!(
-        "INSERT INTO upload ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        "INSERT INTO upload ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         rows::UPLOAD_COLUMNS
     );
     run(
@@ -47,6 +47,8 @@ pub(super) fn begin(conn: &Connection, upload: UploadRecord, now: Wall) -> Sql<U
             headers.expires.as_deref(),
             rows::pack_user_metadata(&upload.user_metadata)?,
             rows::tags_text(&upload.tags)?,
+            rows::storage_class_code(upload.storage_class),
+            rows::json_unless_default(&upload.attributes)?,
         ],
     )?;
     usage::count(conn, upload.bucket, Change { uploads: 1, ..Change::default() })?;
