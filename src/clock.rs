@@ -10,7 +10,17 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 use tokio::sync::oneshot;
+
+/// `yyyyMMddTHHmmssZ`.
+const ISO_BASIC: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
+/// `yyyy-MM-ddTHH:mm:ssZ`.
+const ISO: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+/// `yyyy-MM-ddTHH:mm:ss.000Z`.
+const ISO_MILLIS: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].000Z");
 
 /// Milliseconds since the Unix epoch, UTC. May step back when the machine's clock is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +35,34 @@ impl Wall {
     /// From whole seconds since the Unix epoch.
     pub const fn from_unix_seconds(seconds: i64) -> Self {
         Wall(seconds * 1_000)
+    }
+
+    /// ISO 8601's basic form in whole seconds, `20231114T221320Z`: what V4 signatures are dated with.
+    pub fn iso_basic(self) -> String {
+        self.text(ISO_BASIC)
+    }
+
+    /// Reads [`Wall::iso_basic`]'s form, and no other.
+    pub fn from_iso_basic(text: &str) -> Option<Self> {
+        let time = PrimitiveDateTime::parse(text, ISO_BASIC).ok()?;
+        Some(Wall::from_unix_seconds(time.assume_utc().unix_timestamp()))
+    }
+
+    /// ISO 8601's extended form in whole seconds, `2023-11-14T22:13:20Z`.
+    pub fn iso(self) -> String {
+        self.text(ISO)
+    }
+
+    /// The extended form with milliseconds that are always zero, `2023-11-14T22:13:20.000Z`: documents state whole
+    /// seconds in this form, and readers want the dot.
+    pub fn iso_millis(self) -> String {
+        self.text(ISO_MILLIS)
+    }
+
+    /// A time beyond the year 9999 is nobody's and reads as the epoch: it must not take a whole document with it.
+    fn text(self, form: &[BorrowedFormatItem<'_>]) -> String {
+        let time = OffsetDateTime::from_unix_timestamp(self.unix_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        time.format(form).expect("every part of the form exists in every time")
     }
 }
 
@@ -199,6 +237,19 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         sleep.await;
         assert_eq!(clock.wall(), Wall(3_000));
+    }
+
+    #[test]
+    fn wall_time_has_one_text_in_each_form() {
+        let at = Wall(1_700_000_000_999);
+        assert_eq!(at.iso_basic(), "20231114T221320Z");
+        assert_eq!(at.iso(), "2023-11-14T22:13:20Z");
+        assert_eq!(at.iso_millis(), "2023-11-14T22:13:20.000Z");
+        assert_eq!(Wall(i64::MAX).iso(), "1970-01-01T00:00:00Z", "nobody's time");
+        assert_eq!(Wall::from_iso_basic("20231114T221320Z"), Some(Wall(1_700_000_000_000)));
+        for other in ["2023-11-14T22:13:20Z", "20231114T221320", "20231314T221320Z", "20231114T221320Z ", ""] {
+            assert_eq!(Wall::from_iso_basic(other), None, "{other:?}");
+        }
     }
 
     #[tokio::test]

@@ -55,7 +55,7 @@ pub fn run(command: KeyCommand) -> Result<(), Failure> {
                 println!("{:<24} {:<16} {:<8} CREATED", "ACCESS KEY", "ACCOUNT", "STATE");
                 for key in keys {
                     let state = if key.enabled { "enabled" } else { "disabled" };
-                    println!("{:<24} {:<16} {:<8} {}", key.id, key.account, state, iso(Wall(key.created_ms)));
+                    println!("{:<24} {:<16} {:<8} {}", key.id, key.account, state, Wall(key.created_ms).iso());
                 }
                 Ok(())
             }
@@ -71,10 +71,4 @@ pub fn run(command: KeyCommand) -> Result<(), Failure> {
 
 fn unexpected(answer: &Answer) -> Failure {
     Failure::failed(format!("the server gave an answer of another version: {answer:?}"))
-}
-
-fn iso(wall: Wall) -> String {
-    let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-    let time = time::OffsetDateTime::from_unix_timestamp(wall.unix_seconds());
-    time.ok().and_then(|time| time.format(format).ok()).unwrap_or_else(|| wall.0.to_string())
 }

@@ -144,7 +144,7 @@ fn http(
             if sign.expires > 7 * 24 * 3600 {
                 return Err(Failure::usage("a V4 signature is good for at most 604800 seconds"));
             }
-            let timestamp = basic_time(now);
+            let timestamp = now.iso_basic();
             // Any region is accepted; the scope only has to say the same as the signature.
             let scope = oss_v4::Scope::read(&format!("{}/local/oss/aliyun_v4_request", &timestamp[..8]));
             let scope = scope.expect("a well-formed scope");
@@ -182,13 +182,6 @@ fn split_endpoint(url: &str) -> Result<(&str, &str), Failure> {
 
 fn usage(got: &str, wanted: &str) -> Failure {
     Failure::usage(format!("`{got}` is not {wanted}"))
-}
-
-/// `20231114T221320Z`.
-fn basic_time(now: Wall) -> String {
-    let format = time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
-    let time = time::OffsetDateTime::from_unix_timestamp(now.unix_seconds()).expect("a clock of this age");
-    time.format(format).expect("the format takes any time")
 }
 
 fn encode_path(text: &str) -> String {

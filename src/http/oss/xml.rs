@@ -86,14 +86,9 @@ pub struct CreateBucketConfiguration {
 
 // ---- rendering -----------------------------------------------------------------------------------------------
 
-/// `YYYY-MM-DDTHH:MM:SS.000Z`.
+/// How a time is written in documents.
 pub fn time_text(time: Wall) -> String {
-    const FORM: &[time::format_description::BorrowedFormatItem<'_>] =
-        time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].000Z");
-    let time = time::OffsetDateTime::from_unix_timestamp(time.unix_seconds());
-    // A time beyond the year 9999 is nobody's; it must not take the whole document with it.
-    let time = time.unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-    time.format(FORM).expect("every part of the form exists in every time")
+    time.iso_millis()
 }
 
 /// How an ACL is written.

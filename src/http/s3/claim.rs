@@ -7,9 +7,7 @@
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Uri, header};
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
+use time::OffsetDateTime;
 
 use super::error::S3Fault;
 use super::exchange::Caller;
@@ -21,8 +19,6 @@ use crate::http::server::HttpDeps;
 
 /// How far a client's clock may stand off, either way.
 const SKEW_MAX_MS: i64 = 15 * 60 * 1000;
-/// `YYYYMMDDTHHMMSSZ`.
-const BASIC_ISO: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 /// Headers that may come unsigned: they narrow what is accepted, or mean nothing here.
 const UNSIGNED_ALLOWED: [&str; 2] = ["x-amz-content-sha256", "x-amz-user-agent"];
 
@@ -124,7 +120,7 @@ pub(super) async fn admit(
         Claim::Anonymous => {}
         Claim::HeaderV4(claim) => {
             let text = header_text(&head.headers, "x-amz-date");
-            check_skew(&text, basic_iso(&text), now)?;
+            check_skew(&text, Wall::from_iso_basic(&text), now)?;
             check_all_signed(claim, &head.headers)?;
             if let Some(value) = signed_for_a_known_region(claim, head, query, deps).await? {
                 admitted.headers.insert(header::AUTHORIZATION, value);
@@ -137,7 +133,7 @@ pub(super) async fn admit(
         Claim::HeaderV2 { access_key_id, signature } => {
             let name = if head.headers.contains_key("x-amz-date") { "x-amz-date" } else { "date" };
             let text = header_text(&head.headers, name);
-            check_skew(&text, http_date(&text).or_else(|| basic_iso(&text)), now)?;
+            check_skew(&text, http_date(&text).or_else(|| Wall::from_iso_basic(&text)), now)?;
             admitted.caller = prove_v2(head, query, None, access_key_id, signature, deps).await?;
             admitted.headers.remove(header::AUTHORIZATION);
         }
@@ -303,7 +299,7 @@ fn check_skew(text: &str, time: Option<Wall>, now: Wall) -> Result<(), S3Fault> 
 
 fn check_life(query: &Query, now: Wall) -> Result<(), S3Fault> {
     let date = query.text("X-Amz-Date").unwrap_or_default();
-    let Some(begins) = basic_iso(&date) else {
+    let Some(begins) = Wall::from_iso_basic(&date) else {
         let message = "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"";
         return Err(S3Fault::new("AuthorizationQueryParametersError").saying(message));
     };
@@ -318,10 +314,7 @@ fn check_life(query: &Query, now: Wall) -> Result<(), S3Fault> {
 }
 
 fn expired(expires: &str, now: Wall) -> S3Fault {
-    S3Fault::new("AccessDenied")
-        .saying("Request has expired")
-        .with("Expires", expires)
-        .with("ServerTime", super::error::iso_text(now))
+    S3Fault::new("AccessDenied").saying("Request has expired").with("Expires", expires).with("ServerTime", now.iso())
 }
 
 /// A URI without some of its arguments.
@@ -341,11 +334,6 @@ fn pairs(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
 
 fn header_text(headers: &HeaderMap, name: &str) -> String {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned()).unwrap_or_default()
-}
-
-fn basic_iso(text: &str) -> Option<Wall> {
-    let time = PrimitiveDateTime::parse(text, BASIC_ISO).ok()?;
-    Some(Wall::from_unix_seconds(time.assume_utc().unix_timestamp()))
 }
 
 /// An HTTP date; old libraries write `+0000` for `GMT`.

@@ -204,7 +204,7 @@ impl S3Fault {
     pub(super) fn time_too_skewed(request: &str, now: Wall, skew_max_ms: i64) -> Self {
         Self::new("RequestTimeTooSkewed")
             .with("RequestTime", request)
-            .with("ServerTime", iso_text(now))
+            .with("ServerTime", now.iso())
             .with("MaxAllowedSkewMilliseconds", skew_max_ms.to_string())
     }
 
@@ -294,13 +294,6 @@ impl S3Fault {
             w.text("HostId", host_id);
         })
     }
-}
-
-/// Seconds, as RFC 3339 has them.
-pub(super) fn iso_text(at: Wall) -> String {
-    use time::format_description::well_known::Rfc3339;
-    let time = time::OffsetDateTime::from_unix_timestamp(at.unix_seconds()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-    time.format(&Rfc3339).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,9 +1,6 @@
 //! What a request claims about its caller: a signature, where it stands and when it holds.
 
 use http::HeaderMap;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
 
 use super::SignaturePlace;
 use crate::auth::oss_v4::{self, AuthorizationFault, Credential, Scope};
@@ -14,9 +11,6 @@ use crate::http::oss::operation::Query;
 
 /// How far a client's clock may stand off, either way.
 const SKEW_MAX_MS: i64 = 15 * 60 * 1000;
-
-/// `yyyyMMddTHHmmssZ`.
-const BASIC_ISO: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 
 /// A claim, its form read and nothing of it proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +65,7 @@ fn read_header(value: &str, headers: &HeaderMap) -> Result<Proof, OssError> {
         })?;
         let Credential { access_key_id, scope } = read.credential;
         // What is signed is the basic form, also of a `Date` in words.
-        let date = read_date(&date).map_or_else(|| String::from_utf8_lossy(&date).into_owned(), basic_iso_text);
+        let date = read_date(&date).map_or_else(|| String::from_utf8_lossy(&date).into_owned(), Wall::iso_basic);
         let scheme = Scheme::HeaderV4 { date, scope, additional_headers: read.additional_headers };
         return Ok(Proof { access_key_id, signature: read.signature, scheme });
     }
@@ -132,7 +126,7 @@ fn read_url_v4(query: &Query) -> Result<Proof, OssError> {
     let in_range = |seconds: &u32| (1..=oss_v4::EXPIRES_MAX).contains(seconds);
     let seconds = expires.parse().ok().filter(in_range).ok_or_else(|| OssError::invalid_v4_expires(&expires))?;
     let date = word("x-oss-date");
-    if basic_iso(&date).is_none() {
+    if Wall::from_iso_basic(&date).is_none() {
         return Err(OssError::invalid_v4_argument("x-oss-date", &date));
     }
     let additional_headers = read_additional_headers(&word("x-oss-additional-headers"));
@@ -148,7 +142,7 @@ impl Proof {
                 check_skew(read_date(date).ok_or_else(OssError::invalid_date)?, now)
             }
             Scheme::HeaderV4 { date, scope, .. } => {
-                let time = basic_iso(date).ok_or_else(OssError::invalid_date)?;
+                let time = Wall::from_iso_basic(date).ok_or_else(OssError::invalid_date)?;
                 check_scope(scope, time)?;
                 check_skew(time, now)
             }
@@ -158,7 +152,7 @@ impl Proof {
             }
             Scheme::UrlV1 { .. } | Scheme::UrlV2 { .. } => Ok(()),
             Scheme::UrlV4 { date, scope, expires, .. } => {
-                let starts = basic_iso(date).ok_or_else(OssError::invalid_date)?;
+                let starts = Wall::from_iso_basic(date).ok_or_else(OssError::invalid_date)?;
                 check_scope(scope, starts)?;
                 let ends = Wall(starts.0 + i64::from(*expires) * 1_000);
                 if starts.0 - now.0 > SKEW_MAX_MS {
@@ -228,30 +222,15 @@ fn check_skew(request: Wall, now: Wall) -> Result<(), OssError> {
 
 /// The key is derived for the scope's day, so a timestamp of another day contradicts it.
 fn check_scope(scope: &Scope, time: Wall) -> Result<(), OssError> {
-    if basic_iso_text(time).starts_with(&scope.date) {
-        Ok(())
-    } else {
-        Err(OssError::signing_date_differs(&scope.date))
-    }
+    if time.iso_basic().starts_with(&scope.date) { Ok(()) } else { Err(OssError::signing_date_differs(&scope.date)) }
 }
 
 /// An HTTP date, or the basic ISO form: clients send either in `Date` and in `x-oss-date`.
 fn read_date(value: &[u8]) -> Option<Wall> {
     let text = std::str::from_utf8(value).ok()?;
-    basic_iso(text).or_else(|| {
+    Wall::from_iso_basic(text).or_else(|| {
         let time = httpdate::parse_http_date(text).ok()?;
         let since_epoch = time.duration_since(std::time::UNIX_EPOCH).ok()?;
         Some(Wall::from_unix_seconds(since_epoch.as_secs().try_into().ok()?))
     })
-}
-
-fn basic_iso(text: &str) -> Option<Wall> {
-    let time = PrimitiveDateTime::parse(text, BASIC_ISO).ok()?;
-    Some(Wall::from_unix_seconds(time.assume_utc().unix_timestamp()))
-}
-
-fn basic_iso_text(time: Wall) -> String {
-    // Every time here was parsed from a form with a year of four digits.
-    let time = OffsetDateTime::from_unix_timestamp(time.unix_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    time.format(BASIC_ISO).expect("every part of the form exists in every time")
 }
