@@ -118,6 +118,11 @@ CREATE TABLE version (
 -- A version by its identity; a key has at most one null version.
 CREATE UNIQUE INDEX version_by_id ON version (bucket, key, ifnull(version, x''));
 
+-- From here on `extent.body` is exactly one `object.body`, `version.body` or `part.body`.
+
+-- Identity of the version that the completion made. NULL: the null version.
+ALTER TABLE completed_upload ADD COLUMN version BLOB;
+
 -- 0: versions were never kept, 1: each write makes a version, 2: writes replace the null version.
 ALTER TABLE bucket ADD COLUMN versioning INTEGER NOT NULL DEFAULT 0 CHECK (versioning IN (0, 1, 2));
 -- Settings that few buckets have, as JSON (`settings::BucketSettings`). NULL: none is set.

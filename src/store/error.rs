@@ -9,7 +9,7 @@ pub enum StoreError {
     /// Already there; says what.
     #[error("already exists: {0}")]
     AlreadyExists(What),
-    /// The bucket still holds objects, open uploads or live channels.
+    /// The bucket still holds objects, versions, open uploads or live channels.
     #[error("bucket is not empty")]
     BucketNotEmpty,
     /// The channel has an open connection.
@@ -27,6 +27,9 @@ pub enum StoreError {
     /// An append to an object that was not made by appending.
     #[error("object is not appendable")]
     NotAppendable,
+    /// The version that was named is a delete marker, which has nothing to read or to set.
+    #[error("the version is a delete marker")]
+    IsMarker,
     /// A part that shall be completed was not uploaded, or has another digest; carries its number.
     #[error("part {0} is not there or another")]
     InvalidPart(u32),
@@ -72,6 +75,8 @@ pub enum What {
     Bucket,
     /// An object.
     Object,
+    /// A version of an object.
+    Version,
     /// An open multipart upload.
     Upload,
     /// A blob: bytes that metadata may name.
@@ -88,6 +93,7 @@ impl std::fmt::Display for What {
             What::AccessKey => "access key",
             What::Bucket => "bucket",
             What::Object => "object",
+            What::Version => "version",
             What::Upload => "upload",
             What::Blob => "blob",
             What::Channel => "live channel",

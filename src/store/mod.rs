@@ -27,10 +27,15 @@ pub mod seal;
 pub mod settings;
 pub mod tags;
 pub mod upload;
+pub mod versions;
 
 pub use error::{Result, StoreError, What};
 pub use records::*;
 pub use settings::{BucketSetting, BucketSettings, Payer};
+pub use versions::{
+    DeleteCommit, DeleteMarker, DeleteOutcome, DeleteTarget, VersionEntry, VersionMark, VersionName, Versioned,
+    VersionsQuery,
+};
 
 // ---- blobs ---------------------------------------------------------------------------------------------------
 
@@ -102,7 +107,8 @@ pub trait BlobReader: fmt::Debug + Send {
 /// An object to commit; the store fills in `last_modified` from `now` and judges `condition` in the same transaction.
 #[derive(Clone, Debug)]
 pub struct ObjectCommit {
-    /// The object. Its blobs are finished.
+    /// The object. Its blobs are finished. Its `version` is a fresh identity for a bucket that makes a version of each write;
+    /// any other bucket drops it. `None` asks for the null version, whatever the bucket does.
     pub object: ObjectRecord,
     /// What must hold of the object it replaces.
     pub condition: WriteCondition,
@@ -112,6 +118,7 @@ pub struct ObjectCommit {
 #[derive(Clone, Debug)]
 pub struct AppendCommit {
     /// The object as it is when this append creates it (`size`, `crc64`, `etag`, `extents` describe the new bytes alone).
+    /// Its `version` is as in [`ObjectCommit`]; an append to an object that is there makes no version.
     pub first: ObjectRecord,
     /// Must equal the present size (0 when there is no object).
     pub position: u64,
@@ -163,6 +170,8 @@ pub struct CompleteCommit {
     pub part_bytes_min: u64,
     /// What must hold of the object it replaces.
     pub condition: WriteCondition,
+    /// A fresh identity for the object, as in [`ObjectCommit`].
+    pub version: Option<VersionId>,
 }
 
 /// Where a listing of open uploads begins and what it rolls up.
@@ -331,31 +340,61 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn set_bucket_cors(&self, bucket: BucketId, cors: CorsConfig) -> Result<()>;
     /// `NotFound(Bucket)`. An empty set removes the tags.
     async fn set_bucket_tags(&self, bucket: BucketId, tags: Vec<Tag>) -> Result<()>;
-    /// Sets whether versions are kept from now on. `NotFound(Bucket)`.
+    /// Sets whether versions are kept from now on; what is there stays as it is. A bucket that has kept versions is never again
+    /// one that did not: `PreconditionFailed`. `NotFound(Bucket)`.
     async fn set_bucket_versioning(&self, bucket: BucketId, versioning: Versioning) -> Result<()>;
     /// Puts one setting in place of the one before. `NotFound(Bucket)`.
     async fn set_bucket_setting(&self, bucket: BucketId, setting: BucketSetting) -> Result<()>;
-    /// `BucketNotEmpty` while objects, open uploads or channels remain; `NotFound(Bucket)`.
+    /// `BucketNotEmpty` while objects, versions, delete markers, open uploads or channels remain; `NotFound(Bucket)`.
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()>;
     /// What the bucket holds. `NotFound(Bucket)`. Its cost does not follow the bucket's objects and uploads.
     async fn bucket_usage(&self, bucket: BucketId) -> Result<BucketUsage>;
 
     // -- objects
-    /// Puts an object in place of the one under its key. Blobs that lose their last name become garbage (I2).
-    /// Returns the object as committed. `NotFound(Bucket)`, and the condition's errors.
+    /// Puts an object in place of the one under its key, or on top of it where the bucket keeps versions: the null version
+    /// replaces the null version, wherever that stands, and nothing else does. Blobs that lose their last name become garbage
+    /// (I2). Returns the object as committed. `NotFound(Bucket)`, and the condition's errors; a condition is judged by the
+    /// current object.
     async fn commit_object(&self, commit: ObjectCommit, now: Wall) -> Result<ObjectRecord>;
-    /// Appends. `PositionNotLength`, `NotAppendable`, `NotFound(Bucket)`. Returns the whole object.
+    /// Appends to the current object, of whatever version. `PositionNotLength`, `NotAppendable`, `NotFound(Bucket)`. Returns
+    /// the whole object.
     async fn commit_append(&self, commit: AppendCommit, now: Wall) -> Result<ObjectRecord>;
-    /// One object with its extents.
+    /// The current object with its extents.
     async fn object(&self, bucket: BucketId, key: &ObjectKey) -> Result<Option<ObjectRecord>>;
-    /// Removes objects in one transaction; keys that are not there are no error. A fragment's index row goes with it.
-    async fn delete_objects(&self, bucket: BucketId, keys: &[ObjectKey], now: Wall) -> Result<()>;
-    /// `NotFound(Object)`. `None` follows the bucket.
-    async fn set_object_acl(&self, bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> Result<()>;
-    /// Puts tags in place of those of an object, which stays as it is else. `NotFound(Object)`.
-    async fn set_object_tags(&self, bucket: BucketId, key: &ObjectKey, tags: Vec<Tag>) -> Result<()>;
+    /// One version. Without a name the newest: the current object, or the marker that says that there is none.
+    async fn object_version(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+    ) -> Result<Option<Versioned>>;
+    /// Deletes in one transaction; what is not there is no error. Says what became of each target, in their order.
+    ///
+    /// Without a version: where none are kept the object goes; where they are, a marker is made, and where they were, it takes
+    /// the place of the null version. With one, that version goes for good, and the newest that remains is the current object
+    /// again unless it is a marker. A fragment's index row goes when its key has no current object any more.
+    async fn delete_objects(&self, commit: DeleteCommit, now: Wall) -> Result<Vec<DeleteOutcome>>;
+    /// Puts the own ACL of a version, of the current object when none is named, and says which that was; `None` follows the
+    /// bucket. `NotFound(Object)`, `NotFound(Version)`, `IsMarker`.
+    async fn set_object_acl(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        acl: Option<Acl>,
+    ) -> Result<Option<VersionId>>;
+    /// Puts tags in place of those of a version, which stays as it is else; as `set_object_acl`.
+    async fn set_object_tags(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        tags: Vec<Tag>,
+    ) -> Result<Option<VersionId>>;
     /// A page of a listing. Its cost follows the page, not the bucket: common prefixes are skipped over.
     async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>>;
+    /// A page of every version and delete marker. Its cost follows the page, as that of `list_objects`.
+    async fn list_versions(&self, bucket: BucketId, query: &VersionsQuery) -> Result<Page<VersionEntry>>;
 
     // -- multipart uploads
     /// Opens an upload under its fresh id; `initiated` becomes `now`. `NotFound(Bucket)`, `AlreadyExists(Upload)`.
@@ -461,8 +500,11 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn blob_states(&self, ids: &[BlobId]) -> Result<Vec<BlobState>>;
 
     // -- the checker
-    /// Objects over all buckets in order of (bucket, key), strictly after `after`.
+    /// Current objects over all buckets in order of (bucket, key), strictly after `after`.
     async fn audit_objects(&self, after: Option<(BucketId, ObjectKey)>, limit: usize) -> Result<Vec<ObjectRecord>>;
+    /// Objects that are not current over all buckets in order of (bucket, key, identity), strictly after `after`. Markers
+    /// are left out.
+    async fn audit_versions(&self, after: Option<VersionMark>, limit: usize) -> Result<Vec<ObjectRecord>>;
     /// Parts of open uploads in order of (upload, number), strictly after `after`.
     async fn audit_parts(&self, after: Option<(UploadId, u32)>, limit: usize) -> Result<Vec<PartAudit>>;
     /// Every live playlist window ever written, with what its entries and its playlist object come to.

@@ -183,10 +183,12 @@ pub struct Tag {
 /// What a bucket holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BucketUsage {
-    /// Objects.
+    /// Objects, those that are not current included.
     pub objects: u64,
     /// The sum of their sizes.
     pub bytes: u64,
+    /// Delete markers.
+    pub markers: u64,
     /// Open multipart uploads.
     pub uploads: u64,
     /// Their parts.
@@ -327,6 +329,11 @@ impl VersionId {
         VersionId(BlobId::new(now, random).0)
     }
 
+    /// When it was made.
+    pub fn created(self) -> Wall {
+        BlobId(self.0).created()
+    }
+
     /// From the 32 hex digits of its text form, in either case.
     pub fn parse(text: &str) -> Option<Self> {
         UploadId::parse(text).map(|id| VersionId(id.0))
@@ -395,7 +402,7 @@ pub struct ContentHeaders {
     pub expires: Option<Bytes>,
 }
 
-/// An object with its body's extents.
+/// An object with its body's extents: one version of its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectRecord {
     /// Bucket.
@@ -543,6 +550,8 @@ pub struct CompletedUpload {
     pub crc64: u64,
     /// When it was completed, which is the object's `last_modified`.
     pub completed: Wall,
+    /// Identity of the version that was made; `None` is the null version.
+    pub version: Option<VersionId>,
 }
 
 /// What a listing says of an object.

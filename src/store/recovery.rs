@@ -79,7 +79,11 @@ async fn unnamed(meta: &dyn MetaStore, page: &[BlobEntry]) -> Result<Unnamed> {
     let unknown: Vec<BlobId> =
         ids.iter().zip(states).filter(|(_, state)| *state == BlobState::Unknown).map(|(id, _)| *id).collect();
     let is_suspect = unknown.len() >= limits::SWEEP_PAGE;
-    if is_suspect && meta.audit_objects(None, 1).await?.is_empty() && meta.audit_parts(None, 1).await?.is_empty() {
+    if is_suspect
+        && meta.audit_objects(None, 1).await?.is_empty()
+        && meta.audit_versions(None, 1).await?.is_empty()
+        && meta.audit_parts(None, 1).await?.is_empty()
+    {
         tracing::error!(
             blobs = unknown.len(),
             "the metadata knows no object but there are blobs: is it the right data directory? nothing is deleted"

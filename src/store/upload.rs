@@ -11,7 +11,7 @@ use md5::{Digest, Md5};
 
 use crate::limits;
 use crate::store::digest::Crc64;
-use crate::store::objects::{Digests, ObjectService, PutRequest, StoredBody};
+use crate::store::objects::{Digests, ObjectService, PutRequest, StoredBody, fresh_random, fresh_version};
 use crate::store::{
     BucketId, CompleteCommit, CompletedUpload, Extent, ObjectKey, ObjectRecord, PartChoice, PartCommit, PartRecord,
     PartSummary, Result, StoreError, UploadId, UploadRecord, What,
@@ -48,11 +48,7 @@ impl ObjectService {
 impl Uploads<'_> {
     /// Opens an upload. The request's kind, condition and digest mean nothing here. `NotFound(Bucket)`.
     pub async fn begin(&self, request: PutRequest) -> Result<UploadRecord> {
-        let mut random = [0; 10];
-        getrandom::fill(&mut random).map_err(|error| {
-            tracing::error!(%error, "the system gives no random bytes");
-            StoreError::Unavailable("no random bytes".into())
-        })?;
+        let random = fresh_random()?;
         let now = self.objects.clock().wall();
         let mut user_metadata = request.user_metadata;
         user_metadata.sort();
@@ -152,14 +148,16 @@ impl Uploads<'_> {
 
     /// Makes the object. The errors are those of [`MetaStore::complete_upload`](crate::store::MetaStore::complete_upload);
     /// after each of them the upload is still open. After `Unavailable` the object is there or the upload is open, and the
-    /// same call again gives the answer.
+    /// same call again gives the answer. The commit's `version` is given here.
     pub async fn complete(&self, commit: CompleteCommit) -> Result<CompletedUpload> {
         if let PartChoice::Listed(parts) = &commit.parts
             && parts.len() > limits::PART_NUMBER_MAX as usize
         {
             return Err(StoreError::TooLarge);
         }
-        self.objects.meta().complete_upload(commit, self.objects.clock().wall()).await
+        let now = self.objects.clock().wall();
+        let commit = CompleteCommit { version: Some(fresh_version(now)?), ..commit };
+        self.objects.meta().complete_upload(commit, now).await
     }
 
     /// Ends an upload without an object. `NotFound(Upload)`.

@@ -135,6 +135,25 @@ impl OssError {
             .with_detail("Key", String::from_utf8_lossy(key))
     }
 
+    /// 404: the key has no such version.
+    pub fn no_such_version(key: &[u8], version: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NoSuchVersion", "The specified version does not exist.")
+            .with_detail("Key", String::from_utf8_lossy(key))
+            .with_detail("VersionId", version)
+    }
+
+    /// 405: the version is a delete marker, which can only be deleted.
+    pub fn delete_marker_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "MethodNotAllowed",
+            "The specified method is not allowed against this resource.",
+        )
+        .with_detail("ResourceType", "DeleteMarker")
+        .with_header("allow", "DELETE")
+        .with_header("x-oss-delete-marker", "true")
+    }
+
     /// 400: the key breaks a rule.
     pub fn invalid_object_name(key: &[u8]) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "InvalidObjectName", "The specified object is not valid.")

@@ -114,6 +114,7 @@ pub(super) async fn complete(
         parts: choice(ask, body).await?,
         part_bytes_min: limits::OSS_PART_BYTES_MIN,
         condition: if forbids { WriteCondition::IfAbsent } else { WriteCondition::Always },
+        version: None,
     };
     let done = ask.deps.objects.uploads().complete(commit).await;
     let done = done.map_err(|error| upload_error(ask, error, upload))?;

@@ -463,7 +463,7 @@ pub(super) async fn put_acl(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, Os
     let bucket = ask.bucket_for(Action::WriteSettings)?;
     let missing = || OssError::invalid_argument("The x-oss-object-acl header is missing.", "x-oss-object-acl", "");
     let acl = object_acl_header(ask)?.ok_or_else(missing)?;
-    let set = ask.deps.meta.set_object_acl(bucket.id, key, acl).await;
+    let set = ask.deps.meta.set_object_acl(bucket.id, key, None, acl).await;
     set.map_err(|error| ask.key_error(error, key))?;
     Ok(Answer::empty(StatusCode::OK))
 }

@@ -49,14 +49,14 @@ pub(super) async fn put_object_tags(
 ) -> Result<Answer, OssError> {
     let bucket = ask.bucket_for(Action::WriteSettings)?;
     let tags = read(ask, body, OBJECT).await?;
-    let set = ask.deps.meta.set_object_tags(bucket.id, key, tags).await;
+    let set = ask.deps.meta.set_object_tags(bucket.id, key, None, tags).await;
     set.map_err(|error| ask.key_error(error, key))?;
     Ok(Answer::empty(StatusCode::OK))
 }
 
 pub(super) async fn delete_object_tags(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
     let bucket = ask.bucket_for(Action::WriteSettings)?;
-    let set = ask.deps.meta.set_object_tags(bucket.id, key, Vec::new()).await;
+    let set = ask.deps.meta.set_object_tags(bucket.id, key, None, Vec::new()).await;
     set.map_err(|error| ask.key_error(error, key))?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }

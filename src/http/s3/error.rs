@@ -177,6 +177,14 @@ impl S3Fault {
         Self::new("NoSuchKey").with("Key", key)
     }
 
+    /// 405: a delete marker can only be deleted.
+    pub(super) fn is_marker() -> Self {
+        Self::new("MethodNotAllowed")
+            .with("ResourceType", "DeleteMarker")
+            .with_header("allow", "DELETE")
+            .with_header("x-amz-delete-marker", "true")
+    }
+
     /// 412; names the header whose condition does not hold.
     pub(super) fn precondition_failed(condition: &'static str) -> Self {
         Self::new("PreconditionFailed").with("Condition", condition)
@@ -217,6 +225,7 @@ impl S3Fault {
                 What::Bucket => Self::no_such_bucket(bucket),
                 What::Object => Self::no_such_key(key),
                 What::Upload => Self::new("NoSuchUpload"),
+                What::Version => Self::new("NoSuchVersion").with("Key", key),
                 // Channels are the other dialect's; the rest no operation asks for by name.
                 What::Channel | What::AccessKey | What::Blob | What::Connection => Self::new("InternalError"),
             },
@@ -224,12 +233,13 @@ impl S3Fault {
                 What::Bucket => Self::new("BucketAlreadyExists").with("BucketName", bucket),
                 // Only `If-None-Match: *` asks for a free key.
                 What::Object => Self::precondition_failed("If-None-Match"),
-                What::Upload | What::Channel | What::AccessKey | What::Blob | What::Connection => {
+                What::Upload | What::Version | What::Channel | What::AccessKey | What::Blob | What::Connection => {
                     Self::new("InternalError")
                 }
             },
             StoreError::BucketNotEmpty => Self::new("BucketNotEmpty").with("BucketName", bucket),
             StoreError::PreconditionFailed => Self::precondition_failed("If-Match"),
+            StoreError::IsMarker => Self::is_marker(),
             StoreError::InvalidPart(number) => Self::new("InvalidPart").with("PartNumber", number.to_string()),
             StoreError::InvalidPartOrder => Self::new("InvalidPartOrder"),
             StoreError::PartTooSmall { number, size, md5 } => Self::new("EntityTooSmall")
@@ -307,6 +317,8 @@ mod tests {
             (StoreError::NotFound(What::Bucket), 404, "NoSuchBucket"),
             (StoreError::NotFound(What::Object), 404, "NoSuchKey"),
             (StoreError::NotFound(What::Blob), 500, "InternalError"),
+            (StoreError::NotFound(What::Version), 404, "NoSuchVersion"),
+            (StoreError::IsMarker, 405, "MethodNotAllowed"),
             (StoreError::AlreadyExists(What::Bucket), 409, "BucketAlreadyExists"),
             (StoreError::AlreadyExists(What::Object), 412, "PreconditionFailed"),
             (StoreError::BucketNotEmpty, 409, "BucketNotEmpty"),

@@ -132,6 +132,7 @@ pub(super) async fn complete(
         parts: PartChoice::Listed(parts),
         part_bytes_min: limits::S3_PART_BYTES_MIN,
         condition: condition(input.if_match.as_ref(), input.if_none_match.as_ref())?,
+        version: None,
     };
     let done = ask.deps.objects.uploads().complete(commit).await.map_err(|error| ask.store_error(&error))?;
     let host = ask.header("host").unwrap_or_default();

@@ -540,7 +540,7 @@ pub(super) async fn put_acl(
         Canned::Default => None,
         Canned::Acl(acl) => Some(acl),
     };
-    let set = ask.deps.meta.set_object_acl(bucket.id, &key, acl).await;
+    let set = ask.deps.meta.set_object_acl(bucket.id, &key, None, acl).await;
     set.map_err(|error| ask.store_error(&error))?;
     Ok(Answer::empty(StatusCode::OK))
 }

@@ -57,7 +57,7 @@ pub(super) async fn set_object_tags(
     let key = ask.key(key)?;
     let status = if tagging.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT };
     let tags = read(ask, tagging, OBJECT)?;
-    ask.deps.meta.set_object_tags(bucket.id, &key, tags).await.map_err(|error| ask.store_error(&error))?;
+    ask.deps.meta.set_object_tags(bucket.id, &key, None, tags).await.map_err(|error| ask.store_error(&error))?;
     Ok(Answer::empty(status))
 }
 

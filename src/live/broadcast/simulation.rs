@@ -9,7 +9,7 @@ use crate::codec::m3u8::rounded_seconds;
 use crate::live::testbed::{BEGIN, Bed, begin, channel, play};
 use crate::store::blob::faulty::{BlobCall, BlobFault};
 use crate::store::meta::faulty::{Fault, MetaCall};
-use crate::store::{MetaStore, ObjectKey};
+use crate::store::{DeleteCommit, DeleteTarget, MetaStore, ObjectKey, VersionId};
 
 /// One thing that happens in a channel's life.
 #[derive(Clone, Debug)]
@@ -82,7 +82,9 @@ async fn live(acts: Vec<Act>) {
             Act::DeleteOldest => {
                 if let Some(oldest) = bed.fragments().await.first() {
                     let key = ObjectKey::in_channel(&channel(), &format!("{}.ts", oldest.name_ms));
-                    bed.meta.delete_objects(bed.bucket.id, &[key], Wall(BEGIN)).await.expect("memory");
+                    let target = DeleteTarget { key, version: None, marker: VersionId(0) };
+                    let commit = DeleteCommit { bucket: bed.bucket.id, targets: vec![target] };
+                    bed.meta.delete_objects(commit, Wall(BEGIN)).await.expect("memory");
                 }
             }
         }

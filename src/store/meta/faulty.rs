@@ -169,10 +169,18 @@ calls! {
     CommitObject commit_object(commit: ObjectCommit, now: Wall) -> ObjectRecord;
     CommitAppend commit_append(commit: AppendCommit, now: Wall) -> ObjectRecord;
     Object object(bucket: BucketId, key: &ObjectKey) -> Option<ObjectRecord>;
-    DeleteObjects delete_objects(bucket: BucketId, keys: &[ObjectKey], now: Wall) -> ();
-    SetObjectAcl set_object_acl(bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> ();
-    SetObjectTags set_object_tags(bucket: BucketId, key: &ObjectKey, tags: Vec<Tag>) -> ();
+    ObjectVersion object_version(
+        bucket: BucketId, key: &ObjectKey, version: Option<VersionName>
+    ) -> Option<Versioned>;
+    DeleteObjects delete_objects(commit: DeleteCommit, now: Wall) -> Vec<DeleteOutcome>;
+    SetObjectAcl set_object_acl(
+        bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, acl: Option<Acl>
+    ) -> Option<VersionId>;
+    SetObjectTags set_object_tags(
+        bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, tags: Vec<Tag>
+    ) -> Option<VersionId>;
     ListObjects list_objects(bucket: BucketId, query: &ListQuery) -> Page<ListEntry>;
+    ListVersions list_versions(bucket: BucketId, query: &VersionsQuery) -> Page<VersionEntry>;
     BeginUpload begin_upload(upload: UploadRecord, now: Wall) -> UploadRecord;
     CommitPart commit_part(commit: PartCommit, now: Wall) -> PartSummary;
     CompleteUpload complete_upload(commit: CompleteCommit, now: Wall) -> CompletedUpload;
@@ -206,6 +214,7 @@ calls! {
     ForgetGarbage forget_garbage(ids: &[BlobId]) -> ();
     BlobStates blob_states(ids: &[BlobId]) -> Vec<BlobState>;
     AuditObjects audit_objects(after: Option<(BucketId, ObjectKey)>, limit: usize) -> Vec<ObjectRecord>;
+    AuditVersions audit_versions(after: Option<VersionMark>, limit: usize) -> Vec<ObjectRecord>;
     AuditParts audit_parts(after: Option<(UploadId, u32)>, limit: usize) -> Vec<PartAudit>;
     AuditWindows audit_windows() -> Vec<WindowAudit>;
     AuditBackend audit_backend() -> Vec<String>;

@@ -5,6 +5,7 @@
 //! Every method judges first and changes afterwards, so a refused call leaves no trace.
 
 mod uploads;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -50,7 +51,9 @@ struct State {
     buckets: BTreeMap<BucketId, BucketRecord>,
     /// The newest bucket id ever given: a bucket made again is another one.
     last_bucket: i64,
-    objects: BTreeMap<(BucketId, ObjectKey), ObjectRecord>,
+    /// Current objects.
+    objects: BTreeMap<versions::ObjectId, ObjectRecord>,
+    versions: versions::Versions,
     uploads: uploads::Uploads,
     channels: BTreeMap<ChannelId, ChannelRecord>,
     /// Outlives the channel.
@@ -92,7 +95,8 @@ impl State {
 
     /// The extents of everything that has a body.
     fn extents(&self) -> impl Iterator<Item = &Extent> {
-        self.objects.values().flat_map(|object| &object.extents).chain(self.uploads.extents())
+        let current = self.objects.values().flat_map(|object| &object.extents);
+        current.chain(self.versions.extents()).chain(self.uploads.extents())
     }
 
     fn is_named(&self, id: BlobId) -> bool {
@@ -103,16 +107,6 @@ impl State {
     fn check_blobs(&self, extents: &[Extent]) -> Result<()> {
         let taken = |id| self.garbage.get(&id).is_some_and(|g| g.taken);
         if rules::blobs_of(extents).any(taken) { Err(StoreError::NotFound(What::Blob)) } else { Ok(()) }
-    }
-
-    fn place(&mut self, object: ObjectRecord, now: Wall) {
-        for id in rules::blobs_of(&object.extents) {
-            self.garbage.remove(&id);
-        }
-        let replaced = self.objects.insert((object.bucket, object.key.clone()), object);
-        if let Some(replaced) = replaced {
-            self.retire(&replaced.extents, now);
-        }
     }
 
     /// Blobs that nothing names any more become garbage.
@@ -263,7 +257,9 @@ impl MetaStore for MemoryMetaStore {
 
     async fn set_bucket_versioning(&self, bucket: BucketId, versioning: Versioning) -> Result<()> {
         self.with(|s| {
-            s.bucket(bucket)?.versioning = versioning;
+            let bucket = s.bucket(bucket)?;
+            rules::check_versioning(bucket.versioning, versioning)?;
+            bucket.versioning = versioning;
             Ok(())
         })
     }
@@ -278,7 +274,7 @@ impl MetaStore for MemoryMetaStore {
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()> {
         self.with(|s| {
             s.bucket(bucket)?;
-            let holds_objects = s.objects.keys().any(|(b, _)| *b == bucket);
+            let holds_objects = s.objects.keys().any(|(b, _)| *b == bucket) || s.versions.any_in(bucket);
             if holds_objects || s.uploads.any_in(bucket) || s.channels.keys().any(|(b, _)| *b == bucket) {
                 return Err(StoreError::BucketNotEmpty);
             }
@@ -296,9 +292,11 @@ impl MetaStore for MemoryMetaStore {
             s.bucket(bucket)?;
             let sizes = || s.objects.iter().filter(|((b, _), _)| *b == bucket).map(|(_, object)| object.size);
             let (uploads, parts) = s.uploads.count_in(bucket);
+            let (other_sizes, markers) = s.versions.count_in(bucket);
             Ok(BucketUsage {
-                objects: sizes().count() as u64,
-                bytes: sizes().sum(),
+                objects: (sizes().count() + other_sizes.len()) as u64,
+                bytes: sizes().chain(other_sizes).sum(),
+                markers,
                 uploads,
                 parts,
                 channels: s.channels.keys().filter(|(b, _)| *b == bucket).count() as u64,
@@ -308,8 +306,9 @@ impl MetaStore for MemoryMetaStore {
 
     async fn commit_object(&self, commit: ObjectCommit, now: Wall) -> Result<ObjectRecord> {
         self.with(|s| {
-            let object = ObjectRecord { last_modified: now, ..commit.object };
-            s.bucket(object.bucket)?;
+            let versioning = s.bucket(commit.object.bucket)?.versioning;
+            let version = rules::version_of_write(versioning, commit.object.version);
+            let object = ObjectRecord { last_modified: now, version, ..commit.object };
             let present = s.objects.get(&(object.bucket, object.key.clone())).map(|o| o.etag);
             rules::check_condition(commit.condition, present)?;
             s.check_blobs(&object.extents)?;
@@ -320,10 +319,12 @@ impl MetaStore for MemoryMetaStore {
 
     async fn commit_append(&self, commit: AppendCommit, now: Wall) -> Result<ObjectRecord> {
         self.with(|s| {
-            s.bucket(commit.first.bucket)?;
+            let versioning = s.bucket(commit.first.bucket)?.versioning;
+            let version = rules::version_of_write(versioning, commit.first.version);
             let present = s.objects.get(&(commit.first.bucket, commit.first.key.clone())).cloned();
             let extents = commit.first.extents.clone();
-            let object = rules::appended(present, commit.first, commit.position, now)?;
+            let first = ObjectRecord { version, ..commit.first };
+            let object = rules::appended(present, first, commit.position, now)?;
             s.check_blobs(&extents)?;
             s.place(object.clone(), now);
             Ok(object)
@@ -334,32 +335,46 @@ impl MetaStore for MemoryMetaStore {
         self.with(|s| Ok(s.objects.get(&(bucket, key.clone())).cloned()))
     }
 
-    async fn delete_objects(&self, bucket: BucketId, keys: &[ObjectKey], now: Wall) -> Result<()> {
+    async fn object_version(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+    ) -> Result<Option<Versioned>> {
+        self.with(|s| Ok(s.object_version(&(bucket, key.clone()), version)))
+    }
+
+    async fn delete_objects(&self, commit: DeleteCommit, now: Wall) -> Result<Vec<DeleteOutcome>> {
         self.with(|s| {
-            for key in keys {
-                let Some(gone) = s.objects.remove(&(bucket, key.clone())) else { continue };
-                s.retire(&gone.extents, now);
-                if let Some((channel, name_ms)) = rules::fragment_of(key) {
-                    s.fragments.remove(&((bucket, channel), name_ms));
-                }
-            }
-            Ok(())
+            Ok(commit.targets.into_iter().map(|target| s.delete_target(commit.bucket, target, now)).collect())
         })
     }
 
-    async fn set_object_acl(&self, bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> Result<()> {
+    async fn set_object_acl(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        acl: Option<Acl>,
+    ) -> Result<Option<VersionId>> {
         self.with(|s| {
-            let object = s.objects.get_mut(&(bucket, key.clone()));
-            object.ok_or(StoreError::NotFound(What::Object))?.acl = acl;
-            Ok(())
+            let object = s.object_mut(bucket, key, version)?;
+            object.acl = acl;
+            Ok(object.version)
         })
     }
 
-    async fn set_object_tags(&self, bucket: BucketId, key: &ObjectKey, tags: Vec<Tag>) -> Result<()> {
+    async fn set_object_tags(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        tags: Vec<Tag>,
+    ) -> Result<Option<VersionId>> {
         self.with(|s| {
-            let object = s.objects.get_mut(&(bucket, key.clone()));
-            object.ok_or(StoreError::NotFound(What::Object))?.tags = tags;
-            Ok(())
+            let object = s.object_mut(bucket, key, version)?;
+            object.tags = tags;
+            Ok(object.version)
         })
     }
 
@@ -385,6 +400,10 @@ impl MetaStore for MemoryMetaStore {
             }
             Ok(rules::page(entries, query.limit))
         })
+    }
+
+    async fn list_versions(&self, bucket: BucketId, query: &VersionsQuery) -> Result<Page<VersionEntry>> {
+        self.with(|s| Ok(s.list_versions(bucket, query)))
     }
 
     async fn begin_upload(&self, upload: UploadRecord, now: Wall) -> Result<UploadRecord> {
@@ -553,8 +572,8 @@ impl MetaStore for MemoryMetaStore {
             s.check_blobs(&commit.object.extents)?;
             s.check_blobs(&commit.playlist.extents)?;
 
-            s.place(ObjectRecord { last_modified: now, ..commit.object }, now);
-            s.place(ObjectRecord { last_modified: now, ..commit.playlist }, now);
+            s.place(ObjectRecord { last_modified: now, version: None, ..commit.object }, now);
+            s.place(ObjectRecord { last_modified: now, version: None, ..commit.playlist }, now);
             s.fragments.insert((id.clone(), commit.fragment.name_ms), commit.fragment);
             s.windows.insert((id.clone(), commit.playlist_name), commit.window);
             if let Some(open) = s.open_connection(&id) {
@@ -674,6 +693,10 @@ impl MetaStore for MemoryMetaStore {
             let behind = s.objects.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
             Ok(behind.take(limit).map(|(_, object)| object.clone()).collect())
         })
+    }
+
+    async fn audit_versions(&self, after: Option<VersionMark>, limit: usize) -> Result<Vec<ObjectRecord>> {
+        self.with(|s| Ok(s.audit_versions(after, limit)))
     }
 
     async fn audit_parts(&self, after: Option<(UploadId, u32)>, limit: usize) -> Result<Vec<PartAudit>> {

@@ -7,8 +7,8 @@ use crate::clock::Wall;
 use crate::limits::{COMPLETED_UPLOAD_KEPT, INLINE_BYTES_MAX};
 use crate::store::{
     BlobId, ChannelName, CompleteCommit, CompletedUpload, ETag, Extent, FragmentCommit, ListedPart, ObjectKey,
-    ObjectKind, ObjectRecord, Page, PartChoice, PartSummary, Result, StoreError, UploadRecord, What, WriteCondition,
-    digest,
+    ObjectKind, ObjectRecord, Page, PartChoice, PartSummary, Result, StoreError, UploadRecord, VersionId, VersionName,
+    Versioning, What, WriteCondition, digest,
 };
 
 /// The common prefix that `key` rolls up into: everything up to and including the first delimiter behind `prefix`.
@@ -42,6 +42,31 @@ pub(super) fn check_condition(condition: WriteCondition, present: Option<ETag>) 
         WriteCondition::IfAbsent if present.is_some() => Err(StoreError::AlreadyExists(What::Object)),
         WriteCondition::IfETag(etag) if present != Some(etag) => Err(StoreError::PreconditionFailed),
         WriteCondition::Always | WriteCondition::IfAbsent | WriteCondition::IfETag(_) => Ok(()),
+    }
+}
+
+/// The identity that a write or a marker gets: the fresh one only where each makes a version.
+pub(super) fn version_of_write(versioning: Versioning, fresh: Option<VersionId>) -> Option<VersionId> {
+    match versioning {
+        Versioning::Enabled => fresh,
+        Versioning::Never | Versioning::Suspended => None,
+    }
+}
+
+/// Judges a change of whether versions are kept: what was kept is never again treated as if there were none.
+pub(super) fn check_versioning(present: Versioning, wanted: Versioning) -> Result<()> {
+    match (present, wanted) {
+        (Versioning::Enabled | Versioning::Suspended, Versioning::Never) => Err(StoreError::PreconditionFailed),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a version is older than one of its key that is gone, as far as that one's name still tells.
+pub(super) fn is_older(version: Option<VersionId>, modified: Wall, gone: VersionName) -> bool {
+    match (version, gone) {
+        (_, VersionName::Null) => true,
+        (Some(version), VersionName::Id(gone)) => version < gone,
+        (None, VersionName::Id(gone)) => modified <= gone.created(),
     }
 }
 
@@ -155,6 +180,7 @@ pub(super) fn completed_object(
     upload: UploadRecord,
     parts: &[PartSummary],
     extents: impl Iterator<Item = Extent>,
+    version: Option<VersionId>,
     now: Wall,
 ) -> Result<ObjectRecord> {
     let mut joined = Vec::new();
@@ -179,7 +205,7 @@ pub(super) fn completed_object(
         tags: upload.tags,
         storage_class: upload.storage_class,
         attributes: upload.attributes,
-        version: None,
+        version,
         extents: joined,
     })
 }
@@ -193,6 +219,7 @@ pub(super) fn completed_upload(object: &ObjectRecord) -> CompletedUpload {
         etag: object.etag,
         crc64: object.crc64,
         completed: object.last_modified,
+        version: object.version,
     }
 }
 

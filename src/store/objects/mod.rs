@@ -29,11 +29,12 @@ pub use range::{RangeOutcome, RangeRules, resolve_range};
 pub use read::ObjectBody;
 
 use self::quota::Room;
-use crate::clock::Clock;
+use crate::clock::{Clock, Wall};
 use crate::limits;
 use crate::store::{
-    Acl, AppendCommit, BlobStore, BucketId, ContentHeaders, MetaStore, ObjectAttributes, ObjectCommit, ObjectKey,
-    ObjectKind, ObjectRecord, Result, StorageClass, StoreError, Tag, What, WriteCondition,
+    Acl, AppendCommit, BlobStore, BucketId, ContentHeaders, DeleteCommit, DeleteOutcome, DeleteTarget, MetaStore,
+    ObjectAttributes, ObjectCommit, ObjectKey, ObjectKind, ObjectRecord, Result, StorageClass, StoreError, Tag,
+    VersionId, VersionName, What, WriteCondition,
 };
 
 /// Everything about a new object but its body.
@@ -130,10 +131,11 @@ impl ObjectService {
     /// Puts an object. `DigestMismatch`, `NotFound(Bucket)`, and the condition's errors; after these nothing of the body
     /// is left. After `Unavailable` the object is the old or the new one, whole.
     pub async fn put(&self, request: PutRequest, body: StoredBody) -> Result<ObjectRecord> {
-        let outcome = match verify(&request, &body) {
-            Ok(()) => {
-                let commit = ObjectCommit { condition: request.condition, object: record(request, &body) };
-                self.meta.commit_object(commit, self.clock.wall()).await
+        let (now, condition) = (self.clock.wall(), request.condition);
+        let outcome = match verify(&request, &body).and_then(|()| fresh_version(now)) {
+            Ok(version) => {
+                let object = ObjectRecord { version: Some(version), ..record(request, &body) };
+                self.meta.commit_object(ObjectCommit { object, condition }, now).await
             }
             Err(refused) => Err(refused),
         };
@@ -144,12 +146,13 @@ impl ObjectService {
     /// `NotAppendable`, `TooLarge`, `DigestMismatch`, `NotFound(Bucket)`. The request's `condition` does not apply.
     pub async fn append(&self, request: PutRequest, position: u64, body: StoredBody) -> Result<ObjectRecord> {
         let fits = position.checked_add(body.size).is_some_and(|size| size <= self.object_bytes_max);
-        let outcome = match verify(&request, &body) {
-            Ok(()) if !fits => Err(StoreError::TooLarge),
-            Ok(()) => {
-                let mut first = record(request, &body);
+        let now = self.clock.wall();
+        let outcome = match verify(&request, &body).and_then(|()| fresh_version(now)) {
+            Ok(_) if !fits => Err(StoreError::TooLarge),
+            Ok(version) => {
+                let mut first = ObjectRecord { version: Some(version), ..record(request, &body) };
                 (first.kind, first.content_md5) = (ObjectKind::Appendable, None);
-                self.meta.commit_append(AppendCommit { first, position }, self.clock.wall()).await
+                self.meta.commit_append(AppendCommit { first, position }, now).await
             }
             Err(refused) => Err(refused),
         };
@@ -160,8 +163,9 @@ impl ObjectService {
     /// since it was looked up and its bytes are being collected.
     pub async fn copy(&self, source: &ObjectRecord, request: PutRequest) -> Result<ObjectRecord> {
         self.room.check(0).await?;
-        let condition = request.condition;
+        let (now, condition) = (self.clock.wall(), request.condition);
         let object = ObjectRecord {
+            version: Some(fresh_version(now)?),
             size: source.size,
             etag: source.etag,
             crc64: source.crc64,
@@ -169,7 +173,7 @@ impl ObjectService {
             extents: source.extents.clone(),
             ..blank(request)
         };
-        let copied = self.meta.commit_object(ObjectCommit { object, condition }, self.clock.wall()).await;
+        let copied = self.meta.commit_object(ObjectCommit { object, condition }, now).await;
         copied.map_err(|error| match error {
             StoreError::NotFound(What::Blob) => StoreError::NotFound(What::Object),
             other => other,
@@ -181,9 +185,21 @@ impl ObjectService {
         ObjectBody::new(self.blobs.clone(), self.clock.clone(), object, range)
     }
 
-    /// Deletes objects; keys that are not there are no error.
-    pub async fn delete(&self, bucket: BucketId, keys: &[ObjectKey]) -> Result<()> {
-        self.meta.delete_objects(bucket, keys, self.clock.wall()).await
+    /// Deletes objects as their bucket does it; keys that are not there are no error.
+    pub async fn delete(&self, bucket: BucketId, keys: &[ObjectKey]) -> Result<Vec<DeleteOutcome>> {
+        self.delete_versions(bucket, keys.iter().map(|key| (key.clone(), None)).collect()).await
+    }
+
+    /// Deletes objects, or where a version is named that version for good. Says what became of each, in their order.
+    pub async fn delete_versions(
+        &self,
+        bucket: BucketId,
+        targets: Vec<(ObjectKey, Option<VersionName>)>,
+    ) -> Result<Vec<DeleteOutcome>> {
+        let now = self.clock.wall();
+        let target = |(key, version)| Ok(DeleteTarget { key, version, marker: fresh_version(now)? });
+        let targets = targets.into_iter().map(target).collect::<Result<_>>()?;
+        self.meta.delete_objects(DeleteCommit { bucket, targets }, now).await
     }
 
     /// Takes a body away that no object will name. Failing is no harm: the collector comes back to it.
@@ -220,6 +236,7 @@ fn is_refusal(error: &StoreError) -> bool {
         | StoreError::PreconditionFailed
         | StoreError::PositionNotLength(_)
         | StoreError::NotAppendable
+        | StoreError::IsMarker
         | StoreError::InvalidPart(_)
         | StoreError::InvalidPartOrder
         | StoreError::PartTooSmall { .. }
@@ -228,6 +245,21 @@ fn is_refusal(error: &StoreError) -> bool {
         | StoreError::TooLarge
         | StoreError::Full => true,
     }
+}
+
+/// An identity for a version, in case one is made.
+pub(in crate::store) fn fresh_version(now: Wall) -> Result<VersionId> {
+    fresh_random().map(|random| VersionId::new(now, random))
+}
+
+/// What makes an identity impossible to guess.
+pub(in crate::store) fn fresh_random() -> Result<[u8; 10]> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(|error| {
+        tracing::error!(%error, "the system gives no random bytes");
+        StoreError::Unavailable("no random bytes".into())
+    })?;
+    Ok(random)
 }
 
 fn verify(request: &PutRequest, body: &StoredBody) -> Result<()> {
@@ -260,7 +292,7 @@ fn blank(request: PutRequest) -> ObjectRecord {
         etag: crate::store::ETag { digest: [0; 16], parts: None },
         crc64: 0,
         content_md5: None,
-        last_modified: crate::clock::Wall(0),
+        last_modified: Wall(0),
         acl: request.acl,
         headers: request.headers,
         user_metadata,

@@ -11,7 +11,7 @@ use crate::media::time::rescale;
 use crate::store::digest::Crc64;
 use crate::store::{
     BlobId, BlobState, BlobStore, BucketId, ChannelName, Extent, MetaStore, ObjectKey, ObjectRecord, PartAudit, Result,
-    StoreError, UploadId, What, WindowAudit,
+    StoreError, UploadId, VersionId, What, WindowAudit,
 };
 
 /// How thorough a check is.
@@ -24,7 +24,7 @@ pub struct CheckOptions {
 /// What a check examined and found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// Objects.
+    /// Objects, those that are not current included.
     pub objects: u64,
     /// Parts of open uploads.
     pub parts: u64,
@@ -53,6 +53,8 @@ pub struct ObjectName {
     pub key: ObjectKey,
     /// The upload and the part's number; `None` for an object.
     pub part: Option<(UploadId, u32)>,
+    /// The version, where it has an identity.
+    pub version: Option<VersionId>,
 }
 
 /// Which playlist window a finding speaks of.
@@ -145,6 +147,7 @@ pub async fn check(meta: &dyn MetaStore, blobs: &dyn BlobStore, options: CheckOp
         report.find(Finding::Backend(line));
     }
     check_objects(meta, blobs, options, &mut report).await?;
+    check_versions(meta, blobs, options, &mut report).await?;
     check_parts(meta, blobs, options, &mut report).await?;
     check_blobs(meta, blobs, &mut report).await?;
     for window in meta.audit_windows().await? {
@@ -166,7 +169,7 @@ pub(super) struct Body<'a> {
 impl<'a> From<&'a ObjectRecord> for Body<'a> {
     fn from(object: &'a ObjectRecord) -> Self {
         Body {
-            name: ObjectName { bucket: object.bucket, key: object.key.clone(), part: None },
+            name: ObjectName { bucket: object.bucket, key: object.key.clone(), part: None, version: object.version },
             size: object.size,
             crc64: object.crc64,
             md5: object.content_md5,
@@ -178,7 +181,8 @@ impl<'a> From<&'a ObjectRecord> for Body<'a> {
 impl<'a> From<&'a PartAudit> for Body<'a> {
     fn from(audit: &'a PartAudit) -> Self {
         let part = audit.part.summary;
-        let name = ObjectName { bucket: audit.bucket, key: audit.key.clone(), part: Some((audit.upload, part.number)) };
+        let place = Some((audit.upload, part.number));
+        let name = ObjectName { bucket: audit.bucket, key: audit.key.clone(), part: place, version: None };
         Body { name, size: part.size, crc64: part.crc64, md5: Some(part.md5), extents: &audit.part.extents }
     }
 }
@@ -204,6 +208,23 @@ async fn check_objects(
         let page = meta.audit_objects(after, limits::CHECK_PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some((last.bucket, last.key.clone()));
+        report.objects += page.len() as u64;
+        let bodies: Vec<Body<'_>> = page.iter().map(Body::from).collect();
+        check_bodies(meta, blobs, options, &bodies, report).await?;
+    }
+}
+
+async fn check_versions(
+    meta: &dyn MetaStore,
+    blobs: &dyn BlobStore,
+    options: CheckOptions,
+    report: &mut CheckReport,
+) -> Result<()> {
+    let mut after = None;
+    loop {
+        let page = meta.audit_versions(after, limits::CHECK_PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some((last.bucket, last.key.clone(), last.version));
         report.objects += page.len() as u64;
         let bodies: Vec<Body<'_>> = page.iter().map(Body::from).collect();
         check_bodies(meta, blobs, options, &bodies, report).await?;
@@ -392,6 +413,9 @@ impl fmt::Display for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((upload, number)) = self.part {
             write!(f, "part {number} of upload {upload} to ")?;
+        }
+        if let Some(version) = self.version {
+            write!(f, "version {version} of ")?;
         }
         write!(f, "object \"{}\" of bucket {}", self.key.as_bytes().escape_ascii(), self.bucket.0)
     }

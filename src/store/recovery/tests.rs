@@ -138,6 +138,7 @@ fn completion(upload: &UploadRecord) -> CompleteCommit {
         parts: PartChoice::All,
         part_bytes_min: 0,
         condition: WriteCondition::Always,
+        version: None,
     }
 }
 
@@ -555,7 +556,7 @@ fn blob_of(object: &ObjectRecord) -> BlobId {
 }
 
 fn named(bench: &Bench) -> ObjectName {
-    ObjectName { bucket: bench.bucket, key: key("k"), part: None }
+    ObjectName { bucket: bench.bucket, key: key("k"), part: None, version: None }
 }
 
 #[tokio::test]

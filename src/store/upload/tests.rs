@@ -35,6 +35,7 @@ fn all(upload: &UploadRecord) -> CompleteCommit {
         parts: PartChoice::All,
         part_bytes_min: 0,
         condition: WriteCondition::Always,
+        version: None,
     }
 }
 

@@ -28,6 +28,8 @@ impl OssError {
             StoreError::NotFound(what) => match what {
                 What::Bucket => Self::no_such_bucket(bucket),
                 What::Object => Self::no_such_key(key),
+                // Handlers that know the version say it: they answer this themselves.
+                What::Version => Self::no_such_version(key, ""),
                 What::Channel => Self::no_such_live_channel(channel),
                 // Handlers that know the id say it: they answer this themselves.
                 What::Upload => Self::no_such_upload(""),
@@ -38,7 +40,7 @@ impl OssError {
                 What::Bucket => Self::bucket_already_exists(bucket),
                 What::Object => Self::file_already_exists(key),
                 What::Channel => Self::channel_already_exists(channel),
-                What::Upload | What::AccessKey | What::Blob | What::Connection => Self::internal(),
+                What::Upload | What::Version | What::AccessKey | What::Blob | What::Connection => Self::internal(),
             },
             StoreError::BucketNotEmpty => Self::bucket_not_empty(bucket),
             StoreError::ChannelLive => Self::channel_still_live(),
@@ -46,6 +48,7 @@ impl OssError {
             StoreError::PreconditionFailed => Self::precondition_failed("If-Match"),
             StoreError::PositionNotLength(length) => Self::position_not_equal_to_length(length),
             StoreError::NotAppendable => Self::object_not_appendable(),
+            StoreError::IsMarker => Self::delete_marker_not_allowed(),
             StoreError::InvalidPart(number) => Self::invalid_part(number),
             StoreError::InvalidPartOrder => Self::invalid_part_order(),
             StoreError::PartTooSmall { number, size, md5 } => {

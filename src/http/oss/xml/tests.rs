@@ -140,7 +140,7 @@ fn tags_both_ways() {
 
 #[test]
 fn bucket_statistics() {
-    let usage = BucketUsage { objects: 3, bytes: 5_000_000_000, uploads: 2, parts: 7, channels: 1 };
+    let usage = BucketUsage { objects: 3, bytes: 5_000_000_000, markers: 4, uploads: 2, parts: 7, channels: 1 };
     check(
         bucket_stat(&usage, Wall(1_700_000_000_999)),
         "<BucketStat>
@@ -779,6 +779,7 @@ fn initiated_and_completed_uploads() {
         etag: ETag { digest: [0xab; 16], parts: Some(3) },
         crc64: 7,
         completed: Wall(0),
+        version: None,
     };
     check(
         complete_multipart_upload_result("examplebucket", "http://b.example.com/a%2Bb", &done, true),

@@ -144,7 +144,7 @@ pub(super) async fn bucket_made_again_is_another_one(s: &dyn MetaStore) {
     s.commit_fragment(fragment_commit(first, "cam", (1, claimed.epoch), 1_000, 0), Wall(2)).await.expect("owner");
     end(s, first, "cam", claimed.epoch, 6_000).await.expect("owner");
     s.delete_channel(first, &channel_name("cam")).await.expect("not live");
-    s.delete_objects(first, &[key("cam/1000.ts"), key("cam/playlist.m3u8")], Wall(3)).await.expect("allowed");
+    delete_all(s, first, &["cam/1000.ts", "cam/playlist.m3u8"], 3).await;
     s.delete_bucket(first).await.expect("empty");
     assert_eq!(s.audit_windows().await, Ok(vec![]), "a bucket's windows go with it");
 
@@ -169,7 +169,14 @@ pub(super) async fn usage_follows_every_change(s: &dyn MetaStore) {
     let (b, other) = (bucket(s, "counted").await, bucket(s, "other").await);
     put(s, object(other, "a", vec![inline("elsewhere")]), 1).await;
     let usage = async || s.bucket_usage(b).await.expect("there");
-    let of = |objects, bytes, uploads, parts, channels| BucketUsage { objects, bytes, uploads, parts, channels };
+    let of = |objects, bytes, uploads, parts, channels| BucketUsage {
+        objects,
+        bytes,
+        uploads,
+        parts,
+        channels,
+        ..BucketUsage::default()
+    };
     assert_eq!(usage().await, of(0, 0, 0, 0, 0));
     put(s, object(b, "a", vec![inline("four")]), 2).await;
     put(s, object(b, "b", vec![in_blob(1, 10), inline("x")]), 2).await;
@@ -209,6 +216,7 @@ pub(super) async fn usage_follows_every_change(s: &dyn MetaStore) {
         parts: PartChoice::All,
         part_bytes_min: 0,
         condition: WriteCondition::Always,
+        version: None,
     };
     s.complete_upload(commit.clone(), Wall(8)).await.expect("complete");
     s.complete_upload(commit, Wall(8)).await.expect("repeated");
@@ -221,8 +229,7 @@ pub(super) async fn usage_follows_every_change(s: &dyn MetaStore) {
     s.commit_fragment(fragment_commit(b, "cam", (1, epoch), 2_000, 1), Wall(9)).await.expect("stored");
     assert_eq!(usage().await, of(8, 115 + 2 * 188 + 7, 0, 0, 1));
 
-    let gone = ["a", "log", "none", "log", "cam/1000.ts"].map(key);
-    s.delete_objects(b, &gone, Wall(10)).await.expect("deleted");
+    delete_all(s, b, &["a", "log", "none", "log", "cam/1000.ts"], 10).await;
     assert_eq!(usage().await, of(5, 115 - 6 + 188 + 7, 0, 0, 1));
     assert_eq!(s.bucket_usage(other).await.expect("there"), of(1, 9, 0, 0, 0));
     assert_eq!(s.bucket_usage(BucketId(99)).await, Err(StoreError::NotFound(What::Bucket)));
@@ -265,6 +272,8 @@ pub(super) async fn bucket_versioning_is_set(s: &dyn MetaStore) {
         s.set_bucket_versioning(b, set).await.expect("there");
         assert_eq!(versioning().await, set);
     }
+    let never = s.set_bucket_versioning(b, Versioning::Never).await;
+    assert_eq!((never, versioning().await), (Err(StoreError::PreconditionFailed), Versioning::Suspended));
     let nowhere = s.set_bucket_versioning(BucketId(99), Versioning::Enabled).await;
     assert_eq!(nowhere, Err(StoreError::NotFound(What::Bucket)));
 }

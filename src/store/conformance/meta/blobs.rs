@@ -34,7 +34,7 @@ pub(super) async fn blob_named_by_old_and_new_body_stays(s: &dyn MetaStore) {
     assert_eq!(state(s, 2).await, BlobState::Named(10));
     // Two keys of one request that share a blob.
     put(s, object(b, "b", vec![in_blob(2, 10)]), 3).await;
-    s.delete_objects(b, &[key("a"), key("b")], Wall(4)).await.expect("allowed");
+    delete_all(s, b, &["a", "b"], 4).await;
     assert_eq!(state(s, 2).await, BlobState::Garbage);
 }
 

@@ -10,6 +10,7 @@ mod live;
 mod objects;
 mod random;
 mod uploads;
+mod versions;
 
 use std::sync::Arc;
 
@@ -129,7 +130,22 @@ async fn put(store: &dyn MetaStore, object: ObjectRecord, now: i64) -> ObjectRec
 }
 
 async fn delete(store: &dyn MetaStore, bucket: BucketId, name: &str, now: i64) {
-    store.delete_objects(bucket, &[key(name)], Wall(now)).await.expect("deleting is always allowed");
+    delete_all(store, bucket, &[name], now).await;
+}
+
+/// Deletes without naming versions.
+async fn delete_all(store: &dyn MetaStore, bucket: BucketId, names: &[&str], now: i64) -> Vec<DeleteOutcome> {
+    let targets = names.iter().map(|name| target(name, None, now)).collect();
+    store.delete_objects(DeleteCommit { bucket, targets }, Wall(now)).await.expect("deleting is always allowed")
+}
+
+/// A marker that this makes has the time as its identity.
+fn target(name: &str, version: Option<VersionName>, now: i64) -> DeleteTarget {
+    DeleteTarget { key: key(name), version, marker: version_id(now.unsigned_abs()) }
+}
+
+fn version_id(number: u64) -> VersionId {
+    VersionId(u128::from(number))
 }
 
 async fn exists(store: &dyn MetaStore, bucket: BucketId, name: &str) -> bool {
@@ -361,6 +377,28 @@ on_every_backend! {
         pages_of_uploads_join_to_the_whole
         bucket_with_an_open_upload_is_not_deleted
         parts_are_audited_in_pages
+    ]
+    versions: [
+        each_write_makes_a_version
+        a_suspended_bucket_writes_the_null_version_wherever_it_stands
+        a_delete_makes_a_marker_and_its_removal_undoes_it
+        a_delete_in_a_suspended_bucket_replaces_the_null_version
+        removing_the_newest_version_brings_the_one_before_back
+        removing_what_is_not_there_is_no_error
+        versions_share_blobs_until_the_last_goes
+        appending_makes_no_version
+        completing_an_upload_makes_a_version
+        conditions_are_judged_by_the_current_object
+        settings_of_a_version
+        a_live_playlist_does_not_pile_up_versions
+        a_fragment_stays_indexed_as_long_as_its_key_has_an_object
+        versions_are_listed_from_the_newest
+        pages_of_versions_join_to_the_whole
+        a_listing_goes_on_where_its_marker_is_gone
+        versions_roll_up
+        usage_counts_versions_and_markers
+        bucket_with_a_version_or_a_marker_is_not_deleted
+        versions_are_audited_in_pages
     ]
     channels: [
         channel_is_read_back

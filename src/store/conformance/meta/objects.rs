@@ -93,11 +93,11 @@ pub(super) async fn compare_and_swap_by_etag(s: &dyn MetaStore) {
 pub(super) async fn own_acl_is_set_and_removed(s: &dyn MetaStore) {
     let b = bucket(s, "films").await;
     let made = put(s, object(b, "a", vec![inline("x")]), 1).await;
-    s.set_object_acl(b, &key("a"), Some(Acl::PublicRead)).await.expect("there");
+    s.set_object_acl(b, &key("a"), None, Some(Acl::PublicRead)).await.expect("there");
     assert_eq!(read(s, b, "a").await, ObjectRecord { acl: Some(Acl::PublicRead), ..made.clone() });
-    s.set_object_acl(b, &key("a"), None).await.expect("there");
+    s.set_object_acl(b, &key("a"), None, None).await.expect("there");
     assert_eq!(read(s, b, "a").await, made);
-    let missing = s.set_object_acl(b, &key("b"), None).await;
+    let missing = s.set_object_acl(b, &key("b"), None, None).await;
     assert_eq!(missing, Err(StoreError::NotFound(What::Object)));
 }
 
@@ -106,10 +106,10 @@ pub(super) async fn deleting_removes_what_is_there(s: &dyn MetaStore) {
     for name in ["a", "b", "c"] {
         put(s, object(b, name, vec![inline(name)]), 1).await;
     }
-    s.delete_objects(b, &[key("a"), key("missing"), key("c"), key("a")], Wall(2)).await.expect("allowed");
+    assert_eq!(delete_all(s, b, &["a", "missing", "c", "a"], 2).await, [DeleteOutcome::Deleted; 4]);
     let left: Vec<bool> = vec![exists(s, b, "a").await, exists(s, b, "b").await, exists(s, b, "c").await];
     assert_eq!(left, [false, true, false]);
-    s.delete_objects(b, &[], Wall(2)).await.expect("nothing to do");
+    assert_eq!(delete_all(s, b, &[], 2).await, []);
 }
 
 pub(super) async fn first_append_makes_an_appendable_object(s: &dyn MetaStore) {
@@ -228,12 +228,12 @@ pub(super) async fn tags_are_set_kept_and_replaced(s: &dyn MetaStore) {
     let put_with = |tags: &[Tag]| ObjectRecord { tags: tags.to_vec(), ..object(b, "a", vec![inline("text")]) };
     let stored = put(s, put_with(&one), 1).await;
     assert_eq!(read(s, b, "a").await.tags, one);
-    s.set_object_tags(b, &key("a"), two.clone()).await.expect("there");
+    s.set_object_tags(b, &key("a"), None, two.clone()).await.expect("there");
     // Nothing else has changed, its time neither.
     assert_eq!(read(s, b, "a").await, ObjectRecord { tags: two.clone(), ..stored });
-    s.set_object_acl(b, &key("a"), Some(Acl::PublicRead)).await.expect("there");
+    s.set_object_acl(b, &key("a"), None, Some(Acl::PublicRead)).await.expect("there");
     assert_eq!(read(s, b, "a").await.tags, two);
-    s.set_object_tags(b, &key("a"), Vec::new()).await.expect("there");
+    s.set_object_tags(b, &key("a"), None, Vec::new()).await.expect("there");
     assert_eq!(read(s, b, "a").await.tags, vec![]);
     put(s, put_with(&one), 2).await;
     put(s, put_with(&[]), 3).await;
@@ -243,6 +243,6 @@ pub(super) async fn tags_are_set_kept_and_replaced(s: &dyn MetaStore) {
     append(s, first.clone(), 0, 4).await.expect("made");
     append(s, ObjectRecord { tags: two.clone(), ..first }, 1, 5).await.expect("appended");
     assert_eq!(read(s, b, "log").await.tags, one, "later appends change none");
-    let missing = s.set_object_tags(b, &key("none"), two).await;
+    let missing = s.set_object_tags(b, &key("none"), None, two).await;
     assert_eq!(missing, Err(StoreError::NotFound(What::Object)));
 }

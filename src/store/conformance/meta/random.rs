@@ -28,12 +28,27 @@ enum Op {
     },
     Delete {
         bucket: usize,
-        keys: Vec<ObjectKey>,
+        keys: Vec<(ObjectKey, Option<usize>)>,
     },
     SetAcl {
         bucket: usize,
         key: ObjectKey,
+        version: Option<usize>,
         acl: Option<Acl>,
+    },
+    SetVersioning {
+        bucket: usize,
+        versioning: Versioning,
+    },
+    ReadVersion {
+        bucket: usize,
+        key: ObjectKey,
+        version: Option<usize>,
+    },
+    ListVersions {
+        bucket: usize,
+        query: ListQuery,
+        after_version: Option<usize>,
     },
     List {
         bucket: usize,
@@ -174,6 +189,11 @@ fn uploads_queries() -> impl Strategy<Value = UploadsQuery> {
     })
 }
 
+/// How many versions behind the newest; far behind there is none.
+fn versions() -> impl Strategy<Value = Option<usize>> {
+    prop::option::of(0..5usize)
+}
+
 /// Two keys and three ids: most operations meet an upload, some one of another key.
 fn upload_ops() -> impl Strategy<Value = Op> {
     let place = || (0..2usize, prop::sample::select(vec!["a", "a", "a", "b"]).prop_map(key), 0..3u64);
@@ -200,14 +220,24 @@ fn upload_ops() -> impl Strategy<Value = Op> {
 fn ops() -> impl Strategy<Value = Op> {
     let bucket = || 0..2usize;
     let acl = prop::option::of(prop::sample::select(vec![Acl::Private, Acl::PublicRead]));
+    use Versioning::{Enabled, Never, Suspended};
+    let versioning = prop::sample::select(vec![Never, Enabled, Enabled, Suspended]);
     prop_oneof![
         6 => (bucket(), hot_keys(), bodies(), 0..4u8)
             .prop_map(|(bucket, key, body, condition)| Op::Put { bucket, key, body, condition }),
         3 => (bucket(), hot_keys(), bodies(), prop::bool::weighted(0.8))
             .prop_map(|(bucket, key, body, at_end)| Op::Append { bucket, key, body, at_end }),
         2 => (bucket(), hot_keys(), hot_keys()).prop_map(|(bucket, from, to)| Op::Copy { bucket, from, to }),
-        3 => (bucket(), vec(hot_keys(), 0..3)).prop_map(|(bucket, keys)| Op::Delete { bucket, keys }),
-        1 => (bucket(), hot_keys(), acl).prop_map(|(bucket, key, acl)| Op::SetAcl { bucket, key, acl }),
+        5 => (bucket(), vec((hot_keys(), versions()), 0..3)).prop_map(|(bucket, keys)| Op::Delete { bucket, keys }),
+        2 => (bucket(), hot_keys(), versions(), acl)
+            .prop_map(|(bucket, key, version, acl)| Op::SetAcl { bucket, key, version, acl }),
+        1 => (bucket(), versioning).prop_map(|(bucket, versioning)| Op::SetVersioning { bucket, versioning }),
+        3 => (bucket(), hot_keys(), versions())
+            .prop_map(|(bucket, key, version)| Op::ReadVersion { bucket, key, version }),
+        4 => (bucket(), queries(), any::<bool>(), versions()).prop_map(|(bucket, query, hot, after_version)| {
+            let query = if hot { ListQuery { prefix: vec![], after: Some(b"a".to_vec()), ..query } } else { query };
+            Op::ListVersions { bucket, query, after_version }
+        }),
         3 => (bucket(), queries()).prop_map(|(bucket, query)| Op::List { bucket, query }),
         16 => upload_ops(),
         2 => (channel_names(), any::<bool>())
@@ -227,30 +257,74 @@ fn ops() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// The name of the version that stands so many places behind the newest; one that no version has where there are fewer.
+async fn version_at(s: &dyn MetaStore, b: BucketId, key: &ObjectKey, behind: Option<usize>) -> Option<VersionName> {
+    let behind = behind?;
+    let prefix = key.as_bytes().to_vec();
+    let query = VersionsQuery { prefix: prefix.clone(), limit: 100, ..VersionsQuery::default() };
+    let entries = s.list_versions(b, &query).await.expect("readable").entries;
+    let mut names = entries.into_iter().filter_map(|entry| match entry {
+        VersionEntry::Object { summary, version, .. } => (summary.key == *key).then(|| version.into()),
+        VersionEntry::Marker { key: of, marker, .. } => (of == *key).then(|| marker.version.into()),
+        VersionEntry::Prefix(_) => None,
+    });
+    Some(names.nth(behind).unwrap_or(VersionName::Id(version_id(7_777))))
+}
+
 /// Does one operation and says everything that its caller can see.
 async fn apply(s: &dyn MetaStore, buckets: &[BucketId], op: &Op, now: Wall) -> String {
     let first = buckets[0];
+    // One identity a step, so that none is given twice.
+    let fresh = Some(version_id(now.0.unsigned_abs()));
     match op.clone() {
         Op::Put { bucket, key, body, condition } => {
-            let object = object(buckets[bucket], key.as_bytes(), body);
+            let object = ObjectRecord { version: fresh, ..object(buckets[bucket], key.as_bytes(), body) };
             let condition = write_condition(condition, object.etag);
             seen(s.commit_object(ObjectCommit { object, condition }, now).await)
         }
         Op::Append { bucket, key, body, at_end } => {
             let length = s.object(buckets[bucket], &key).await.expect("readable").map_or(0, |o| o.size);
-            let first = object(buckets[bucket], key.as_bytes(), body);
+            let first = ObjectRecord { version: fresh, ..object(buckets[bucket], key.as_bytes(), body) };
             let position = if at_end { length } else { length + 1 };
             seen(s.commit_append(AppendCommit { first, position }, now).await)
         }
         Op::Copy { bucket, from, to } => match s.object(buckets[bucket], &from).await.expect("readable") {
             Some(source) => {
-                let object = ObjectRecord { key: to, bucket: first, ..source };
+                let object = ObjectRecord { key: to, bucket: first, version: fresh, ..source };
                 seen(s.commit_object(ObjectCommit { object, condition: WriteCondition::Always }, now).await)
             }
             None => String::new(),
         },
-        Op::Delete { bucket, keys } => seen(s.delete_objects(buckets[bucket], &keys, now).await),
-        Op::SetAcl { bucket, key, acl } => seen(s.set_object_acl(buckets[bucket], &key, acl).await),
+        Op::Delete { bucket, keys } => {
+            let mut targets = Vec::new();
+            for (at, (key, behind)) in keys.into_iter().enumerate() {
+                let version = version_at(s, buckets[bucket], &key, behind).await;
+                let marker = version_id(now.0.unsigned_abs() * 1_000 + at as u64 + 10_000);
+                targets.push(DeleteTarget { key, version, marker });
+            }
+            seen(s.delete_objects(DeleteCommit { bucket: buckets[bucket], targets }, now).await)
+        }
+        Op::SetAcl { bucket, key, version, acl } => {
+            let version = version_at(s, buckets[bucket], &key, version).await;
+            seen(s.set_object_acl(buckets[bucket], &key, version, acl).await)
+        }
+        Op::SetVersioning { bucket, versioning } => seen(s.set_bucket_versioning(buckets[bucket], versioning).await),
+        Op::ReadVersion { bucket, key, version } => {
+            let version = version_at(s, buckets[bucket], &key, version).await;
+            seen(s.object_version(buckets[bucket], &key, version).await)
+        }
+        Op::ListVersions { bucket, query, after_version } => {
+            let marked = query.after.as_ref().and_then(|after| ObjectKey::new(after.as_slice()));
+            let after_version = match marked {
+                Some(key) => version_at(s, buckets[bucket], &key, after_version).await,
+                None => None,
+            };
+            let ListQuery { prefix, delimiter, after, limit } = query;
+            seen(
+                s.list_versions(buckets[bucket], &VersionsQuery { prefix, delimiter, after, after_version, limit })
+                    .await,
+            )
+        }
         Op::List { bucket, query } => seen(s.list_objects(buckets[bucket], &query).await),
         Op::Begin { bucket, key, upload } => {
             seen(s.begin_upload(upload_record(buckets[bucket], key.as_bytes(), upload), now).await)
@@ -272,7 +346,7 @@ async fn apply(s: &dyn MetaStore, buckets: &[BucketId], op: &Op, now: Wall) -> S
                 Some(numbers) => PartChoice::Listed(numbers.into_iter().map(listed).collect()),
             };
             let condition = write_condition(condition, ETag { digest: [0; 16], parts: None });
-            let commit = CompleteCommit { bucket, key, upload, parts, part_bytes_min: min, condition };
+            let commit = CompleteCommit { bucket, key, upload, parts, part_bytes_min: min, condition, version: fresh };
             seen(s.complete_upload(commit, now).await)
         }
         Op::Abort { bucket, key, upload } => seen(s.abort_upload(buckets[bucket], &key, upload_id(upload), now).await),
@@ -328,7 +402,10 @@ async fn everything(s: &dyn MetaStore, buckets: &[BucketId]) -> String {
     let ids: Vec<BlobId> = (0..8).map(blob_id).collect();
     all.push_str(&format!("{:?}\n", s.blob_states(&ids).await));
     all.push_str(&format!("{:?}\n", s.audit_parts(None, 10_000).await));
+    all.push_str(&format!("{:?}\n", s.audit_versions(None, 10_000).await));
     for bucket in buckets {
+        let query = VersionsQuery { limit: 10_000, ..VersionsQuery::default() };
+        all.push_str(&format!("{:?}\n", s.list_versions(*bucket, &query).await));
         let query = UploadsQuery { limit: 100, ..UploadsQuery::default() };
         all.push_str(&format!("{:?}\n", s.list_uploads(*bucket, &query).await));
     }

@@ -18,7 +18,8 @@ async fn put_part(s: &dyn MetaStore, upload: &UploadRecord, number: u32, extents
 
 fn completion(upload: &UploadRecord, parts: PartChoice) -> CompleteCommit {
     let (bucket, key) = (upload.bucket, upload.key.clone());
-    CompleteCommit { bucket, key, upload: upload.id, parts, part_bytes_min: 0, condition: WriteCondition::Always }
+    let condition = WriteCondition::Always;
+    CompleteCommit { bucket, key, upload: upload.id, parts, part_bytes_min: 0, condition, version: None }
 }
 
 fn listed(parts: &[PartSummary]) -> PartChoice {
@@ -195,6 +196,7 @@ pub(super) async fn completing_makes_the_object_of_the_parts(s: &dyn MetaStore) 
         etag: object.etag,
         crc64: object.crc64,
         completed: Wall(60),
+        version: None,
     };
     assert_eq!(done, same);
     for blob in [1, 2, 3] {

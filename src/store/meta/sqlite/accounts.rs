@@ -6,6 +6,7 @@ use super::error::Sql;
 use super::query::{all, exists, one, run};
 use super::rows;
 use super::usage;
+use super::versions;
 use crate::clock::Wall;
 use crate::store::meta::rules;
 use crate::store::*;
@@ -153,8 +154,14 @@ pub(super) fn set_bucket_tags(conn: &Connection, bucket: BucketId, tags: &[Tag])
     Ok(())
 }
 
+/// Whether a bucket keeps versions; `None` when it is not there.
+pub(super) fn versioning(conn: &Connection, bucket: BucketId) -> Sql<Option<Versioning>> {
+    one(conn, "SELECT versioning FROM bucket WHERE id = ?1", [bucket.0], |row| rows::versioning(row.get(0)?))
+}
+
 pub(super) fn set_bucket_versioning(conn: &Connection, bucket: BucketId, versioning: Versioning) -> Sql<()> {
-    check_bucket(conn, bucket)?;
+    let present = self::versioning(conn, bucket)?.ok_or(StoreError::NotFound(What::Bucket))?;
+    rules::check_versioning(present, versioning)?;
     let code = rows::versioning_code(versioning);
     run(conn, "UPDATE bucket SET versioning = ?2 WHERE id = ?1", params![bucket.0, code])?;
     Ok(())
@@ -171,6 +178,9 @@ pub(super) fn set_bucket_setting(conn: &Connection, bucket: BucketId, setting: B
 
 pub(super) fn delete_bucket(conn: &Connection, bucket: BucketId) -> Sql<()> {
     check_bucket(conn, bucket)?;
+    if versions::any_in(conn, bucket)? {
+        return Err(StoreError::BucketNotEmpty.into());
+    }
     for holds in [
         "SELECT 1 FROM object WHERE bucket = ?1",
         "SELECT 1 FROM upload WHERE bucket = ?1",

@@ -135,8 +135,8 @@ pub(super) fn commit_fragment(conn: &Connection, commit: FragmentCommit, now: Wa
         "UPDATE connection SET stored_until_ms = ?4 WHERE bucket = ?1 AND channel = ?2 AND epoch = ?3",
         params![bucket.0, channel.as_str().as_bytes(), rows::int(commit.epoch.0)?, commit.ended.0],
     )?;
-    objects::replace(conn, commit.object, now)?;
-    objects::replace(conn, commit.playlist, now)
+    objects::put_null(conn, commit.object, now)?;
+    objects::put_null(conn, commit.playlist, now)
 }
 
 /// Whether the newest fragment is this very commit: then its acknowledgement was lost on the way.

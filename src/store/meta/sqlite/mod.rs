@@ -23,6 +23,7 @@ mod sealing;
 mod tests;
 mod uploads;
 mod usage;
+mod versions;
 mod writer;
 
 use std::path::Path;
@@ -184,24 +185,49 @@ impl MetaStore for SqliteMetaStore {
         self.readers.point("object", |c| objects::object(c, bucket, key))
     }
 
-    async fn delete_objects(&self, bucket: BucketId, keys: &[ObjectKey], now: Wall) -> Result<()> {
-        let keys = keys.to_vec();
-        self.writer.submit("delete_objects", move |c| objects::delete(c, bucket, &keys, now)).await
+    async fn object_version(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+    ) -> Result<Option<Versioned>> {
+        self.readers.point("object_version", |c| versions::version(c, bucket, key, version))
     }
 
-    async fn set_object_acl(&self, bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> Result<()> {
-        let key = key.clone();
-        self.writer.submit("set_object_acl", move |c| objects::set_acl(c, bucket, &key, acl)).await
+    async fn delete_objects(&self, commit: DeleteCommit, now: Wall) -> Result<Vec<DeleteOutcome>> {
+        self.writer.submit("delete_objects", move |c| versions::delete(c, commit, now)).await
     }
 
-    async fn set_object_tags(&self, bucket: BucketId, key: &ObjectKey, tags: Vec<Tag>) -> Result<()> {
+    async fn set_object_acl(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        acl: Option<Acl>,
+    ) -> Result<Option<VersionId>> {
         let key = key.clone();
-        self.writer.submit("set_object_tags", move |c| objects::set_tags(c, bucket, &key, &tags)).await
+        self.writer.submit("set_object_acl", move |c| objects::set_acl(c, bucket, &key, version, acl)).await
+    }
+
+    async fn set_object_tags(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        tags: Vec<Tag>,
+    ) -> Result<Option<VersionId>> {
+        let key = key.clone();
+        self.writer.submit("set_object_tags", move |c| objects::set_tags(c, bucket, &key, version, &tags)).await
     }
 
     async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>> {
         let query = query.clone();
         self.readers.scan("list_objects", move |c| objects::list(c, bucket, &query)).await
+    }
+
+    async fn list_versions(&self, bucket: BucketId, query: &VersionsQuery) -> Result<Page<VersionEntry>> {
+        let query = query.clone();
+        self.readers.scan("list_versions", move |c| versions::list(c, bucket, &query)).await
     }
 
     async fn begin_upload(&self, upload: UploadRecord, now: Wall) -> Result<UploadRecord> {
@@ -358,6 +384,10 @@ impl MetaStore for SqliteMetaStore {
 
     async fn audit_objects(&self, after: Option<(BucketId, ObjectKey)>, limit: usize) -> Result<Vec<ObjectRecord>> {
         self.readers.scan("audit_objects", move |c| objects::audit_objects(c, after, limit)).await
+    }
+
+    async fn audit_versions(&self, after: Option<VersionMark>, limit: usize) -> Result<Vec<ObjectRecord>> {
+        self.readers.scan("audit_versions", move |c| versions::audit(c, after, limit)).await
     }
 
     async fn audit_parts(&self, after: Option<(UploadId, u32)>, limit: usize) -> Result<Vec<PartAudit>> {

@@ -2,11 +2,12 @@
 
 use rusqlite::{Connection, Row, Rows, params};
 
-use super::accounts::check_bucket;
+use super::accounts::versioning;
 use super::error::{Sql, corrupt};
 use super::query::{all, exists, one, run};
 use super::rows;
 use super::usage::{self, Change};
+use super::versions;
 use crate::clock::Wall;
 use crate::store::meta::rules;
 use crate::store::*;
@@ -16,33 +17,36 @@ pub(super) struct Present {
     pub(super) etag: ETag,
     body: Option<i64>,
     size: u64,
+    version: Option<VersionId>,
 }
 
 pub(super) fn present(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> Sql<Option<Present>> {
     one(
         conn,
-        "SELECT etag, etag_parts, body, size FROM object WHERE bucket = ?1 AND key = ?2",
+        "SELECT etag, etag_parts, body, size, version FROM object WHERE bucket = ?1 AND key = ?2",
         params![bucket.0, key.as_bytes()],
         |row| {
             let etag = ETag { digest: rows::bytes16(row, 0)?, parts: row.get(1)? };
-            Ok(Present { etag, body: row.get(2)?, size: rows::uint(row, 3)? })
+            Ok(Present { etag, body: row.get(2)?, size: rows::uint(row, 3)?, version: rows::version_id(row, 4)? })
         },
     )
 }
 
 pub(super) fn commit(conn: &Connection, commit: ObjectCommit, now: Wall) -> Sql<ObjectRecord> {
-    let object = ObjectRecord { last_modified: now, ..commit.object };
-    check_bucket(conn, object.bucket)?;
+    let versioning = existing_versioning(conn, commit.object.bucket)?;
+    let version = rules::version_of_write(versioning, commit.object.version);
+    let object = ObjectRecord { last_modified: now, version, ..commit.object };
     let present = present(conn, object.bucket, &object.key)?;
     rules::check_condition(commit.condition, present.as_ref().map(|p| p.etag))?;
-    place(conn, &object, present)?;
+    place(conn, &object, present, versioning)?;
     Ok(object)
 }
 
-/// Puts an object whatever was under its key. The caller has seen that its bucket is there.
-pub(super) fn replace(conn: &Connection, object: ObjectRecord, now: Wall) -> Sql<()> {
+/// Puts an object as the null version, whatever its bucket makes of other writes.
+pub(super) fn put_null(conn: &Connection, object: ObjectRecord, now: Wall) -> Sql<()> {
+    let versioning = existing_versioning(conn, object.bucket)?;
     let present = present(conn, object.bucket, &object.key)?;
-    place(conn, &ObjectRecord { last_modified: now, ..object }, present)
+    place(conn, &ObjectRecord { last_modified: now, version: None, ..object }, present, versioning)
 }
 
 pub(super) fn is_taken(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> Sql<bool> {
@@ -51,10 +55,12 @@ pub(super) fn is_taken(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> 
 
 pub(super) fn append(conn: &Connection, commit: AppendCommit, now: Wall) -> Sql<ObjectRecord> {
     let (bucket, key) = (commit.first.bucket, commit.first.key.clone());
-    check_bucket(conn, bucket)?;
+    let versioning = existing_versioning(conn, bucket)?;
     let Some((body, old_size)) = present(conn, bucket, &key)?.map(|p| (p.body, p.size)) else {
-        let object = rules::appended(None, commit.first, commit.position, now)?;
-        place(conn, &object, None)?;
+        let version = rules::version_of_write(versioning, commit.first.version);
+        let first = ObjectRecord { version, ..commit.first };
+        let object = rules::appended(None, first, commit.position, now)?;
+        place(conn, &object, None, versioning)?;
         return Ok(object);
     };
     let old = object(conn, bucket, &key)?;
@@ -78,18 +84,38 @@ pub(super) fn append(conn: &Connection, commit: AppendCommit, now: Wall) -> Sql<
     Ok(object)
 }
 
-/// Writes the object in place of `present`. New names are written before old ones are judged, so a blob that both
-/// bodies name never looks like garbage.
-pub(super) fn place(conn: &Connection, object: &ObjectRecord, present: Option<Present>) -> Sql<()> {
-    let change = Change::of_object(object.size, present.as_ref().map(|p| p.size))?;
-    let gone = match present.and_then(|p| p.body) {
+/// Writes the object in place of `present`, or on top of it where that is another version. New names are written before old
+/// ones are judged, so a blob that both bodies name never looks like garbage.
+pub(super) fn place(
+    conn: &Connection,
+    object: &ObjectRecord,
+    present: Option<Present>,
+    versioning: Versioning,
+) -> Sql<()> {
+    let (bucket, key) = (object.bucket, &object.key);
+    let is_kept = present.as_ref().is_some_and(|present| present.version != object.version);
+    if is_kept {
+        versions::keep(conn, bucket, key)?;
+    }
+    let replaced = present.filter(|_| !is_kept);
+    let change = Change::of_object(object.size, replaced.as_ref().map(|p| p.size))?;
+    let stands_elsewhere = replaced.is_none() && object.version.is_none() && versioning != Versioning::Never;
+    let gone = match replaced.and_then(|p| p.body) {
         Some(body) => remove_body(conn, body)?,
         None => Vec::new(),
     };
     let body = insert_body(conn, &object.extents)?;
     write_row(conn, object, body)?;
-    usage::count(conn, object.bucket, change)?;
+    usage::count(conn, bucket, change)?;
+    if stands_elsewhere {
+        versions::remove_kept(conn, bucket, key, None, object.last_modified)?;
+    }
     retire(conn, &gone, object.last_modified)
+}
+
+/// Whether a bucket keeps versions. `NotFound(Bucket)`.
+pub(super) fn existing_versioning(conn: &Connection, bucket: BucketId) -> Sql<Versioning> {
+    versioning(conn, bucket)?.ok_or_else(|| StoreError::NotFound(What::Bucket).into())
 }
 
 /// Writes a new body and returns its number; `None` for an empty one.
@@ -214,7 +240,7 @@ pub(super) fn object(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> Sq
 }
 
 /// Objects from rows in which each is repeated for each of its extents.
-fn gather(mut found: Rows<'_>) -> Sql<Vec<ObjectRecord>> {
+pub(super) fn gather(mut found: Rows<'_>) -> Sql<Vec<ObjectRecord>> {
     let mut objects: Vec<ObjectRecord> = Vec::new();
     while let Some(row) = found.next()? {
         let continues = match objects.last() {
@@ -233,7 +259,8 @@ fn gather(mut found: Rows<'_>) -> Sql<Vec<ObjectRecord>> {
 
 fn is_of(row: &Row<'_>, object: &ObjectRecord) -> Sql<bool> {
     let key = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-    Ok(key == object.key.as_bytes() && row.get::<_, i64>(7)? == object.bucket.0)
+    let is_of_key = key == object.key.as_bytes() && row.get::<_, i64>(7)? == object.bucket.0;
+    Ok(is_of_key && rows::version_id(row, 20)? == object.version)
 }
 
 pub(super) fn audit_objects(
@@ -252,47 +279,24 @@ pub(super) fn audit_objects(
     gather(statement.query(params![bucket, key, rows::row_limit(limit)])?)
 }
 
-pub(super) fn delete(conn: &Connection, bucket: BucketId, keys: &[ObjectKey], now: Wall) -> Sql<()> {
-    let mut change = Change::default();
-    for key in keys {
-        let removed = one(
-            conn,
-            "DELETE FROM object WHERE bucket = ?1 AND key = ?2 RETURNING body, size",
-            params![bucket.0, key.as_bytes()],
-            |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, i64>(1)?)),
-        )?;
-        let Some((body, size)) = removed else { continue };
-        change.objects -= 1;
-        change.bytes -= size;
-        if let Some(body) = body {
-            let gone = remove_body(conn, body)?;
-            retire(conn, &gone, now)?;
-        }
-        if let Some((channel, name_ms)) = rules::fragment_of(key) {
-            run(
-                conn,
-                "DELETE FROM fragment WHERE bucket = ?1 AND channel = ?2 AND name_ms = ?3",
-                params![bucket.0, channel.as_str().as_bytes(), name_ms],
-            )?;
-        }
-    }
-    usage::count(conn, bucket, change)
+pub(super) fn set_acl(
+    conn: &Connection,
+    bucket: BucketId,
+    key: &ObjectKey,
+    version: Option<VersionName>,
+    acl: Option<Acl>,
+) -> Sql<Option<VersionId>> {
+    versions::set(conn, bucket, key, version, "acl", acl.map(rows::acl_code))
 }
 
-pub(super) fn set_acl(conn: &Connection, bucket: BucketId, key: &ObjectKey, acl: Option<Acl>) -> Sql<()> {
-    let sql = "UPDATE object SET acl = ?3 WHERE bucket = ?1 AND key = ?2";
-    match run(conn, sql, params![bucket.0, key.as_bytes(), acl.map(rows::acl_code)])? {
-        0 => Err(StoreError::NotFound(What::Object).into()),
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn set_tags(conn: &Connection, bucket: BucketId, key: &ObjectKey, tags: &[Tag]) -> Sql<()> {
-    let sql = "UPDATE object SET tags = ?3 WHERE bucket = ?1 AND key = ?2";
-    match run(conn, sql, params![bucket.0, key.as_bytes(), rows::tags_text(tags)?])? {
-        0 => Err(StoreError::NotFound(What::Object).into()),
-        _ => Ok(()),
-    }
+pub(super) fn set_tags(
+    conn: &Connection,
+    bucket: BucketId,
+    key: &ObjectKey,
+    version: Option<VersionName>,
+    tags: &[Tag],
+) -> Sql<Option<VersionId>> {
+    versions::set(conn, bucket, key, version, "tags", rows::tags_text(tags)?)
 }
 
 /// Walks the clustered table from the marker on, and seeks past each common prefix once it is seen: the cost follows the
@@ -325,7 +329,7 @@ pub(super) fn list(conn: &Connection, bucket: BucketId, query: &ListQuery) -> Sq
 }
 
 /// The smallest key that the page may show; `None` when none can.
-fn list_start(query: &ListQuery) -> Option<Vec<u8>> {
+pub(super) fn list_start(query: &ListQuery) -> Option<Vec<u8>> {
     let Some(after) = query.after.as_deref().filter(|after| *after >= query.prefix.as_slice()) else {
         return Some(query.prefix.clone());
     };
@@ -343,8 +347,9 @@ pub(super) fn contradictions(conn: &Connection) -> Sql<Vec<String>> {
     let mut faults = Vec::new();
     for (what, sql) in [
         (
-            "extents of no object and of no part",
+            "extents of no object, no version and no part",
             "SELECT count(*) FROM extent WHERE body NOT IN (SELECT body FROM object WHERE body IS NOT NULL \
+             UNION ALL SELECT body FROM version WHERE body IS NOT NULL \
              UNION ALL SELECT body FROM part WHERE body IS NOT NULL)",
         ),
         (
@@ -368,12 +373,16 @@ pub(super) fn contradictions(conn: &Connection) -> Sql<Vec<String>> {
             "SELECT count(*) FROM part p WHERE p.size <> (SELECT coalesce(sum(length), 0) FROM extent e WHERE e.body = p.body)",
         ),
         (
-            "bodies of several objects or parts",
-            "SELECT count(*) FROM (SELECT 1 FROM (SELECT body FROM object UNION ALL SELECT body FROM part) \
+            "bodies of several objects, versions or parts",
+            "SELECT count(*) FROM (SELECT 1 FROM (SELECT body FROM object UNION ALL SELECT body FROM version \
+             UNION ALL SELECT body FROM part) \
              WHERE body IS NOT NULL GROUP BY body HAVING count(*) > 1)",
         ),
         ("buckets whose counters are not what they hold", usage::WRONG),
-    ] {
+    ]
+    .into_iter()
+    .chain(versions::CONTRADICTIONS)
+    {
         let count = one(conn, sql, [], |row| rows::uint(row, 0))?.ok_or_else(|| corrupt("a count without a row"))?;
         if count > 0 {
             faults.push(format!("{count} {what}"));

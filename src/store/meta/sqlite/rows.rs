@@ -313,7 +313,7 @@ pub(super) fn summary(row: &Row<'_>, key: ObjectKey) -> Sql<ObjectSummary> {
     })
 }
 
-/// Columns of `object o` that [`object`] reads, and of `extent e` that [`extent`] reads behind them.
+/// Columns of `object o` (or `version o`) that [`object`] reads, and of `extent e` that [`extent`] reads behind them.
 pub(super) const OBJECT_AND_EXTENT_COLUMNS: &str = "o.key, o.kind, o.size, o.modified_ms, o.etag, o.etag_parts, \
      o.storage_class, o.bucket, o.crc64, o.content_md5, o.acl, o.content_type, o.cache_control, \
      o.content_disposition, o.content_encoding, o.content_language, o.expires, o.user_metadata, o.tags, o.attributes, \
@@ -402,7 +402,7 @@ pub(super) fn part(row: &Row<'_>) -> Sql<PartSummary> {
 }
 
 /// Columns that [`completed_upload`] reads.
-pub(super) const COMPLETED_UPLOAD_COLUMNS: &str = "bucket, key, size, etag, etag_parts, crc64, completed_ms";
+pub(super) const COMPLETED_UPLOAD_COLUMNS: &str = "bucket, key, size, etag, etag_parts, crc64, completed_ms, version";
 
 pub(super) fn completed_upload(row: &Row<'_>) -> Sql<CompletedUpload> {
     Ok(CompletedUpload {
@@ -412,6 +412,7 @@ pub(super) fn completed_upload(row: &Row<'_>) -> Sql<CompletedUpload> {
         etag: ETag { digest: bytes16(row, 3)?, parts: row.get(4)? },
         crc64: row.get::<_, i64>(5)?.cast_unsigned(),
         completed: wall(row, 6)?,
+        version: version_id(row, 7)?,
     })
 }
 

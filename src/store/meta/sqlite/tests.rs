@@ -636,7 +636,7 @@ async fn rows_of_the_second_version_are_kept() {
     let first = PartSummary { number: 7, size: 4, md5: [0; 16], crc64: u64::MAX, last_modified };
     assert_eq!(parts, [first, PartSummary { number: 8, size: 0, crc64: 0, ..first }]);
     assert_eq!(store.blob_states(&[BlobId(0)]).await, Ok(vec![BlobState::Named(9)]));
-    let counted = BucketUsage { objects: 1, bytes: 4, uploads: 1, parts: 2, channels: 1 };
+    let counted = BucketUsage { objects: 1, bytes: 4, uploads: 1, parts: 2, channels: 1, ..BucketUsage::default() };
     assert_eq!(store.bucket_usage(b).await, Ok(counted));
     let again = CompleteCommit {
         bucket: b,
@@ -645,6 +645,7 @@ async fn rows_of_the_second_version_are_kept() {
         parts: PartChoice::All,
         part_bytes_min: 0,
         condition: WriteCondition::Always,
+        version: None,
     };
     let done = store.complete_upload(again, Wall(16)).await.expect("remembered");
     assert_eq!((done.size, done.crc64, done.etag.parts, done.completed), (4, u64::MAX, Some(1), Wall(15)));

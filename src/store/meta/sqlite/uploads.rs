@@ -114,8 +114,10 @@ pub(super) fn complete(conn: &Connection, commit: CompleteCommit, now: Wall) -> 
     rules::check_condition(commit.condition, present.as_ref().map(|p| p.etag))?;
 
     let extents = extents_of(conn, commit.upload, &chosen)?;
-    let object = rules::completed_object(record, &chosen, extents.into_iter(), now)?;
-    objects::place(conn, &object, present)?;
+    let versioning = objects::existing_versioning(conn, commit.bucket)?;
+    let version = rules::version_of_write(versioning, commit.version);
+    let object = rules::completed_object(record, &chosen, extents.into_iter(), version, now)?;
+    objects::place(conn, &object, present, versioning)?;
     end(conn, commit.bucket, commit.upload, &object.extents, now)?;
     remember(conn, commit.upload, rules::completed_upload(&object))
 }
@@ -187,7 +189,7 @@ fn remember(conn: &Connection, id: UploadId, done: CompletedUpload) -> Sql<Compl
         ],
     )?;
     let sql = format!(
-        "INSERT INTO completed_upload ({}, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO completed_upload ({}, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         rows::COMPLETED_UPLOAD_COLUMNS
     );
     run(
@@ -201,6 +203,7 @@ fn remember(conn: &Connection, id: UploadId, done: CompletedUpload) -> Sql<Compl
             done.etag.parts,
             done.crc64.cast_signed(),
             done.completed.0,
+            rows::version_bytes(done.version),
             id_bytes(id),
         ],
     )?;
