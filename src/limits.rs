@@ -129,6 +129,22 @@ pub const DURABLE_DIRECTORIES_MAX: usize = 256;
 pub const OBJECT_READ_MAX: Duration = Duration::from_secs(4 * 3600);
 /// Garbage waits this long: the longest read, and a margin for the time between looking an object up and reading it (I3).
 pub const GARBAGE_GRACE: Duration = Duration::from_secs(4 * 3600 + 600);
+/// Rules of a bucket's lifecycle: OSS and S3 allow as many.
+pub const LIFECYCLE_RULES_MAX: usize = 1000;
+/// Characters of a rule's id: OSS and S3 allow as many.
+pub const LIFECYCLE_ID_CHARS_MAX: usize = 255;
+/// A document of as many rules, each with a long id, a prefix and some tags.
+pub const LIFECYCLE_XML_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Elements of such a document: some thirty a rule.
+pub const LIFECYCLE_XML_ELEMENTS_MAX: usize = 40_000;
+/// Objects or uploads that the lifecycle job looks at between two pauses, and at most removes in one transaction.
+pub const LIFECYCLE_PAGE: usize = 500;
+/// The pause: a pass takes at most 10 000 objects a second, which leaves the metadata to those who wait for it.
+pub const LIFECYCLE_PAUSE: Duration = Duration::from_millis(50);
+/// The first pass waits until the start is over.
+pub const LIFECYCLE_FIRST_AFTER: Duration = Duration::from_secs(60);
+/// Days are due at midnight UTC; within this they are done.
+pub const LIFECYCLE_INTERVAL: Duration = Duration::from_secs(3600);
 /// The collector looks for garbage this often.
 pub const COLLECT_INTERVAL: Duration = Duration::from_secs(60);
 /// Blobs deleted between two looks at the stop token.

@@ -19,6 +19,7 @@ pub mod conformance;
 pub mod data_dir;
 pub mod digest;
 pub mod error;
+pub mod lifecycle;
 pub mod meta;
 pub mod objects;
 pub mod records;
@@ -30,6 +31,7 @@ pub mod upload;
 pub mod versions;
 
 pub use error::{Result, StoreError, What};
+pub use lifecycle::{Expiry, Lifecycle, Seen, SeenAs};
 pub use records::*;
 pub use settings::{BucketSetting, BucketSettings, Payer};
 pub use versions::{
@@ -345,6 +347,13 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn set_bucket_versioning(&self, bucket: BucketId, versioning: Versioning) -> Result<()>;
     /// Puts one setting in place of the one before. `NotFound(Bucket)`.
     async fn set_bucket_setting(&self, bucket: BucketId, setting: BucketSetting) -> Result<()>;
+    /// Puts lifecycle rules in place of those before. `NotFound(Bucket)`. The default removes them.
+    async fn set_bucket_lifecycle(&self, bucket: BucketId, lifecycle: Lifecycle) -> Result<()>;
+    /// A bucket's lifecycle rules; the default when it has none.
+    async fn bucket_lifecycle(&self, bucket: BucketId) -> Result<Lifecycle>;
+    /// The first bucket that has lifecycle rules and whose id is greater than `after`; with them, and whether it keeps
+    /// versions.
+    async fn next_lifecycle(&self, after: Option<BucketId>) -> Result<Option<(BucketId, Versioning, Lifecycle)>>;
     /// `BucketNotEmpty` while objects, versions, delete markers, open uploads or channels remain; `NotFound(Bucket)`.
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()>;
     /// What the bucket holds. `NotFound(Bucket)`. Its cost does not follow the bucket's objects and uploads.
@@ -374,6 +383,12 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     /// the place of the null version. With one, that version goes for good, and the newest that remains is the current object
     /// again unless it is a marker. A fragment's index row goes when its key has no current object any more.
     async fn delete_objects(&self, commit: DeleteCommit, now: Wall) -> Result<Vec<DeleteOutcome>>;
+    /// Ends in one transaction what is still as it was seen, and leaves the rest: a current object as a delete without a
+    /// version does, any other version for good. Returns how many it ended.
+    async fn expire(&self, bucket: BucketId, expired: Vec<Expiry>, now: Wall) -> Result<u64>;
+    /// Changes the class of objects that are still as they were seen; their bodies count as unchanged. Returns how many it
+    /// changed.
+    async fn change_class(&self, bucket: BucketId, seen: Vec<Seen>, class: StorageClass) -> Result<u64>;
     /// Puts the own ACL of a version, of the current object when none is named, and says which that was; `None` follows the
     /// bucket. `NotFound(Object)`, `NotFound(Version)`, `IsMarker`.
     async fn set_object_acl(

@@ -163,6 +163,11 @@ calls! {
     SetBucketCors set_bucket_cors(bucket: BucketId, cors: CorsConfig) -> ();
     SetBucketTags set_bucket_tags(bucket: BucketId, tags: Vec<Tag>) -> ();
     SetBucketVersioning set_bucket_versioning(bucket: BucketId, versioning: Versioning) -> ();
+    SetBucketLifecycle set_bucket_lifecycle(bucket: BucketId, lifecycle: Lifecycle) -> ();
+    BucketLifecycle bucket_lifecycle(bucket: BucketId) -> Lifecycle;
+    NextLifecycle next_lifecycle(after: Option<BucketId>) -> Option<(BucketId, Versioning, Lifecycle)>;
+    Expire expire(bucket: BucketId, expired: Vec<Expiry>, now: Wall) -> u64;
+    ChangeClass change_class(bucket: BucketId, seen: Vec<Seen>, class: StorageClass) -> u64;
     SetBucketSetting set_bucket_setting(bucket: BucketId, setting: BucketSetting) -> ();
     DeleteBucket delete_bucket(bucket: BucketId) -> ();
     BucketUsage bucket_usage(bucket: BucketId) -> BucketUsage;

@@ -4,6 +4,7 @@
 //!
 //! Every method judges first and changes afterwards, so a refused call leaves no trace.
 
+mod lifecycle;
 mod uploads;
 mod versions;
 
@@ -55,6 +56,7 @@ struct State {
     objects: BTreeMap<versions::ObjectId, ObjectRecord>,
     versions: versions::Versions,
     uploads: uploads::Uploads,
+    lifecycles: BTreeMap<BucketId, Lifecycle>,
     channels: BTreeMap<ChannelId, ChannelRecord>,
     /// Outlives the channel.
     live: BTreeMap<ChannelId, LiveState>,
@@ -271,6 +273,25 @@ impl MetaStore for MemoryMetaStore {
         })
     }
 
+    async fn set_bucket_lifecycle(&self, bucket: BucketId, lifecycle: Lifecycle) -> Result<()> {
+        self.with(|s| {
+            s.bucket(bucket)?;
+            s.lifecycles.remove(&bucket);
+            if lifecycle != Lifecycle::default() {
+                s.lifecycles.insert(bucket, lifecycle);
+            }
+            Ok(())
+        })
+    }
+
+    async fn bucket_lifecycle(&self, bucket: BucketId) -> Result<Lifecycle> {
+        self.with(|s| Ok(s.lifecycles.get(&bucket).cloned().unwrap_or_default()))
+    }
+
+    async fn next_lifecycle(&self, after: Option<BucketId>) -> Result<Option<(BucketId, Versioning, Lifecycle)>> {
+        self.with(|s| Ok(s.next_lifecycle(after)))
+    }
+
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()> {
         self.with(|s| {
             s.bucket(bucket)?;
@@ -281,6 +302,7 @@ impl MetaStore for MemoryMetaStore {
             s.buckets.remove(&bucket);
             // Its id is never given again, so nobody could ask for what its channels and uploads left.
             s.uploads.forget_bucket(bucket);
+            s.lifecycles.remove(&bucket);
             s.live.retain(|(b, _), _| *b != bucket);
             s.windows.retain(|((b, _), _), _| *b != bucket);
             Ok(())
@@ -348,6 +370,14 @@ impl MetaStore for MemoryMetaStore {
         self.with(|s| {
             Ok(commit.targets.into_iter().map(|target| s.delete_target(commit.bucket, target, now)).collect())
         })
+    }
+
+    async fn expire(&self, bucket: BucketId, expired: Vec<Expiry>, now: Wall) -> Result<u64> {
+        self.with(|s| Ok(s.expire(bucket, expired, now)))
+    }
+
+    async fn change_class(&self, bucket: BucketId, seen: Vec<Seen>, class: StorageClass) -> Result<u64> {
+        self.with(|s| Ok(s.change_class(bucket, seen, class)))
     }
 
     async fn set_object_acl(

@@ -161,7 +161,7 @@ impl State {
         }
     }
 
-    fn history(&self, id: &ObjectId) -> impl Iterator<Item = Versioned> {
+    pub(super) fn history(&self, id: &ObjectId) -> impl Iterator<Item = Versioned> {
         let current = self.objects.get(id).map(|object| Versioned::Object(Box::new(object.clone())));
         current.into_iter().chain(self.versions.get(id).iter().rev().cloned())
     }

@@ -196,6 +196,7 @@ pub(super) fn delete_bucket(conn: &Connection, bucket: BucketId) -> Sql<()> {
         "DELETE FROM channel_live WHERE bucket = ?1",
         "DELETE FROM playlist_window WHERE bucket = ?1",
         "DELETE FROM bucket_usage WHERE bucket = ?1",
+        "DELETE FROM bucket_lifecycle WHERE bucket = ?1",
         "DELETE FROM bucket WHERE id = ?1",
     ] {
         run(conn, left, [bucket.0])?;

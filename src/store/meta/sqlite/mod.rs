@@ -12,6 +12,7 @@ mod accounts;
 mod blobs;
 mod channels;
 mod error;
+mod lifecycle;
 mod live;
 mod objects;
 mod query;
@@ -165,6 +166,18 @@ impl MetaStore for SqliteMetaStore {
         self.writer.submit("set_bucket_setting", move |c| accounts::set_bucket_setting(c, bucket, setting)).await
     }
 
+    async fn set_bucket_lifecycle(&self, bucket: BucketId, lifecycle: Lifecycle) -> Result<()> {
+        self.writer.submit("set_bucket_lifecycle", move |c| lifecycle::set(c, bucket, &lifecycle)).await
+    }
+
+    async fn bucket_lifecycle(&self, bucket: BucketId) -> Result<Lifecycle> {
+        self.readers.point("bucket_lifecycle", |c| lifecycle::get(c, bucket))
+    }
+
+    async fn next_lifecycle(&self, after: Option<BucketId>) -> Result<Option<(BucketId, Versioning, Lifecycle)>> {
+        self.readers.scan("next_lifecycle", move |c| lifecycle::next(c, after)).await
+    }
+
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()> {
         self.writer.submit("delete_bucket", move |c| accounts::delete_bucket(c, bucket)).await
     }
@@ -196,6 +209,14 @@ impl MetaStore for SqliteMetaStore {
 
     async fn delete_objects(&self, commit: DeleteCommit, now: Wall) -> Result<Vec<DeleteOutcome>> {
         self.writer.submit("delete_objects", move |c| versions::delete(c, commit, now)).await
+    }
+
+    async fn expire(&self, bucket: BucketId, expired: Vec<Expiry>, now: Wall) -> Result<u64> {
+        self.writer.submit("expire", move |c| lifecycle::expire(c, bucket, expired, now)).await
+    }
+
+    async fn change_class(&self, bucket: BucketId, seen: Vec<Seen>, class: StorageClass) -> Result<u64> {
+        self.writer.submit("change_class", move |c| lifecycle::change_class(c, bucket, seen, class)).await
     }
 
     async fn set_object_acl(

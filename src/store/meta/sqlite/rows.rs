@@ -169,7 +169,7 @@ pub(super) fn json_unless_default<T: Serialize + Default + PartialEq>(value: &T)
 }
 
 /// A value that was kept as JSON text.
-fn json_or_default<T: DeserializeOwned + Default>(row: &Row<'_>, column: usize) -> Sql<T> {
+pub(super) fn json_or_default<T: DeserializeOwned + Default>(row: &Row<'_>, column: usize) -> Sql<T> {
     row.get::<_, Option<String>>(column)?.map_or_else(|| Ok(T::default()), |text| from_json(&text))
 }
 

@@ -21,7 +21,7 @@ const COLUMNS: &str = "kind, size, modified_ms, etag, etag_parts, storage_class,
 const NEWEST: &str = "SELECT rank FROM version WHERE bucket = ?1 AND key = ?2 ORDER BY rank DESC LIMIT 1";
 
 /// As the index over identities has it: the null version's is empty.
-fn identity(version: Option<VersionId>) -> Vec<u8> {
+pub(super) fn identity(version: Option<VersionId>) -> Vec<u8> {
     rows::version_bytes(version).map_or_else(Vec::new, |bytes| bytes.to_vec())
 }
 
