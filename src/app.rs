@@ -28,6 +28,7 @@ use crate::rtmp::server::{RtmpDeps, RtmpService};
 use crate::store::blob::fs::FsBlobStore;
 use crate::store::blob::sealed::SealedBlobStore;
 use crate::store::data_dir::{DataDir, DataDirError};
+use crate::store::lifecycle::{LifecycleJob, LifecycleTimes};
 use crate::store::meta::sqlite::SqliteMetaStore;
 use crate::store::objects::{ObjectService, Quota};
 use crate::store::recovery::{self, Collector, CollectorTimes};
@@ -211,6 +212,12 @@ impl Service {
         let collector =
             Collector::new(meta, blobs, objects.in_flight().clone(), clock.clone(), CollectorTimes::default());
         jobs.spawn("collector", collector.run(stop_jobs.clone()));
+        let lifecycle = LifecycleJob::new(
+            service.stores.meta.clone(),
+            clock.clone(),
+            LifecycleTimes::every(config.lifecycle_interval),
+        );
+        jobs.spawn("lifecycle", lifecycle.run(stop_jobs.clone()));
         jobs.spawn("metrics-upkeep", upkeep(metrics, clock, stop_jobs));
         service.ready.store(true, Ordering::Release);
         Ok(service)

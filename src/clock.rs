@@ -59,6 +59,12 @@ impl Wall {
         self.text(ISO_MILLIS)
     }
 
+    /// Reads ISO 8601's extended form as RFC 3339 has it: with or without a fraction, in any time zone.
+    pub fn from_iso(text: &str) -> Option<Self> {
+        let time = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+        i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Wall)
+    }
+
     /// A time beyond the year 9999 is nobody's and reads as the epoch: it must not take a whole document with it.
     fn text(self, form: &[BorrowedFormatItem<'_>]) -> String {
         let time = OffsetDateTime::from_unix_timestamp(self.unix_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +59,9 @@ pub struct Settings {
     /// Bytes that stay free on the file system of the data directory: with less, writes are refused; 0 never [default: 67108864]
     #[arg(long, env = "LIVEBUCKET_FREE_SPACE_FLOOR", value_name = "BYTES")]
     pub free_space_floor: Option<u64>,
+    /// Seconds between two passes of the lifecycle rules [default: 3600]
+    #[arg(long, env = "LIVEBUCKET_LIFECYCLE_INTERVAL", value_name = "SECONDS")]
+    pub lifecycle_interval: Option<u64>,
     /// Certificate chain (PEM)
     #[arg(long, env = "LIVEBUCKET_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
@@ -123,6 +127,8 @@ pub struct Config {
     pub max_object_bytes: u64,
     /// Bytes that stay free where the data is; 0: none.
     pub free_space_floor: u64,
+    /// Between two passes of the lifecycle rules.
+    pub lifecycle_interval: Duration,
     /// Certificate and key files.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Log form.
@@ -179,6 +185,7 @@ impl Settings {
             master_key: self.master_key.or(below.master_key),
             max_object_bytes: self.max_object_bytes.or(below.max_object_bytes),
             free_space_floor: self.free_space_floor.or(below.free_space_floor),
+            lifecycle_interval: self.lifecycle_interval.or(below.lifecycle_interval),
             tls_cert: self.tls_cert.or(below.tls_cert),
             tls_key: self.tls_key.or(below.tls_key),
             cname: self.cname.or(below.cname),
@@ -209,6 +216,7 @@ impl Settings {
             master_key_file: self.master_key_file,
             max_object_bytes: max_object_bytes(self.max_object_bytes.unwrap_or(limits::OBJECT_BYTES_MAX))?,
             free_space_floor: self.free_space_floor.unwrap_or(limits::FREE_SPACE_FLOOR),
+            lifecycle_interval: lifecycle_interval(self.lifecycle_interval)?,
             tls: match (self.tls_cert, self.tls_key) {
                 (Some(cert), Some(key)) => Some((cert, key)),
                 (None, None) => None,
@@ -247,6 +255,7 @@ impl Config {
         // Both came from a TOML integer, or are far below its largest.
         put("max_object_bytes", i64::try_from(self.max_object_bytes).unwrap_or(i64::MAX).into());
         put("free_space_floor", i64::try_from(self.free_space_floor).unwrap_or(i64::MAX).into());
+        put("lifecycle_interval", i64::try_from(self.lifecycle_interval.as_secs()).unwrap_or(i64::MAX).into());
         if !self.master_key.is_empty() {
             put("master_key", "********".into());
         }
@@ -351,6 +360,14 @@ fn access_key(id: Option<String>, secret: Option<String>) -> Result<Option<(Stri
     }
 }
 
+fn lifecycle_interval(seconds: Option<u64>) -> Result<Duration, ConfigError> {
+    let Some(seconds) = seconds else { return Ok(limits::LIFECYCLE_INTERVAL) };
+    if !(1..=86_400).contains(&seconds) {
+        return Err(value_error("lifecycle_interval", format!("{seconds} is not between 1 and 86400 seconds")));
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
 fn max_object_bytes(bytes: u64) -> Result<u64, ConfigError> {
     if !(1..=limits::OBJECT_BYTES_MAX).contains(&bytes) {
         let why = format!("{bytes} is not between 1 and {}", limits::OBJECT_BYTES_MAX);
@@ -430,6 +447,8 @@ mod tests {
             ("max_object_bytes = 0", "max_object_bytes: 0 is not between"),
             ("max_object_bytes = 5368709121", "max_object_bytes: 5368709121 is not between"),
             ("free_space_floor = -1", "free_space_floor"),
+            ("lifecycle_interval = 0", "lifecycle_interval: 0 is not between"),
+            ("lifecycle_interval = 86401", "lifecycle_interval: 86401 is not between"),
             ("tls_cert = 'a.pem'", "tls_cert: tls_cert and tls_key"),
             ("public_endpoint = 'oss.example.com'", "public_endpoint: `oss.example.com`"),
             ("public_endpoint = 'http://oss.example.com/x'", "public_endpoint:"),

@@ -4,6 +4,7 @@ mod bucket;
 mod channel;
 mod errors;
 mod harness;
+mod lifecycle;
 mod multipart;
 mod object;
 mod transport;

@@ -3,6 +3,7 @@
 
 mod cli;
 mod layers;
+mod lifecycle;
 mod live;
 mod objects;
 mod quota;

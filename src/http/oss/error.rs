@@ -104,6 +104,12 @@ impl OssError {
             .with_detail("BucketName", bucket)
     }
 
+    /// 404: the bucket has no lifecycle rules.
+    pub fn no_such_lifecycle(bucket: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NoSuchLifecycle", "No Row found in Lifecycle Table.")
+            .with_detail("BucketName", bucket)
+    }
+
     /// 403: a preflight that no rule allows.
     pub fn cors_forbidden(method: &str, resource_type: &'static str) -> Self {
         Self::new(

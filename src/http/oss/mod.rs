@@ -8,6 +8,7 @@ mod bucket;
 mod cors;
 pub mod error;
 mod hls_sign;
+mod lifecycle;
 mod live;
 mod multipart;
 mod object;

@@ -36,6 +36,12 @@ pub enum OssOperation {
     PutBucketCors,
     /// `DELETE /?cors`.
     DeleteBucketCors,
+    /// `GET /?lifecycle`.
+    GetBucketLifecycle,
+    /// `PUT /?lifecycle`.
+    PutBucketLifecycle,
+    /// `DELETE /?lifecycle`.
+    DeleteBucketLifecycle,
     /// `GET /?tagging`.
     GetBucketTags,
     /// `PUT /?tagging`.

@@ -15,7 +15,7 @@ use super::error::{OssError, Subject};
 use super::operation::{ListPartsQuery, OssOperation};
 use super::urls::Known;
 use super::xml;
-use super::{bucket, cors, hls_sign, live, multipart, object, tagging};
+use super::{bucket, cors, hls_sign, lifecycle, live, multipart, object, tagging};
 use crate::auth::access::{Action, Requester, allowed};
 use crate::clock::Wall;
 use crate::http::body::{BodyError, Content, RequestBody};
@@ -95,6 +95,9 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssEr
         Op::GetBucketCors => cors::get(ask),
         Op::PutBucketCors => cors::put(ask, body).await,
         Op::DeleteBucketCors => cors::delete(ask).await,
+        Op::GetBucketLifecycle => lifecycle::get(ask).await,
+        Op::PutBucketLifecycle => lifecycle::put(ask, body).await,
+        Op::DeleteBucketLifecycle => lifecycle::delete(ask).await,
         Op::GetBucketTags => tagging::bucket_tags(ask),
         Op::PutBucketTags => tagging::put_bucket_tags(ask, body).await,
         Op::DeleteBucketTags => tagging::delete_bucket_tags(ask).await,
@@ -354,6 +357,9 @@ fn name(operation: &OssOperation) -> &'static str {
         Op::GetBucketCors => "GetBucketCors",
         Op::PutBucketCors => "PutBucketCors",
         Op::DeleteBucketCors => "DeleteBucketCors",
+        Op::GetBucketLifecycle => "GetBucketLifecycle",
+        Op::PutBucketLifecycle => "PutBucketLifecycle",
+        Op::DeleteBucketLifecycle => "DeleteBucketLifecycle",
         Op::GetBucketTags => "GetBucketTags",
         Op::PutBucketTags => "PutBucketTags",
         Op::DeleteBucketTags => "DeleteBucketTags",

@@ -22,12 +22,14 @@ use crate::store::{
     CorsConfig, CorsRule, ETag, ListEntry, ObjectKey, ObjectKind, ObjectSummary, Page,
 };
 
+mod lifecycle;
 mod multipart;
 mod read;
 mod tagging;
 #[cfg(test)]
 mod tests;
 
+pub use lifecycle::*;
 pub use multipart::*;
 pub use tagging::*;
 

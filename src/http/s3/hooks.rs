@@ -108,8 +108,13 @@ async fn before_document(
     let caller = exchange.notes().caller.clone();
     match operation {
         "NotImplemented" => Err(S3Fault::new("NotImplemented")),
-        "CreateBucket" | "PutBucketAcl" | "PutBucketCors" | "PutObjectAcl" | "PutBucketTagging"
+        "CreateBucket"
+        | "PutBucketAcl"
+        | "PutBucketCors"
+        | "PutObjectAcl"
+        | "PutBucketTagging"
         | "PutObjectTagging"
+        | "PutBucketLifecycleConfiguration"
             if caller == Caller::Anonymous =>
         {
             Err(S3Fault::new("AccessDenied"))
@@ -131,7 +136,7 @@ async fn before_document(
 }
 
 /// Operations that answer, and those that have no sub-resource.
-const OPERATIONS: [&str; 35] = [
+const OPERATIONS: [&str; 38] = [
     "ListBuckets",
     "CreateBucket",
     "DeleteBucket",
@@ -159,6 +164,9 @@ const OPERATIONS: [&str; 35] = [
     "GetBucketTagging",
     "PutBucketTagging",
     "DeleteBucketTagging",
+    "GetBucketLifecycleConfiguration",
+    "PutBucketLifecycleConfiguration",
+    "DeleteBucketLifecycle",
     "GetObjectAttributes",
     "CreateMultipartUpload",
     "UploadPart",

@@ -17,6 +17,7 @@ mod exchange;
 mod front;
 mod hooks;
 mod integrity;
+mod lifecycle;
 mod listing;
 mod multipart;
 mod object;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::exchange::Ask;
-use super::{bucket, listing, multipart, object, tagging};
+use super::{bucket, lifecycle, listing, multipart, object, tagging};
 use crate::auth::access::Action;
 use crate::http::server::HttpDeps;
 
@@ -192,6 +193,31 @@ impl S3 for Operations {
     ) -> S3Result<S3Response<DeleteBucketTaggingOutput>> {
         let (ask, input) = Ask::new(&self.0, request);
         ask.settle_answer(tagging::set_bucket_tags(&ask, &input.bucket, None).await)
+    }
+
+    async fn get_bucket_lifecycle_configuration(
+        &self,
+        request: S3Request<GetBucketLifecycleConfigurationInput>,
+    ) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(lifecycle::get(&ask, &input.bucket).await)
+    }
+
+    async fn put_bucket_lifecycle_configuration(
+        &self,
+        request: S3Request<PutBucketLifecycleConfigurationInput>,
+    ) -> S3Result<S3Response<PutBucketLifecycleConfigurationOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        let rules = input.lifecycle_configuration.unwrap_or(BucketLifecycleConfiguration { rules: Vec::new() });
+        ask.settle_answer(lifecycle::set(&ask, &input.bucket, Some(rules), StatusCode::OK).await)
+    }
+
+    async fn delete_bucket_lifecycle(
+        &self,
+        request: S3Request<DeleteBucketLifecycleInput>,
+    ) -> S3Result<S3Response<DeleteBucketLifecycleOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(lifecycle::set(&ask, &input.bucket, None, StatusCode::NO_CONTENT).await)
     }
 
     async fn get_object_attributes(

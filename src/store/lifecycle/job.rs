@@ -7,8 +7,8 @@ use super::rules::{Judged, Lifecycle, LifecycleRule, Verdict};
 use crate::clock::{Clock, Wall};
 use crate::limits;
 use crate::store::{
-    BucketId, ListEntry, ListQuery, MetaStore, ObjectSummary, Result, SeenObject, StorageClass, StoreError, UploadEntry,
-    UploadsQuery, What,
+    BucketId, ListEntry, ListQuery, MetaStore, ObjectSummary, Result, SeenObject, StorageClass, StoreError,
+    UploadEntry, UploadsQuery, What,
 };
 use crate::task::Stop;
 
@@ -23,11 +23,12 @@ pub struct LifecycleTimes {
     pub pause: Duration,
 }
 
-impl Default for LifecycleTimes {
-    fn default() -> Self {
+impl LifecycleTimes {
+    /// The usual times, with a pass so often.
+    pub fn every(interval: Duration) -> Self {
         LifecycleTimes {
-            first_after: limits::LIFECYCLE_FIRST_AFTER,
-            interval: limits::LIFECYCLE_INTERVAL,
+            first_after: interval.min(limits::LIFECYCLE_FIRST_AFTER),
+            interval,
             pause: limits::LIFECYCLE_PAUSE,
         }
     }
@@ -124,8 +125,7 @@ impl LifecycleJob {
         pass: &mut Pass,
         stop: &Stop,
     ) -> Result<()> {
-        let mut query =
-            ListQuery { prefix: prefix.into(), limit: limits::LIFECYCLE_PAGE, ..ListQuery::default() };
+        let mut query = ListQuery { prefix: prefix.into(), limit: limits::LIFECYCLE_PAGE, ..ListQuery::default() };
         while !stop.is_pulled() {
             let page = self.meta.list_objects(bucket, &query).await?;
             query.after = page.entries.last().map(|entry| entry.name().to_vec());

@@ -1,5 +1,7 @@
 //! What the rules say of one object, one version or one upload.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Wall;
@@ -53,8 +55,8 @@ pub struct LifecycleFilter {
     pub larger_than: Option<u64>,
     /// Bytes that the object must stay below.
     pub smaller_than: Option<u64>,
-    /// What is spared.
-    pub not: Option<Exclusion>,
+    /// What is spared, by any of these.
+    pub not: Vec<Exclusion>,
 }
 
 /// What a rule spares: objects under the prefix which, where a tag is named, have it.
@@ -161,13 +163,14 @@ impl LifecycleFilter {
 
     /// Whether tags must be known to decide.
     fn asks_for_tags(&self) -> bool {
-        !self.tags.is_empty() || self.not.as_ref().is_some_and(|not| not.tag.is_some())
+        !self.tags.is_empty() || self.not.iter().any(|not| not.tag.is_some())
     }
 
     fn takes(&self, key: &[u8], size: u64, tags: &[Tag]) -> bool {
-        let is_spared = self.not.as_ref().is_some_and(|not| {
-            key.starts_with(not.prefix.as_bytes()) && not.tag.as_ref().is_none_or(|tag| tags.contains(tag))
-        });
+        let is_spared = self
+            .not
+            .iter()
+            .any(|not| key.starts_with(not.prefix.as_bytes()) && not.tag.as_ref().is_none_or(|tag| tags.contains(tag)));
         self.takes_key(key)
             && !is_spared
             && self.larger_than.is_none_or(|bytes| size > bytes)
@@ -223,11 +226,7 @@ impl Lifecycle {
     }
 
     /// Of what all rules say that concern it, the most; rules that say nothing need no tags.
-    fn strongest(
-        &self,
-        object: Judged<'_>,
-        says: impl Fn(&LifecycleRule) -> Verdict,
-    ) -> Result<Verdict, TagsNeeded> {
+    fn strongest(&self, object: Judged<'_>, says: impl Fn(&LifecycleRule) -> Verdict) -> Result<Verdict, TagsNeeded> {
         let mut most = Verdict::Keep;
         for rule in self.enabled().filter(|rule| rule.filter.takes_key(object.key)) {
             let said = says(rule);
@@ -272,6 +271,15 @@ impl Lifecycle {
             }
         }
         cover
+    }
+
+    /// Gives an id to each rule that has none.
+    pub fn name_rules(&mut self) {
+        let taken: HashSet<String> = self.rules.iter().map(|rule| rule.id.clone()).collect();
+        let mut free = (1u32..).map(|n| format!("rule-{n}")).filter(|id| !taken.contains(id));
+        for rule in self.rules.iter_mut().filter(|rule| rule.id.is_empty()) {
+            rule.id = free.next().expect("numbers without end");
+        }
     }
 
     /// Judges a set of rules that is to be put. `allow_overlap` lets two rules do the same to the same objects.

@@ -58,6 +58,7 @@ const SIGNED: &[&str] = &[
     "cors",
     "delete",
     "endTime",
+    "lifecycle",
     "live",
     "location",
     "objectMeta",

@@ -128,6 +128,7 @@ fn errors_whose_message_is_free() {
         (OssError::bucket_already_exists("b"), 409, "BucketAlreadyExists", Some("0015-00000104")),
         (OssError::bucket_not_empty("b"), 409, "BucketNotEmpty", Some("0015-00000301")),
         (OssError::invalid_location_constraint("x"), 400, "InvalidLocationConstraint", None),
+        (OssError::no_such_lifecycle("b"), 404, "NoSuchLifecycle", None),
         (OssError::no_such_cors_configuration("b"), 404, "NoSuchCORSConfiguration", None),
         (OssError::cors_forbidden("GET", "OBJECT"), 403, "AccessForbidden", None),
         (OssError::cors_preflight_incomplete("Origin"), 400, "BadRequest", None),

@@ -5,6 +5,7 @@
 mod accounts;
 mod blobs;
 mod channels;
+mod lifecycle;
 mod listing;
 mod live;
 mod objects;
@@ -327,6 +328,11 @@ on_every_backend! {
         append_to_an_empty_appendable_object
         append_of_nothing_keeps_the_body
         objects_are_audited_over_buckets_in_pages
+    ]
+    lifecycle: [
+        rules_are_kept_beside_the_bucket_and_go_with_it
+        only_what_is_still_as_it_was_seen_expires
+        a_move_changes_the_class_alone
     ]
     listing: [
         keys_come_in_byte_order
