@@ -4,8 +4,10 @@
 //! [`rules`](Lifecycle) are plain values and judge one object at a time; [`LifecycleJob`] walks what they may concern, a
 //! page at a time. What is judged is removed only while it still is what was judged, so a write between the two wins.
 
+mod history;
 mod job;
 mod rules;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -14,3 +16,4 @@ pub use rules::{
     Due, Exclusion, Lifecycle, LifecycleFilter, LifecycleRule, NoncurrentExpiration, NoncurrentTransition, RuleError,
     Transition, Verdict,
 };
+pub use seen::{Expiry, Seen, SeenAs};

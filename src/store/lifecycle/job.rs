@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::history::History;
 use super::rules::{Judged, Lifecycle, LifecycleRule, Verdict};
+use super::seen::{Expiry, Seen};
 use crate::clock::{Clock, Wall};
 use crate::limits;
+use crate::store::objects::fresh_version;
 use crate::store::{
-    BucketId, ListEntry, ListQuery, MetaStore, ObjectSummary, Result, SeenObject, StorageClass, StoreError,
-    UploadEntry, UploadsQuery, What,
+    BucketId, ListEntry, ListQuery, MetaStore, ObjectKey, Result, StorageClass, StoreError, Tag, UploadEntry,
+    UploadsQuery, VersionEntry, VersionName, Versioned, Versioning, VersionsQuery, What,
 };
 use crate::task::Stop;
 
@@ -37,9 +40,9 @@ impl LifecycleTimes {
 /// What one pass did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pass {
-    /// Objects that were looked at.
+    /// Objects, versions and markers that were looked at; a current object of a bucket that keeps versions counts twice.
     pub examined: u64,
-    /// Objects that ended.
+    /// Those that ended.
     pub expired: u64,
     /// Objects whose class changed.
     pub moved: u64,
@@ -88,17 +91,17 @@ impl LifecycleJob {
         let mut after = None;
         while !stop.is_pulled() {
             // One at a time: a set of rules may be long.
-            let next = match self.meta.list_lifecycles(after, 1).await {
-                Ok(found) => found.into_iter().next(),
+            let next = match self.meta.next_lifecycle(after).await {
+                Ok(found) => found,
                 Err(error) => {
                     failed(&mut pass, None, &error);
                     None
                 }
             };
-            let Some((bucket, lifecycle)) = next else { break };
+            let Some((bucket, versioning, lifecycle)) = next else { break };
             after = Some(bucket);
-            let done = self.bucket(bucket, &lifecycle, &mut pass, stop).await;
-            match done {
+            let mut walk = Walk { job: self, bucket, lifecycle: &lifecycle, pass: &mut pass, stop };
+            match walk.all(versioning).await {
                 // A bucket that was deleted meanwhile has nothing left to end.
                 Ok(()) | Err(StoreError::NotFound(What::Bucket)) => {}
                 Err(error) => failed(&mut pass, Some(bucket), &error),
@@ -106,119 +109,154 @@ impl LifecycleJob {
         }
         pass
     }
+}
 
-    async fn bucket(&self, bucket: BucketId, lifecycle: &Lifecycle, pass: &mut Pass, stop: &Stop) -> Result<()> {
-        for prefix in lifecycle.prefixes(LifecycleRule::concerns_objects) {
-            self.objects(bucket, lifecycle, prefix, pass, stop).await?;
+/// One bucket's share of a pass.
+struct Walk<'a> {
+    job: &'a LifecycleJob,
+    bucket: BucketId,
+    lifecycle: &'a Lifecycle,
+    pass: &'a mut Pass,
+    stop: &'a Stop,
+}
+
+/// What shall be done with what was seen.
+type Due = Vec<(Verdict, Seen)>;
+
+impl Walk<'_> {
+    async fn all(&mut self, versioning: Versioning) -> Result<()> {
+        for prefix in self.lifecycle.prefixes(LifecycleRule::concerns_objects) {
+            self.objects(prefix).await?;
         }
-        for prefix in lifecycle.prefixes(LifecycleRule::concerns_uploads) {
-            self.uploads(bucket, lifecycle, prefix, pass, stop).await?;
+        if versioning != Versioning::Never {
+            for prefix in self.lifecycle.prefixes(LifecycleRule::concerns_versions) {
+                self.versions(prefix).await?;
+            }
+        }
+        for prefix in self.lifecycle.prefixes(LifecycleRule::concerns_uploads) {
+            self.uploads(prefix).await?;
         }
         Ok(())
     }
 
-    async fn objects(
-        &self,
-        bucket: BucketId,
-        lifecycle: &Lifecycle,
-        prefix: &str,
-        pass: &mut Pass,
-        stop: &Stop,
-    ) -> Result<()> {
+    async fn pause(&self) {
+        self.job.clock.sleep(self.job.times.pause).await;
+    }
+
+    async fn objects(&mut self, prefix: &str) -> Result<()> {
         let mut query = ListQuery { prefix: prefix.into(), limit: limits::LIFECYCLE_PAGE, ..ListQuery::default() };
-        while !stop.is_pulled() {
-            let page = self.meta.list_objects(bucket, &query).await?;
+        while !self.stop.is_pulled() {
+            let page = self.job.meta.list_objects(self.bucket, &query).await?;
             query.after = page.entries.last().map(|entry| entry.name().to_vec());
-            let now = self.clock.wall();
-            let mut due = Vec::new();
+            let now = self.job.clock.wall();
+            let mut due = Due::new();
             for entry in page.entries {
                 let ListEntry::Object(object) = entry else { continue };
-                pass.examined += 1;
-                let verdict = self.judge(bucket, lifecycle, &object, now).await?;
-                if verdict != Verdict::Keep {
-                    due.push((verdict, SeenObject::of(&object)));
-                }
+                self.pass.examined += 1;
+                let judged = Judged::of(&object);
+                let verdict = match self.lifecycle.judge(judged, now) {
+                    Ok(verdict) => verdict,
+                    Err(_) => match self.tags(&object.key, None).await? {
+                        Some(tags) => self.lifecycle.judge(judged.with_tags(&tags), now).expect("the tags are there"),
+                        None => Verdict::Keep,
+                    },
+                };
+                due.push((verdict, Seen::current(&object)));
             }
-            self.carry_out(bucket, due, now, pass).await?;
+            self.carry_out(due, now).await?;
             if !page.truncated {
                 break;
             }
-            self.clock.sleep(self.times.pause).await;
+            self.pause().await;
         }
         Ok(())
     }
 
-    /// Tags are read only where a rule that is due asks for them.
-    async fn judge(
-        &self,
-        bucket: BucketId,
-        lifecycle: &Lifecycle,
-        object: &ObjectSummary,
-        now: Wall,
-    ) -> Result<Verdict> {
-        let mut judged = Judged {
-            key: object.key.as_bytes(),
-            size: object.size,
-            class: object.storage_class,
-            changed: object.last_modified,
-            tags: None,
-        };
-        if let Ok(verdict) = lifecycle.judge(judged, now) {
-            return Ok(verdict);
+    async fn versions(&mut self, prefix: &str) -> Result<()> {
+        let mut query =
+            VersionsQuery { prefix: prefix.into(), limit: limits::LIFECYCLE_PAGE, ..VersionsQuery::default() };
+        let (mut history, mut waiting) = (History::default(), Due::new());
+        while !self.stop.is_pulled() {
+            let page = self.job.meta.list_versions(self.bucket, &query).await?;
+            let now = self.job.clock.wall();
+            // Only now that the listing has gone on behind them: it may not find its place again where a version was.
+            self.carry_out(std::mem::take(&mut waiting), now).await?;
+            for entry in &page.entries {
+                if let Some((key, version)) = place_of(entry) {
+                    (query.after, query.after_version) = (Some(key.as_bytes().to_vec()), Some(version));
+                }
+                self.pass.examined += 1;
+                self.judge_version(&mut history, entry, now, &mut waiting).await?;
+            }
+            if !page.truncated {
+                waiting.extend(history.finish(self.lifecycle, now));
+                self.carry_out(waiting, now).await?;
+                break;
+            }
+            self.pause().await;
         }
-        let Some(whole) = self.meta.object(bucket, &object.key).await? else { return Ok(Verdict::Keep) };
-        judged.tags = Some(&whole.tags);
-        Ok(lifecycle.judge(judged, now).expect("the tags are there"))
+        Ok(())
     }
 
-    async fn carry_out(
-        &self,
-        bucket: BucketId,
-        due: Vec<(Verdict, SeenObject)>,
-        now: Wall,
-        pass: &mut Pass,
-    ) -> Result<()> {
-        let of = |wanted: Verdict| -> Vec<SeenObject> {
-            due.iter().filter(|(verdict, _)| *verdict == wanted).map(|(_, seen)| seen.clone()).collect()
+    async fn judge_version(&self, history: &mut History, entry: &VersionEntry, now: Wall, due: &mut Due) -> Result<()> {
+        due.extend(history.step(entry, self.lifecycle, now));
+        let Some((kept, judged)) = history.kept(entry) else { return Ok(()) };
+        let judge = |judged| self.lifecycle.judge_noncurrent(judged, kept.since, kept.newer, now);
+        let verdict = match judge(judged) {
+            Ok(verdict) => verdict,
+            Err(_) => match self.tags(&kept.seen.key, kept.seen.what.version()).await? {
+                Some(tags) => judge(judged.with_tags(&tags)).expect("the tags are there"),
+                None => Verdict::Keep,
+            },
         };
-        let expired = of(Verdict::Expire);
+        due.push((verdict, kept.seen));
+        Ok(())
+    }
+
+    /// Read only where a rule that is due asks for them. `None`: the object is gone.
+    async fn tags(&self, key: &ObjectKey, version: Option<VersionName>) -> Result<Option<Vec<Tag>>> {
+        let found = self.job.meta.object_version(self.bucket, key, version).await?;
+        Ok(found.map(|found| match found {
+            Versioned::Object(object) => object.tags,
+            Versioned::Marker(_) => Vec::new(),
+        }))
+    }
+
+    async fn carry_out(&mut self, due: Due, now: Wall) -> Result<()> {
+        let of =
+            |wanted: Verdict| due.iter().filter(move |(verdict, _)| *verdict == wanted).map(|(_, seen)| seen.clone());
+        let expiry = |seen| Ok(Expiry { seen, marker: fresh_version(now)? });
+        let expired: Vec<Expiry> = of(Verdict::Expire).map(expiry).collect::<Result<_>>()?;
         if !expired.is_empty() {
-            let count = self.meta.expire_objects(bucket, expired, now).await?;
-            pass.expired += count;
+            let count = self.job.meta.expire(self.bucket, expired, now).await?;
+            self.pass.expired += count;
             metrics::counter!("livebucket_lifecycle_expired_total").increment(count);
         }
         use StorageClass::{Archive, ColdArchive, DeepColdArchive, InfrequentAccess};
         for class in [InfrequentAccess, Archive, ColdArchive, DeepColdArchive] {
-            let moved = of(Verdict::Move(class));
+            let moved: Vec<Seen> = of(Verdict::Move(class)).collect();
             if !moved.is_empty() {
-                let count = self.meta.move_objects(bucket, moved, class).await?;
-                pass.moved += count;
+                let count = self.job.meta.change_class(self.bucket, moved, class).await?;
+                self.pass.moved += count;
                 metrics::counter!("livebucket_lifecycle_moved_total").increment(count);
             }
         }
         Ok(())
     }
 
-    async fn uploads(
-        &self,
-        bucket: BucketId,
-        lifecycle: &Lifecycle,
-        prefix: &str,
-        pass: &mut Pass,
-        stop: &Stop,
-    ) -> Result<()> {
+    async fn uploads(&mut self, prefix: &str) -> Result<()> {
         let mut query =
             UploadsQuery { prefix: prefix.into(), limit: limits::LIFECYCLE_PAGE, ..UploadsQuery::default() };
-        while !stop.is_pulled() {
-            let page = self.meta.list_uploads(bucket, &query).await?;
-            let now = self.clock.wall();
+        while !self.stop.is_pulled() {
+            let page = self.job.meta.list_uploads(self.bucket, &query).await?;
+            let now = self.job.clock.wall();
             for entry in page.entries {
                 let UploadEntry::Upload(upload) = entry else { continue };
                 (query.after, query.after_id) = (Some(upload.key.as_bytes().to_vec()), Some(upload.id));
-                if lifecycle.aborts(upload.key.as_bytes(), upload.initiated, now) {
-                    match self.meta.abort_upload(bucket, &upload.key, upload.id, now).await {
+                if self.lifecycle.aborts(upload.key.as_bytes(), upload.initiated, now) {
+                    match self.job.meta.abort_upload(self.bucket, &upload.key, upload.id, now).await {
                         Ok(()) => {
-                            pass.aborted += 1;
+                            self.pass.aborted += 1;
                             metrics::counter!("livebucket_lifecycle_aborted_uploads_total").increment(1);
                         }
                         // Completed or aborted since the listing.
@@ -230,9 +268,18 @@ impl LifecycleJob {
             if !page.truncated {
                 break;
             }
-            self.clock.sleep(self.times.pause).await;
+            self.pause().await;
         }
         Ok(())
+    }
+}
+
+/// Where a listing goes on behind this entry.
+fn place_of(entry: &VersionEntry) -> Option<(&ObjectKey, VersionName)> {
+    match entry {
+        VersionEntry::Object { summary, version, .. } => Some((&summary.key, (*version).into())),
+        VersionEntry::Marker { key, marker, .. } => Some((key, marker.version.into())),
+        VersionEntry::Prefix(_) => None,
     }
 }
 

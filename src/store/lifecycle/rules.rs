@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Wall;
 use crate::limits;
-use crate::store::{StorageClass, Tag};
+use crate::store::{ObjectSummary, StorageClass, Tag};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
@@ -188,6 +188,23 @@ pub(super) struct Judged<'a> {
     pub(super) changed: Wall,
     /// `None` while nobody has looked.
     pub(super) tags: Option<&'a [Tag]>,
+}
+
+impl<'a> Judged<'a> {
+    /// As a listing shows it.
+    pub(super) fn of(object: &'a ObjectSummary) -> Self {
+        Judged {
+            key: object.key.as_bytes(),
+            size: object.size,
+            class: object.storage_class,
+            changed: object.last_modified,
+            tags: None,
+        }
+    }
+
+    pub(super) fn with_tags(self, tags: &'a [Tag]) -> Self {
+        Judged { tags: Some(tags), ..self }
+    }
 }
 
 /// A judgement needs the tags.

@@ -13,7 +13,7 @@ use crate::store::meta::memory::MemoryMetaStore;
 use crate::store::objects::tests::record_with;
 use crate::store::{
     Acl, BucketId, BucketName, Extent, MetaStore, ObjectCommit, ObjectKey, ObjectRecord, StorageClass, StoreError, Tag,
-    UploadId, UploadRecord, WriteCondition,
+    UploadId, UploadRecord, VersionId, VersionName, Versioned, Versioning, WriteCondition,
 };
 use crate::task::Stop;
 
@@ -306,11 +306,12 @@ async fn what_was_written_since_it_was_seen_stays() {
     let bed = Bed::new(lifecycle([expiring("", Due::Days(1))])).await;
     let old = bed.put(bed.object("a")).await;
     bed.clock.set_wall(at(9, 0));
-    let seen = crate::store::SeenObject { key: old.key.clone(), last_modified: old.last_modified, etag: old.etag };
+    let seen = Seen { key: old.key.clone(), what: SeenAs::Current(old.etag), last_modified: old.last_modified };
     bed.put(bed.object("a")).await;
-    let expired = bed.meta.expire_objects(bed.bucket, vec![seen.clone()], at(9, 0)).await;
+    let expired =
+        bed.meta.expire(bed.bucket, vec![Expiry { seen: seen.clone(), marker: VersionId(1) }], at(9, 0)).await;
     assert_eq!(expired, Ok(0));
-    assert_eq!(bed.meta.move_objects(bed.bucket, vec![seen], Archive).await, Ok(0));
+    assert_eq!(bed.meta.change_class(bed.bucket, vec![seen], Archive).await, Ok(0));
     assert_eq!(bed.get("a").await.expect("there").storage_class, Standard);
 }
 
@@ -346,11 +347,11 @@ async fn a_bucket_that_fails_is_left_to_the_next_pass() {
     let other = Bed::bucket(&*bed.meta, "music", lifecycle([expiring("", Due::Days(1))])).await;
     bed.put(bed.object("a")).await;
     bed.put(ObjectRecord { bucket: other, ..bed.object("a") }).await;
-    bed.meta.fail(MetaCall::ExpireObjects, 1, Fault::Before(StoreError::Unavailable("lost".into())));
+    bed.meta.fail(MetaCall::Expire, 1, Fault::Before(StoreError::Unavailable("lost".into())));
     assert_eq!(bed.pass(at(2, 0)).await, Pass { examined: 2, expired: 1, failed: 1, ..Pass::default() });
     assert!(bed.get("a").await.is_some());
     assert_eq!(bed.pass(at(2, 0)).await, Pass { examined: 1, expired: 1, ..Pass::default() });
-    bed.meta.fail(MetaCall::ListLifecycles, 1, Fault::Before(StoreError::Unavailable("lost".into())));
+    bed.meta.fail(MetaCall::NextLifecycle, 1, Fault::Before(StoreError::Unavailable("lost".into())));
     assert_eq!(bed.pass(at(2, 0)).await.failed, 1);
 }
 
@@ -372,4 +373,150 @@ async fn the_job_runs_again_and_again_until_it_is_stopped() {
     }
     stop.pull();
     tasks.join().await;
+}
+
+// ---- versions ------------------------------------------------------------------------------------------------
+
+impl Bed {
+    async fn versioned(rules: Lifecycle) -> Self {
+        let bed = Bed::new(rules).await;
+        bed.meta.set_bucket_versioning(bed.bucket, Versioning::Enabled).await.expect("there");
+        bed
+    }
+
+    /// A version made at noon of so many days later; its id is the day.
+    async fn put_on(&self, day: i64, name: &str) {
+        self.clock.set_wall(at(day, 12));
+        let version = Some(VersionId(day.unsigned_abs().into()));
+        self.put(ObjectRecord { version, ..self.object(name) }).await;
+    }
+
+    async fn delete_on(&self, day: i64, name: &str) {
+        let key = ObjectKey::new(name).expect("a key");
+        let marker = VersionId(day.unsigned_abs().into());
+        let commit = crate::store::DeleteCommit {
+            bucket: self.bucket,
+            targets: vec![crate::store::DeleteTarget { key, version: None, marker }],
+        };
+        self.meta.delete_objects(commit, at(day, 12)).await.expect("deleted");
+    }
+
+    /// The days of a key's versions, the newest first; markers are negative.
+    async fn days(&self, name: &str) -> Vec<i64> {
+        let query = crate::store::VersionsQuery { prefix: name.into(), limit: 1_000, ..Default::default() };
+        let page = self.meta.list_versions(self.bucket, &query).await.expect("readable");
+        let day = |time: Wall| time.0.div_euclid(DAY_MS) - 20_000;
+        let entry = |entry| match entry {
+            crate::store::VersionEntry::Object { summary, .. } => day(summary.last_modified),
+            crate::store::VersionEntry::Marker { marker, .. } => -day(marker.last_modified),
+            crate::store::VersionEntry::Prefix(prefix) => panic!("{prefix:?}"),
+        };
+        page.entries.into_iter().map(entry).collect()
+    }
+}
+
+fn noncurrent(days: u32, keep: u32) -> LifecycleRule {
+    LifecycleRule { noncurrent_expiration: Some(NoncurrentExpiration { days, keep }), ..rule("") }
+}
+
+#[tokio::test]
+async fn versions_end_so_long_after_they_ceased_to_be_current() {
+    let bed = Bed::versioned(lifecycle([noncurrent(10, 0)])).await;
+    for day in [1, 2, 8] {
+        bed.put_on(day, "a").await;
+    }
+    bed.pass(at(12, 23)).await;
+    assert_eq!(bed.days("a").await, [8, 2, 1], "the first ceased on day 2");
+    bed.pass(at(13, 0)).await;
+    assert_eq!(bed.days("a").await, [8, 2]);
+    bed.pass(at(19, 0)).await;
+    assert_eq!(bed.days("a").await, [8]);
+    bed.pass(at(999, 0)).await;
+    assert_eq!(bed.days("a").await, [8], "the current one is no old version");
+}
+
+#[tokio::test]
+async fn the_newest_old_versions_are_spared() {
+    let bed = Bed::versioned(lifecycle([noncurrent(1, 2)])).await;
+    for day in 1..=6 {
+        bed.put_on(day, "a").await;
+    }
+    bed.delete_on(7, "b").await;
+    bed.put_on(8, "b").await;
+    bed.pass(at(99, 0)).await;
+    assert_eq!(bed.days("a").await, [6, 5, 4]);
+    assert_eq!(bed.days("b").await, [8, -7], "an old marker counts as a version");
+}
+
+#[tokio::test]
+async fn versions_move_too() {
+    let moving = NoncurrentTransition { days: 1, keep: 0, class: Archive };
+    let bed = Bed::versioned(lifecycle([LifecycleRule { noncurrent_transitions: vec![moving], ..rule("") }])).await;
+    for day in [1, 2] {
+        bed.put_on(day, "a").await;
+    }
+    assert_eq!(bed.pass(at(9, 0)).await.moved, 1);
+    assert_eq!(bed.get("a").await.expect("there").storage_class, Standard);
+    let name = VersionName::Id(VersionId(1));
+    let old = bed.meta.object_version(bed.bucket, &ObjectKey::new("a").expect("a key"), Some(name)).await;
+    match old.expect("readable") {
+        Some(Versioned::Object(object)) => assert_eq!(object.storage_class, Archive),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_current_object_ends_with_a_marker_and_a_lone_marker_goes() {
+    let mut rules = lifecycle([expiring("", Due::Days(10)), noncurrent(5, 0)]);
+    rules.rules[1].id = "old".into();
+    let bed = Bed::versioned(rules).await;
+    bed.put_on(1, "a").await;
+    bed.delete_on(1, "alone").await;
+    bed.pass(at(12, 0)).await;
+    assert_eq!(bed.days("a").await, [-12, 1], "hidden, not gone");
+    assert!(bed.days("alone").await.is_empty());
+    bed.pass(at(18, 0)).await;
+    assert_eq!(bed.days("a").await, [-12], "what it hid is gone");
+    bed.pass(at(23, 0)).await;
+    assert!(bed.days("a").await.is_empty());
+}
+
+#[tokio::test]
+async fn markers_that_hide_nothing_go_at_once_where_a_rule_says_so() {
+    let bed = Bed::versioned(lifecycle([LifecycleRule { expired_delete_marker: true, ..rule("x") }])).await;
+    for name in ["x1", "x2", "y"] {
+        bed.delete_on(1, name).await;
+    }
+    bed.put_on(1, "x3").await;
+    bed.delete_on(2, "x3").await;
+    assert_eq!(bed.pass(at(2, 12)).await.expired, 2);
+    assert_eq!((bed.days("x").await, bed.days("y").await), (vec![-2, 1], vec![-1]));
+}
+
+#[tokio::test]
+async fn histories_go_on_over_pages() {
+    let bed = Bed::versioned(lifecycle([noncurrent(1, 3)])).await;
+    let count = i64::try_from(crate::limits::LIFECYCLE_PAGE).expect("small") * 2 + 7;
+    for day in 1..=count {
+        bed.put_on(day, "a").await;
+    }
+    let last = count + 9;
+    assert_eq!(bed.pass(at(last, 0)).await.expired, count.unsigned_abs() - 4);
+    assert_eq!(bed.days("a").await, [count, count - 1, count - 2, count - 3]);
+}
+
+#[tokio::test]
+async fn a_version_that_came_back_stays() {
+    let bed = Bed::versioned(lifecycle([noncurrent(1, 0)])).await;
+    bed.put_on(1, "a").await;
+    bed.delete_on(2, "a").await;
+    let key = ObjectKey::new("a").expect("a key");
+    let what = SeenAs::Kept(VersionName::Id(VersionId(1)));
+    let seen = Seen { key: key.clone(), what, last_modified: at(1, 12) };
+    let expiry = Expiry { seen, marker: VersionId(9) };
+    let back = crate::store::DeleteTarget { key, version: Some(VersionName::Id(VersionId(2))), marker: VersionId(9) };
+    let commit = crate::store::DeleteCommit { bucket: bed.bucket, targets: vec![back] };
+    bed.meta.delete_objects(commit, at(3, 0)).await.expect("the marker is gone");
+    assert_eq!(bed.meta.expire(bed.bucket, vec![expiry], at(9, 0)).await, Ok(0));
+    assert_eq!(bed.days("a").await, [1]);
 }

@@ -333,6 +333,7 @@ on_every_backend! {
         rules_are_kept_beside_the_bucket_and_go_with_it
         only_what_is_still_as_it_was_seen_expires
         a_move_changes_the_class_alone
+        only_versions_that_are_still_as_they_were_seen_expire
     ]
     listing: [
         keys_come_in_byte_order

@@ -6,7 +6,8 @@ use crate::store::*;
 
 impl State {
     pub(super) fn next_lifecycle(&self, after: Option<BucketId>) -> Option<(BucketId, Versioning, Lifecycle)> {
-        let (bucket, lifecycle) = self.lifecycles.iter().find(|(bucket, _)| after.is_none_or(|after| **bucket > after))?;
+        let (bucket, lifecycle) =
+            self.lifecycles.iter().find(|(bucket, _)| after.is_none_or(|after| **bucket > after))?;
         Some((*bucket, self.buckets.get(bucket)?.versioning, lifecycle.clone()))
     }
 

@@ -27,10 +27,7 @@ pub(super) fn get(conn: &Connection, bucket: BucketId) -> Sql<Lifecycle> {
     Ok(one(conn, sql, [bucket.0], |row| rows::json_or_default(row, 0))?.unwrap_or_default())
 }
 
-pub(super) fn next(
-    conn: &Connection,
-    after: Option<BucketId>,
-) -> Sql<Option<(BucketId, Versioning, Lifecycle)>> {
+pub(super) fn next(conn: &Connection, after: Option<BucketId>) -> Sql<Option<(BucketId, Versioning, Lifecycle)>> {
     let sql = "SELECT l.bucket, b.versioning, l.rules FROM bucket_lifecycle l JOIN bucket b ON b.id = l.bucket \
          WHERE l.bucket > ?1 ORDER BY l.bucket LIMIT 1";
     // Bucket ids are positive.
