@@ -17,4 +17,5 @@ pub mod route;
 pub(crate) mod service;
 mod tagging;
 mod urls;
+mod versions;
 pub mod xml;

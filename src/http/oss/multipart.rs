@@ -12,6 +12,7 @@ use super::object::{
 };
 use super::operation::{ListPartsQuery, ListUploadsQuery, UploadTarget};
 use super::service::{Ask, body_error};
+use super::versions;
 use super::xml;
 use crate::auth::access::Action;
 use crate::http::body::RequestBody;
@@ -22,7 +23,7 @@ use crate::store::objects::{ConditionOutcome, RangeOutcome, RangeRules, check_co
 use crate::store::upload::PartRequest;
 use crate::store::{
     BucketName, BucketRecord, CompleteCommit, ObjectKey, ObjectKind, ObjectRecord, PartChoice, PartSummary, StoreError,
-    UploadsQuery, What, WriteCondition,
+    UploadsQuery, VersionName, What, WriteCondition,
 };
 
 pub(super) async fn initiate(ask: &Ask<'_>, key: &ObjectKey, url_encoding: bool) -> Result<Answer, OssError> {
@@ -64,9 +65,10 @@ pub(super) async fn upload_part_copy(
     number: u32,
     source_bucket: &BucketName,
     source_key: &ObjectKey,
+    source_version: Option<VersionName>,
 ) -> Result<Answer, OssError> {
     let bucket = open_upload(ask, upload).await?;
-    let source = copy_source(ask, bucket, source_bucket, source_key).await?;
+    let source = copy_source(ask, bucket, source_bucket, source_key, source_version).await?;
     match check_conditions(&source, &conditions(&ask.head.headers, "x-oss-copy-source-")) {
         ConditionOutcome::Proceed => {}
         ConditionOutcome::NotModified => return Ok(not_modified(&source)),
@@ -84,6 +86,7 @@ pub(super) async fn upload_part_copy(
     })?;
     let mut answer = Answer::xml(xml::copy_part_result(&part));
     describe(&part, &mut answer.headers);
+    versions::show_source(&source, &mut answer.headers);
     Ok(answer)
 }
 
@@ -106,7 +109,7 @@ pub(super) async fn complete(
     let bucket = ask.accepted.existing_bucket()?;
     existing_for_write(ask, bucket, &upload.key).await?;
     refuse_what_is_not_kept(ask)?;
-    let forbids = ask.forbids_overwrite()?;
+    let forbids = ask.forbids_overwrite()? && versions::may_forbid_overwrite(bucket);
     let commit = CompleteCommit {
         bucket: bucket.id,
         key: upload.key.clone(),
@@ -123,6 +126,7 @@ pub(super) async fn complete(
     let mut answer = Answer::xml(xml::complete_multipart_upload_result(name, &location, &done, url_encoding));
     answer.headers.insert(header::ETAG, etag_value(done.etag));
     answer.headers.insert(CRC64, HeaderValue::from(done.crc64));
+    versions::show(bucket, done.version, &mut answer.headers);
     Ok(answer)
 }
 

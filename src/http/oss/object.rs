@@ -10,6 +10,7 @@ use super::accept::Caller;
 use super::error::OssError;
 use super::service::{Ask, body_error};
 use super::tagging;
+use super::versions;
 use super::xml;
 use crate::auth::access::Action;
 use crate::http::body::{Content, Promised, RequestBody};
@@ -21,7 +22,7 @@ use crate::store::objects::{
 };
 use crate::store::{
     Acl, BucketName, BucketRecord, ETag, Extent, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord, StorageClass,
-    WriteCondition,
+    VersionName, WriteCondition,
 };
 
 const META_PREFIX: &str = "x-oss-meta-";
@@ -44,6 +45,7 @@ pub(super) async fn put(ask: &Ask<'_>, body: &mut RequestBody, key: &ObjectKey) 
     answer.headers.insert(header::ETAG, etag_value(object.etag));
     answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
     put_content_md5(&object, &mut answer.headers);
+    versions::show(bucket, object.version, &mut answer.headers);
     echo_encryption(ask, &mut answer.headers);
     Ok(answer)
 }
@@ -80,6 +82,7 @@ pub(super) async fn append(
     answer.headers.insert(header::ETAG, etag_value(object.etag));
     answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
     answer.headers.insert(NEXT_POSITION, HeaderValue::from(object.size));
+    versions::show(bucket, object.version, &mut answer.headers);
     echo_encryption(ask, &mut answer.headers);
     Ok(answer)
 }
@@ -113,10 +116,11 @@ pub(super) async fn copy(
     key: &ObjectKey,
     source_bucket: &BucketName,
     source_key: &ObjectKey,
+    source_version: Option<VersionName>,
 ) -> Result<Answer, OssError> {
     let bucket = ask.accepted.existing_bucket()?;
     existing_for_write(ask, bucket, key).await?;
-    let source = copy_source(ask, bucket, source_bucket, source_key).await?;
+    let source = copy_source(ask, bucket, source_bucket, source_key, source_version).await?;
     match check_conditions(&source, &conditions(&ask.head.headers, "x-oss-copy-source-")) {
         ConditionOutcome::Proceed => {}
         ConditionOutcome::NotModified => return Ok(not_modified(&source)),
@@ -146,6 +150,8 @@ pub(super) async fn copy(
     let mut answer = Answer::xml(xml::copy_object_result(copied.etag, copied.last_modified));
     answer.headers.insert(header::ETAG, etag_value(copied.etag));
     answer.headers.insert(CRC64, HeaderValue::from(copied.crc64));
+    versions::show(bucket, copied.version, &mut answer.headers);
+    versions::show_source(&source, &mut answer.headers);
     echo_encryption(ask, &mut answer.headers);
     Ok(answer)
 }
@@ -160,6 +166,7 @@ pub(super) async fn copy_source(
     bucket: &BucketRecord,
     source_bucket: &BucketName,
     source_key: &ObjectKey,
+    source_version: Option<VersionName>,
 ) -> Result<ObjectRecord, OssError> {
     let found;
     let source_bucket = if *source_bucket == bucket.name {
@@ -169,15 +176,19 @@ pub(super) async fn copy_source(
         found = record.ok_or_else(|| OssError::no_such_bucket(source_bucket.as_str()))?;
         &found
     };
-    readable(ask, source_bucket, source_key).await
+    versions::readable(ask, source_bucket, source_key, source_version).await
 }
 
 pub(super) async fn delete(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
     let bucket = ask.accepted.existing_bucket()?;
-    existing_for_write(ask, bucket, key).await?;
-    let keys = std::slice::from_ref(key);
-    ask.deps.objects.delete(bucket.id, keys).await.map_err(|error| ask.key_error(error, key))?;
-    Ok(Answer::empty(StatusCode::NO_CONTENT))
+    let version = ask.version();
+    versions::may_delete(ask, bucket, key, version).await?;
+    let deleted = ask.deps.objects.delete_versions(bucket.id, vec![(key.clone(), version)]).await;
+    let mut answer = Answer::empty(StatusCode::NO_CONTENT);
+    for outcome in deleted.map_err(|error| ask.key_error(error, key))? {
+        versions::show_outcome(outcome, version, &mut answer.headers);
+    }
+    Ok(answer)
 }
 
 pub(super) async fn delete_multiple(
@@ -195,15 +206,18 @@ pub(super) async fn delete_multiple(
     let document = ask.document(body, limits::OSS_DELETE_XML_BYTES_MAX).await?;
     let request = xml::read_delete(&document)?;
     if !ask.is_owner(bucket) {
-        for key in &request.keys {
-            existing_for_write(ask, bucket, key).await?;
+        for (key, version) in &request.targets {
+            versions::may_delete(ask, bucket, key, *version).await?;
         }
     }
-    ask.deps.objects.delete(bucket.id, &request.keys).await.map_err(|error| ask.store_error(error))?;
+    let outcomes = ask.deps.objects.delete_versions(bucket.id, request.targets.clone()).await;
+    let outcomes = outcomes.map_err(|error| ask.store_error(error))?;
     if request.quiet {
         return Ok(Answer::empty(StatusCode::OK));
     }
-    Ok(Answer::xml(xml::delete_result(&request.keys, url_encoding)))
+    let deleted = request.targets.into_iter().zip(outcomes);
+    let deleted: Vec<_> = deleted.map(|((key, version), outcome)| xml::Deleted { key, version, outcome }).collect();
+    Ok(Answer::xml(xml::delete_result(&deleted, url_encoding)))
 }
 
 /// Decides over writing `key`, whose present object's own ACL counts.
@@ -231,7 +245,8 @@ pub(super) fn put_request(
     kind: ObjectKind,
 ) -> Result<PutRequest, OssError> {
     refuse_what_is_not_kept(ask)?;
-    let condition = if ask.forbids_overwrite()? { WriteCondition::IfAbsent } else { WriteCondition::Always };
+    let forbids = ask.forbids_overwrite()? && versions::may_forbid_overwrite(bucket);
+    let condition = if forbids { WriteCondition::IfAbsent } else { WriteCondition::Always };
     Ok(PutRequest {
         bucket: bucket.id,
         key: key.clone(),
@@ -306,6 +321,7 @@ pub(super) async fn get(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssErr
     let length = range.end - range.start;
     let mut answer = Answer::empty(if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
     describe(&object, part.is_none(), &mut answer.headers);
+    versions::show(bucket, object.version, &mut answer.headers);
     answer.headers.extend(overrides);
     if part.is_some() {
         let text = format!("bytes {}-{}/{}", range.start, range.end - 1, object.size);
@@ -331,6 +347,7 @@ pub(super) async fn head(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssEr
     }
     let mut answer = Answer::empty(StatusCode::OK);
     describe(&object, true, &mut answer.headers);
+    versions::show(bucket, object.version, &mut answer.headers);
     answer.headers.extend(overrides);
     answer.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(object.size));
     Ok(answer)
@@ -344,17 +361,16 @@ pub(super) async fn meta(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssEr
     answer.headers.insert(header::ETAG, etag_value(object.etag));
     answer.headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
     answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
+    versions::show(bucket, object.version, &mut answer.headers);
     if ask.head.method == http::Method::HEAD {
         answer.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(object.size));
     }
     Ok(answer)
 }
 
-/// The object under `key`, when the caller may read it. Whether it is there at all is told only to one who may.
+/// The object that the request names, in the version that it names, when the caller may read it.
 pub(super) async fn readable(ask: &Ask<'_>, bucket: &BucketRecord, key: &ObjectKey) -> Result<ObjectRecord, OssError> {
-    let object = existing_object(ask, bucket, key).await?;
-    ask.decide(bucket, object.as_ref().and_then(|object| object.acl), Action::ReadObject)?;
-    object.ok_or_else(|| OssError::no_such_key(key.as_bytes()))
+    versions::readable(ask, bucket, key, ask.version()).await
 }
 
 fn requested_part(ask: &Ask<'_>, object: &ObjectRecord) -> Result<Option<Range<u64>>, OssError> {
@@ -454,18 +470,22 @@ pub(super) fn etag_value(etag: ETag) -> HeaderValue {
 
 pub(super) async fn acl(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
     let bucket = ask.bucket_for(Action::ReadSettings)?;
-    let object = existing_object(ask, bucket, key).await?;
-    let object = object.ok_or_else(|| OssError::no_such_key(key.as_bytes()))?;
-    Ok(Answer::xml(xml::access_control_policy(bucket.owner, &bucket.owner_name, object.acl)))
+    let object = versions::existing(ask, bucket, key, ask.version()).await?;
+    let mut answer = Answer::xml(xml::access_control_policy(bucket.owner, &bucket.owner_name, object.acl));
+    versions::show(bucket, object.version, &mut answer.headers);
+    Ok(answer)
 }
 
 pub(super) async fn put_acl(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
     let bucket = ask.bucket_for(Action::WriteSettings)?;
     let missing = || OssError::invalid_argument("The x-oss-object-acl header is missing.", "x-oss-object-acl", "");
     let acl = object_acl_header(ask)?.ok_or_else(missing)?;
-    let set = ask.deps.meta.set_object_acl(bucket.id, key, None, acl).await;
-    set.map_err(|error| ask.key_error(error, key))?;
-    Ok(Answer::empty(StatusCode::OK))
+    let version = ask.version();
+    let set = ask.deps.meta.set_object_acl(bucket.id, key, version, acl).await;
+    let set = set.map_err(|error| versions::error(ask, error, key, version))?;
+    let mut answer = Answer::empty(StatusCode::OK);
+    versions::show(bucket, set, &mut answer.headers);
+    Ok(answer)
 }
 
 /// `x-oss-object-acl`: outer `None` when absent, inner `None` for `default`, which follows the bucket.

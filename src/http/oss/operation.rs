@@ -1,7 +1,7 @@
 //! Every operation of the OSS dialect that is built, as one value with valid arguments.
 
 pub use crate::http::query::Query;
-use crate::store::{BucketName, ChannelName, ChannelStatus, ObjectKey, UploadId};
+use crate::store::{BucketName, ChannelName, ChannelStatus, ObjectKey, UploadId, VersionName};
 
 /// Entries of a page when nothing is said.
 pub const MAX_KEYS_DEFAULT: usize = 100;
@@ -52,6 +52,12 @@ pub enum OssOperation {
     ListObjects(ListObjectsQuery),
     /// `GET /?list-type=2`.
     ListObjectsV2(ListObjectsV2Query),
+    /// `GET /?versioning`.
+    GetBucketVersioning,
+    /// `PUT /?versioning`.
+    PutBucketVersioning,
+    /// `GET /?versions`.
+    ListObjectVersions(ListVersionsQuery),
     /// `POST /?delete`.
     DeleteMultipleObjects {
         /// `encoding-type=url`.
@@ -68,6 +74,8 @@ pub enum OssOperation {
         source_bucket: BucketName,
         /// Key of the source.
         source_key: ObjectKey,
+        /// Version of the source; `None` is the newest.
+        source_version: Option<VersionName>,
     },
     /// `POST /K?append&position=N`.
     AppendObject {
@@ -122,6 +130,8 @@ pub enum OssOperation {
         source_bucket: BucketName,
         /// Key of the source.
         source_key: ObjectKey,
+        /// Version of the source; `None` is the newest.
+        source_version: Option<VersionName>,
     },
     /// `POST /K?uploadId=U`.
     CompleteMultipartUpload {
@@ -257,6 +267,23 @@ pub struct ListObjectsV2Query {
     pub url_encoding: bool,
     /// `fetch-owner=true`.
     pub fetch_owner: bool,
+}
+
+/// Arguments of ListObjectVersions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListVersionsQuery {
+    /// Keys that begin with this.
+    pub prefix: Vec<u8>,
+    /// Empty means none.
+    pub delimiter: Vec<u8>,
+    /// Versions of keys after this.
+    pub key_marker: Vec<u8>,
+    /// With it, also of that very key those that are older. `None` without a key marker.
+    pub version_id_marker: Option<VersionName>,
+    /// 1..=1000, default 100.
+    pub max_keys: usize,
+    /// `encoding-type=url`.
+    pub url_encoding: bool,
 }
 
 /// Arguments of ListLiveChannel.

@@ -12,7 +12,7 @@ use super::operation::{
     Query, VodRange, read_continuation_token,
 };
 use crate::live::channel;
-use crate::store::{BucketName, ChannelName, ObjectKey};
+use crate::store::{BucketName, ChannelName, ObjectKey, VersionName};
 
 /// Longest key of this dialect in bytes. (S3 allows one more.)
 pub const OBJECT_NAME_BYTES_MAX: usize = 1023;
@@ -73,9 +73,6 @@ const NOT_BUILT: &[&str] = &[
     "udfImageDesc",
     "udfName",
     "userDefinedLogFieldsConfig",
-    "versionId",
-    "versioning",
-    "versions",
     "website",
     "worm",
     "wormExtend",
@@ -96,6 +93,8 @@ const BUILT: &[(&str, &str, &str)] = &[
     ("location", "GET", ""),
     ("bucketInfo", "GET", ""),
     ("stat", "GET", ""),
+    ("versioning", "GET, PUT", ""),
+    ("versions", "GET", ""),
     ("delete", "POST", ""),
     ("append", "", "POST"),
     ("uploads", "GET", "POST"),
@@ -119,6 +118,12 @@ pub struct Target<'a> {
 
 /// The operation that a request asks for, its arguments valid; or what is wrong with its shape.
 pub fn route(method: &Method, target: Target<'_>, query: &Query) -> Result<OssOperation, OssError> {
+    let operation = select(method, target, query)?;
+    versions::check_version_id(&operation, query)?;
+    Ok(operation)
+}
+
+fn select(method: &Method, target: Target<'_>, query: &Query) -> Result<OssOperation, OssError> {
     if let Some(name) = NOT_BUILT.iter().find(|name| query.has(name)) {
         return Err(OssError::not_implemented(name));
     }
@@ -205,6 +210,9 @@ fn route_bucket(
         ("GET", Some("location")) => Ok(OssOperation::GetBucketLocation),
         ("GET", Some("stat")) => Ok(OssOperation::GetBucketStat),
         ("GET", Some("bucketInfo")) => Ok(OssOperation::GetBucketInfo),
+        ("GET", Some("versioning")) => Ok(OssOperation::GetBucketVersioning),
+        ("PUT", Some("versioning")) => Ok(OssOperation::PutBucketVersioning),
+        ("GET", Some("versions")) => versions::route_list_versions(query),
         ("GET", Some("uploads")) => multipart::route_list_uploads(query),
         ("POST", Some("delete")) => Ok(OssOperation::DeleteMultipleObjects { url_encoding: url_encoding(query)? }),
         ("GET", None) => route_list(query),
@@ -296,25 +304,33 @@ fn object_key(bytes: &[u8]) -> Result<ObjectKey, OssError> {
 }
 
 fn copy_object(key: ObjectKey, source: &[u8]) -> Result<OssOperation, OssError> {
-    let (source_bucket, source_key) = copy_source(source)?;
-    Ok(OssOperation::CopyObject { key, source_bucket, source_key })
+    let (source_bucket, source_key, source_version) = copy_source(source)?;
+    Ok(OssOperation::CopyObject { key, source_bucket, source_key, source_version })
 }
 
-/// `x-oss-copy-source`: `/bucket/key`, URL-encoded, slashes perhaps too, the first slash optional.
-fn copy_source(source: &[u8]) -> Result<(BucketName, ObjectKey), OssError> {
+/// `x-oss-copy-source`: `/bucket/key`, URL-encoded, slashes perhaps too, the first slash optional; behind it perhaps
+/// `?versionId=`, whose question mark is not encoded.
+fn copy_source(source: &[u8]) -> Result<(BucketName, ObjectKey, Option<VersionName>), OssError> {
     let shown = String::from_utf8_lossy(source);
     let invalid = || {
         let message = "Copy Source must mention the source bucket and key: /sourcebucket/sourcekey.";
         OssError::invalid_argument(message, "x-oss-copy-source", &shown)
     };
-    if source.windows(11).any(|part| part == b"?versionId=") {
-        return Err(OssError::not_implemented("versionId"));
-    }
-    let decoded: Vec<u8> = percent_encoding::percent_decode(source.trim_ascii()).collect();
+    const ARGUMENT: &[u8] = b"?versionId=";
+    let source = source.trim_ascii();
+    let (path, version) = match source.windows(ARGUMENT.len()).rposition(|part| part == ARGUMENT) {
+        None => (source, None),
+        Some(at) => {
+            let version = versions::version(&source[at + ARGUMENT.len()..]);
+            let invalid = || OssError::invalid_argument("Invalid version id specified.", "x-oss-copy-source", &shown);
+            (&source[..at], Some(version.ok_or_else(invalid)?))
+        }
+    };
+    let decoded: Vec<u8> = percent_encoding::percent_decode(path).collect();
     let path = decoded.strip_prefix(b"/").unwrap_or(&decoded);
     let slash = path.iter().position(|b| *b == b'/').ok_or_else(invalid)?;
     let bucket = std::str::from_utf8(&path[..slash]).ok().and_then(BucketName::new);
-    Ok((bucket.ok_or_else(invalid)?, object_key(&path[slash + 1..]).map_err(|_| invalid())?))
+    Ok((bucket.ok_or_else(invalid)?, object_key(&path[slash + 1..]).map_err(|_| invalid())?, version))
 }
 
 fn position(query: &Query) -> Result<u64, OssError> {
@@ -460,3 +476,4 @@ fn text(query: &Query, name: &str) -> String {
 mod multipart;
 #[cfg(test)]
 mod tests;
+mod versions;

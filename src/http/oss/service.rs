@@ -15,7 +15,7 @@ use super::error::{OssError, Subject};
 use super::operation::{ListPartsQuery, OssOperation};
 use super::urls::Known;
 use super::xml;
-use super::{bucket, cors, hls_sign, lifecycle, live, multipart, object, tagging};
+use super::{bucket, cors, hls_sign, lifecycle, live, multipart, object, tagging, versions};
 use crate::auth::access::{Action, Requester, allowed};
 use crate::clock::Wall;
 use crate::http::body::{BodyError, Content, RequestBody};
@@ -103,9 +103,14 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssEr
         Op::DeleteBucketTags => tagging::delete_bucket_tags(ask).await,
         Op::ListObjects(query) => bucket::list_objects(ask, query).await,
         Op::ListObjectsV2(query) => bucket::list_objects_v2(ask, query).await,
+        Op::GetBucketVersioning => versions::versioning(ask),
+        Op::PutBucketVersioning => versions::put_versioning(ask, body).await,
+        Op::ListObjectVersions(query) => versions::list(ask, query).await,
         Op::DeleteMultipleObjects { url_encoding } => object::delete_multiple(ask, body, *url_encoding).await,
         Op::PutObject(key) => object::put(ask, body, key).await,
-        Op::CopyObject { key, source_bucket, source_key } => object::copy(ask, key, source_bucket, source_key).await,
+        Op::CopyObject { key, source_bucket, source_key, source_version } => {
+            object::copy(ask, key, source_bucket, source_key, *source_version).await
+        }
         Op::AppendObject { key, position } => object::append(ask, body, key, *position).await,
         Op::GetObject(key) => object::get(ask, key).await,
         Op::GetObjectHlsSigned(key) => hls_sign::get_signed_playlist(ask, key).await,
@@ -119,8 +124,8 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssEr
         Op::DeleteObjectTagging(key) => tagging::delete_object_tags(ask, key).await,
         Op::InitiateMultipartUpload { key, url_encoding } => multipart::initiate(ask, key, *url_encoding).await,
         Op::UploadPart { upload, number } => multipart::upload_part(ask, body, upload, *number).await,
-        Op::UploadPartCopy { upload, number, source_bucket, source_key } => {
-            multipart::upload_part_copy(ask, upload, *number, source_bucket, source_key).await
+        Op::UploadPartCopy { upload, number, source_bucket, source_key, source_version } => {
+            multipart::upload_part_copy(ask, upload, *number, source_bucket, source_key, *source_version).await
         }
         Op::CompleteMultipartUpload { upload, url_encoding } => {
             multipart::complete(ask, body, upload, *url_encoding).await
@@ -365,6 +370,9 @@ fn name(operation: &OssOperation) -> &'static str {
         Op::DeleteBucketTags => "DeleteBucketTags",
         Op::ListObjects(_) => "ListObjects",
         Op::ListObjectsV2(_) => "ListObjectsV2",
+        Op::GetBucketVersioning => "GetBucketVersioning",
+        Op::PutBucketVersioning => "PutBucketVersioning",
+        Op::ListObjectVersions(_) => "ListObjectVersions",
         Op::DeleteMultipleObjects { .. } => "DeleteMultipleObjects",
         Op::PutObject(_) => "PutObject",
         Op::CopyObject { .. } => "CopyObject",

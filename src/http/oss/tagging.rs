@@ -3,8 +3,8 @@
 use http::StatusCode;
 
 use super::error::OssError;
-use super::object::existing_object;
 use super::service::Ask;
+use super::versions;
 use super::xml;
 use crate::auth::access::Action;
 use crate::http::body::RequestBody;
@@ -12,7 +12,7 @@ use crate::http::headers::tags_of_header;
 use crate::http::server::Answer;
 use crate::limits;
 use crate::store::tags::{TagError, TagRules, check_tags};
-use crate::store::{ObjectKey, Tag};
+use crate::store::{BucketRecord, ObjectKey, Tag};
 
 const OBJECT: TagRules = TagRules { count_max: limits::OBJECT_TAGS_MAX, extra_marks: "" };
 const BUCKET: TagRules = TagRules { count_max: limits::OSS_BUCKET_TAGS_MAX, extra_marks: "" };
@@ -37,9 +37,10 @@ pub(super) async fn delete_bucket_tags(ask: &Ask<'_>) -> Result<Answer, OssError
 
 pub(super) async fn object_tags(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
     let bucket = ask.bucket_for(Action::ReadSettings)?;
-    let object = existing_object(ask, bucket, key).await?;
-    let object = object.ok_or_else(|| OssError::no_such_key(key.as_bytes()))?;
-    Ok(Answer::xml(xml::tagging(&object.tags)))
+    let object = versions::existing(ask, bucket, key, ask.version()).await?;
+    let mut answer = Answer::xml(xml::tagging(&object.tags));
+    versions::show(bucket, object.version, &mut answer.headers);
+    Ok(answer)
 }
 
 pub(super) async fn put_object_tags(
@@ -49,16 +50,27 @@ pub(super) async fn put_object_tags(
 ) -> Result<Answer, OssError> {
     let bucket = ask.bucket_for(Action::WriteSettings)?;
     let tags = read(ask, body, OBJECT).await?;
-    let set = ask.deps.meta.set_object_tags(bucket.id, key, None, tags).await;
-    set.map_err(|error| ask.key_error(error, key))?;
-    Ok(Answer::empty(StatusCode::OK))
+    set_object_tags(ask, bucket, key, tags, StatusCode::OK).await
 }
 
 pub(super) async fn delete_object_tags(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
     let bucket = ask.bucket_for(Action::WriteSettings)?;
-    let set = ask.deps.meta.set_object_tags(bucket.id, key, None, Vec::new()).await;
-    set.map_err(|error| ask.key_error(error, key))?;
-    Ok(Answer::empty(StatusCode::NO_CONTENT))
+    set_object_tags(ask, bucket, key, Vec::new(), StatusCode::NO_CONTENT).await
+}
+
+async fn set_object_tags(
+    ask: &Ask<'_>,
+    bucket: &BucketRecord,
+    key: &ObjectKey,
+    tags: Vec<Tag>,
+    status: StatusCode,
+) -> Result<Answer, OssError> {
+    let version = ask.version();
+    let set = ask.deps.meta.set_object_tags(bucket.id, key, version, tags).await;
+    let set = set.map_err(|error| versions::error(ask, error, key, version))?;
+    let mut answer = Answer::empty(status);
+    versions::show(bucket, set, &mut answer.headers);
+    Ok(answer)
 }
 
 async fn read(ask: &Ask<'_>, body: &mut RequestBody, rules: TagRules) -> Result<Vec<Tag>, OssError> {

@@ -19,7 +19,7 @@ use crate::live::channel::{ChannelSettings, SnapshotSettings, status_text};
 use crate::live::stat::LiveStat;
 use crate::store::{
     AccountId, Acl, BucketRecord, BucketUsage, ChannelConfig, ChannelRecord, ChannelStatus, ConnectionRecord,
-    CorsConfig, CorsRule, ETag, ListEntry, ObjectKey, ObjectKind, ObjectSummary, Page,
+    CorsConfig, CorsRule, ETag, ListEntry, ObjectKey, ObjectKind, ObjectSummary, Page, VersionName,
 };
 
 mod lifecycle;
@@ -28,10 +28,12 @@ mod read;
 mod tagging;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 pub use lifecycle::*;
 pub use multipart::*;
 pub use tagging::*;
+pub use versions::*;
 
 /// Where this service says it is.
 #[derive(Clone, Debug)]
@@ -71,8 +73,8 @@ impl<'a> ChannelState<'a> {
 pub struct DeleteRequest {
     /// No result document is wanted.
     pub quiet: bool,
-    /// 1 to 1000 keys in order; a key may stand twice.
-    pub keys: Vec<ObjectKey>,
+    /// 1 to 1000 keys in order, each with the version to remove, if one is named; a key may stand twice.
+    pub targets: Vec<(ObjectKey, Option<VersionName>)>,
 }
 
 /// The body of PutBucket. Everything is optional.
@@ -162,6 +164,9 @@ pub fn bucket_info(bucket: &BucketRecord, place: &Place<'_>) -> Bytes {
             w.text("TransferAcceleration", "Disabled");
             w.text("CrossRegionReplication", "Disabled");
             w.text("BlockPublicAccess", false);
+            if let Some(versioning) = versioning_text(bucket.versioning) {
+                w.text("Versioning", versioning);
+            }
             write_owner(w, bucket.owner, &bucket.owner_name);
             w.element("AccessControlList", |w| w.text("Grant", acl_text(bucket.acl)));
             w.element("ServerSideEncryptionRule", |w| w.text("SSEAlgorithm", "None"));
@@ -190,7 +195,7 @@ fn write_owner(w: &mut Writer, owner: AccountId, name: &str) {
     });
 }
 
-/// `BucketStat`. One class and one version of each object is all there is. The counters are of this moment, `now`.
+/// `BucketStat`. One class is all there is; objects that are not current count too. The counters are of this moment, `now`.
 pub fn bucket_stat(usage: &BucketUsage, now: Wall) -> Bytes {
     const OTHER_CLASSES: [&str; 4] = ["InfrequentAccess", "Archive", "ColdArchive", "DeepColdArchive"];
     Writer::document("BucketStat", |w| {
@@ -200,7 +205,7 @@ pub fn bucket_stat(usage: &BucketUsage, now: Wall) -> Bytes {
         w.text("LiveChannelCount", usage.channels);
         w.text("LastModifiedTime", now.unix_seconds());
         w.text("MultipartPartCount", usage.parts);
-        w.text("DeleteMarkerCount", 0);
+        w.text("DeleteMarkerCount", usage.markers);
         w.text("StandardStorage", usage.bytes);
         w.text("StandardObjectCount", usage.objects);
         for class in OTHER_CLASSES {
@@ -359,17 +364,6 @@ impl Names {
     }
 }
 
-/// `DeleteResult`. (A quiet request gets no body at all.)
-pub fn delete_result(keys: &[ObjectKey], url_encoding: bool) -> Bytes {
-    let names = Names { url: url_encoding };
-    Writer::document("DeleteResult", |w| {
-        names.write_encoding(w);
-        for key in keys {
-            w.element("Deleted", |w| names.write(w, "Key", key.as_bytes()));
-        }
-    })
-}
-
 /// `CopyObjectResult`.
 pub fn copy_object_result(etag: ETag, last_modified: Wall) -> Bytes {
     Writer::document("CopyObjectResult", |w| write_copy_result(w, etag, last_modified))
@@ -521,19 +515,22 @@ fn read_snapshot(block: &Element) -> SnapshotSettings {
 /// `Delete`.
 pub fn read_delete(body: &[u8]) -> Result<DeleteRequest, OssError> {
     let root = document(body, "Delete", OSS_DELETE_XML_BYTES_MAX)?;
-    let mut keys = Vec::new();
+    let mut targets = Vec::new();
     for object in root.all("Object") {
-        // Deleting the newest version when another was named would lose data.
-        if object.word_of("VersionId").is_some() {
-            return Err(OssError::not_implemented("VersionId"));
-        }
+        let version = match object.word_of("VersionId") {
+            None => None,
+            Some(word) => Some(
+                VersionName::parse(word)
+                    .ok_or_else(|| OssError::invalid_argument("Invalid version id specified.", "VersionId", word))?,
+            ),
+        };
         let key = object.text_of("Key").filter(|key| !key.is_empty()).ok_or_else(OssError::malformed_xml)?;
-        keys.push(object_key(key.as_bytes())?);
+        targets.push((object_key(key.as_bytes())?, version));
     }
-    if keys.is_empty() || keys.len() > OSS_DELETE_KEYS_MAX {
+    if targets.is_empty() || targets.len() > OSS_DELETE_KEYS_MAX {
         return Err(OssError::malformed_xml());
     }
-    Ok(DeleteRequest { quiet: flag(&root, "Quiet")?, keys })
+    Ok(DeleteRequest { quiet: flag(&root, "Quiet")?, targets })
 }
 
 fn object_key(bytes: &[u8]) -> Result<ObjectKey, OssError> {

@@ -29,8 +29,8 @@ pub(super) fn route_upload(
         ("PUT", Some(number)) => match source {
             None => Ok(OssOperation::UploadPart { upload, number }),
             Some(source) => {
-                let (source_bucket, source_key) = copy_source(source)?;
-                Ok(OssOperation::UploadPartCopy { upload, number, source_bucket, source_key })
+                let (source_bucket, source_key, source_version) = copy_source(source)?;
+                Ok(OssOperation::UploadPartCopy { upload, number, source_bucket, source_key, source_version })
             }
         },
         ("POST", _) => Ok(OssOperation::CompleteMultipartUpload { upload, url_encoding: url_encoding(query)? }),

@@ -231,7 +231,7 @@ fn ops() -> impl Strategy<Value = Op> {
         5 => (bucket(), vec((hot_keys(), versions()), 0..3)).prop_map(|(bucket, keys)| Op::Delete { bucket, keys }),
         2 => (bucket(), hot_keys(), versions(), acl)
             .prop_map(|(bucket, key, version, acl)| Op::SetAcl { bucket, key, version, acl }),
-        1 => (bucket(), versioning).prop_map(|(bucket, versioning)| Op::SetVersioning { bucket, versioning }),
+        2 => (bucket(), versioning).prop_map(|(bucket, versioning)| Op::SetVersioning { bucket, versioning }),
         3 => (bucket(), hot_keys(), versions())
             .prop_map(|(bucket, key, version)| Op::ReadVersion { bucket, key, version }),
         4 => (bucket(), queries(), any::<bool>(), versions()).prop_map(|(bucket, query, hot, after_version)| {

@@ -15,27 +15,27 @@ use super::*;
 use crate::clock::{ManualClock, SystemClock};
 use crate::store::digest::Crc64;
 
-struct Database {
+pub(super) struct Database {
     _directory: tempfile::TempDir,
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
-fn database() -> Database {
+pub(super) fn database() -> Database {
     let directory = tempfile::tempdir().expect("a temporary directory");
     Database { path: directory.path().join("meta.db"), _directory: directory }
 }
 
-fn open(path: &Path) -> Arc<SqliteMetaStore> {
+pub(super) fn open(path: &Path) -> Arc<SqliteMetaStore> {
     Arc::new(SqliteMetaStore::open(path, Arc::new(SystemClock::new())).expect("a sound database"))
 }
 
-async fn bucket(store: &SqliteMetaStore) -> BucketId {
+pub(super) async fn bucket(store: &SqliteMetaStore) -> BucketId {
     let owner = store.put_access_key("owner", "id", "secret", Wall(1)).await.expect("a key").account;
     let name = BucketName::new("films").expect("valid");
     store.create_bucket(&name, owner, Acl::Private, Wall(1)).await.expect("a free name").id
 }
 
-fn object(bucket: BucketId, key: &str, body: &[u8]) -> ObjectCommit {
+pub(super) fn object(bucket: BucketId, key: &str, body: &[u8]) -> ObjectCommit {
     let mut crc = Crc64::new();
     crc.update(body);
     let object = ObjectRecord {
@@ -607,7 +607,7 @@ fn schema_of(conn: &Connection) -> Vec<(String, String)> {
 }
 
 /// Rows as the second version wrote them beside those of the first. Stays as it is when the schema moves on.
-const ROWS_OF_V2: &str = "
+pub(super) const ROWS_OF_V2: &str = "
     INSERT INTO upload (bucket, key, id, initiated_ms, acl, content_type, user_metadata)
         VALUES (3, x'75', x'000000000000000000000000000000AB', 13, 1, x'74', x'01006b0100000076');
     INSERT INTO part VALUES (x'000000000000000000000000000000AB', 7, 4, 14, zeroblob(16), -1, 2);
@@ -653,7 +653,7 @@ async fn rows_of_the_second_version_are_kept() {
 }
 
 /// Rows as the first version wrote them. Stays as it is when the schema moves on.
-const ROWS_OF_V1: &str = "
+pub(super) const ROWS_OF_V1: &str = "
     INSERT INTO account (id, name) VALUES (1, 'owner');
     INSERT INTO access_key VALUES ('id', 'secret', 1, 1, 5);
     INSERT INTO bucket VALUES (3, 'films', 1, 1, 6, '{\"rules\":[],\"response_vary\":true}');

@@ -400,6 +400,14 @@ pub(super) fn list(conn: &Connection, bucket: BucketId, query: &VersionsQuery) -
     Ok(rules::page(entries, query.limit))
 }
 
+/// The versions of a key behind one of them.
+fn rest_sql() -> String {
+    let columns = rows::SUMMARY_COLUMNS;
+    format!(
+        "SELECT {columns}, version, marker FROM version WHERE bucket = ?1 AND key = ?2 AND rank < ?3 ORDER BY rank DESC"
+    )
+}
+
 /// The versions of the marker's own key that are older than the version that it names, one more than the page at most.
 fn rest_of_the_marked_key(conn: &Connection, bucket: BucketId, query: &VersionsQuery) -> Sql<Vec<VersionEntry>> {
     let (Some(key), Some(marker)) = (query.after.as_deref(), query.after_version) else { return Ok(Vec::new()) };
@@ -421,10 +429,7 @@ fn rest_of_the_marked_key(conn: &Connection, bucket: BucketId, query: &VersionsQ
         entries.push(current.entry(true));
         is_behind = true;
     }
-    let sql = format!(
-        "SELECT {columns}, version, marker FROM version WHERE bucket = ?1 AND key = ?2 AND rank < ?3 ORDER BY rank DESC"
-    );
-    let mut statement = conn.prepare_cached(&sql)?;
+    let mut statement = conn.prepare_cached(&rest_sql())?;
     let mut found = statement.query(params![bucket.0, key, rank.unwrap_or(i64::MAX)])?;
     let mut is_newest = rank.is_none() && !has_current;
     while entries.len() <= query.limit
@@ -439,20 +444,25 @@ fn rest_of_the_marked_key(conn: &Connection, bucket: BucketId, query: &VersionsQ
     Ok(entries)
 }
 
-pub(super) fn audit(conn: &Connection, after: Option<VersionMark>, limit: usize) -> Sql<Vec<ObjectRecord>> {
-    let sql = format!(
-        "SELECT {} FROM (SELECT * FROM version WHERE marker = 0 AND bucket >= ?1 \
-         AND (bucket, key, ifnull(version, x'')) > (?1, ?2, ?3) \
-         ORDER BY bucket, key, ifnull(version, x'') LIMIT ?4) o \
+/// First the rest of the marked key, then what follows it: one comparison of all three would not be sought in the index.
+fn audit_sql() -> String {
+    const ORDER: &str = "ORDER BY bucket, key, ifnull(version, x'') LIMIT ?4";
+    format!(
+        "SELECT {} FROM (SELECT * FROM (SELECT * FROM \
+         (SELECT * FROM version WHERE bucket = ?1 AND key = ?2 AND ifnull(version, x'') > ?3 AND marker = 0 {ORDER}) \
+         UNION ALL SELECT * FROM (SELECT * FROM version WHERE (bucket, key) > (?1, ?2) AND marker = 0 {ORDER})) {ORDER}) o \
          LEFT JOIN extent e ON e.body = o.body ORDER BY o.bucket, o.key, ifnull(o.version, x''), e.ordinal",
         rows::OBJECT_AND_EXTENT_COLUMNS.replace("open_inline(", "audit_inline(")
-    );
+    )
+}
+
+pub(super) fn audit(conn: &Connection, after: Option<VersionMark>, limit: usize) -> Sql<Vec<ObjectRecord>> {
     // Bucket ids are positive.
     let (bucket, key, version) = match after {
         Some((bucket, key, version)) => (bucket.0, key.as_bytes().to_vec(), identity(version)),
         None => (0, Vec::new(), Vec::new()),
     };
-    let mut statement = conn.prepare_cached(&sql)?;
+    let mut statement = conn.prepare_cached(&audit_sql())?;
     gather(statement.query(params![bucket, key, version, rows::row_limit(limit)])?)
 }
 
@@ -480,3 +490,6 @@ pub(super) const CONTRADICTIONS: [(&str, &str); 3] = [
 pub(super) fn any_in(conn: &Connection, bucket: BucketId) -> Sql<bool> {
     exists(conn, "SELECT 1 FROM version WHERE bucket = ?1", [bucket.0])
 }
+
+#[cfg(test)]
+mod tests;
