@@ -8,3 +8,4 @@ mod lifecycle;
 mod multipart;
 mod object;
 mod transport;
+mod versions;

@@ -192,13 +192,6 @@ impl Ask {
         self.deps.meta.object(bucket.id, key).await.map_err(|error| self.store_error(&error))
     }
 
-    /// The object under a key, when the caller may read it. Whether it is there at all is told only to one who may.
-    pub(super) async fn readable(&self, bucket: &BucketRecord, key: &ObjectKey) -> Result<ObjectRecord, S3Fault> {
-        let object = self.existing(bucket, key).await?;
-        self.decide(bucket, object.as_ref().and_then(|object| object.acl), Action::ReadObject)?;
-        object.ok_or_else(|| S3Fault::no_such_key(&key.to_string()))
-    }
-
     /// Compares the document that came with what the headers promise of it. `required`: they must promise something.
     pub(super) fn check_document(&self, required: bool) -> Result<(), S3Fault> {
         let digests = self.exchange.notes().document.take();

@@ -115,6 +115,7 @@ async fn before_document(
         | "PutBucketTagging"
         | "PutObjectTagging"
         | "PutBucketLifecycleConfiguration"
+        | "PutBucketVersioning"
             if caller == Caller::Anonymous =>
         {
             Err(S3Fault::new("AccessDenied"))
@@ -136,7 +137,7 @@ async fn before_document(
 }
 
 /// Operations that answer, and those that have no sub-resource.
-const OPERATIONS: [&str; 38] = [
+const OPERATIONS: [&str; 40] = [
     "ListBuckets",
     "CreateBucket",
     "DeleteBucket",
@@ -148,6 +149,8 @@ const OPERATIONS: [&str; 38] = [
     "PutBucketCors",
     "DeleteBucketCors",
     "GetBucketVersioning",
+    "PutBucketVersioning",
+    "ListObjectVersions",
     "ListObjects",
     "ListObjectsV2",
     "PutObject",
@@ -263,10 +266,11 @@ fn check_sub_resources(operation: &str, at_root: bool, query: &Query) -> Result<
     if query.has("partNumber") && !matches!(operation, "GetObject" | "HeadObject") {
         return Err(S3Fault::new("NotImplemented").with("ResourceType", "partNumber"));
     }
-    // Nothing is versioned: an object has the one version that S3 calls `null`.
+    // It would do it to the newest version.
     match query.text("versionId") {
-        Some(version) if version != "null" => {
-            Err(S3Fault::invalid_argument("Invalid version id specified", "versionId", &version))
+        Some(version) if !matches!(operation, "GetObject" | "HeadObject" | "DeleteObject") => {
+            let message = "This operation does not accept a version-id.";
+            Err(S3Fault::invalid_argument(message, "versionId", &version))
         }
         _ => Ok(()),
     }
@@ -316,8 +320,10 @@ mod tests {
             ("PutObject", "partNumber=1", Err("NotImplemented")),
             ("GetObject", "partNumber=1", Ok(())),
             ("GetObject", "versionId=null", Ok(())),
-            ("DeleteObject", "versionId=abc", Err("InvalidArgument")),
-            ("DeleteObject", "versionId=", Err("InvalidArgument")),
+            ("DeleteObject", "versionId=abc", Ok(())),
+            ("PutObject", "versionId=null", Err("InvalidArgument")),
+            ("CopyObject", "versionId=null", Err("InvalidArgument")),
+            ("DeleteBucket", "versionId=null", Err("InvalidArgument")),
             ("GetObjectAcl", "acl", Ok(())),
             ("DeleteObjects", "delete", Ok(())),
         ] {

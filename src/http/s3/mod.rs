@@ -23,6 +23,7 @@ mod multipart;
 mod object;
 mod service;
 mod tagging;
+mod versions;
 
 pub(crate) use front::{S3Front, host_id_value, too_busy};
 

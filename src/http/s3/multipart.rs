@@ -18,6 +18,7 @@ use super::exchange::Ask;
 use super::integrity::{Promises, content_md5};
 use super::listing::{KEY, Names, page_size, plain, timestamp};
 use super::object::{copy_source, decoded_length, etag_value, existing_for_write, put_request, receive};
+use super::versions;
 use crate::auth::access::Action;
 use crate::http::server::Answer;
 use crate::limits;
@@ -87,6 +88,7 @@ pub(super) async fn upload_part_copy(ask: &Ask, input: UploadPartCopyInput) -> R
             last_modified: Some(timestamp(part.last_modified)),
             ..CopyPartResult::default()
         }),
+        copy_source_version_id: versions::source(&source),
         ..UploadPartCopyOutput::default()
     })
 }
@@ -142,6 +144,7 @@ pub(super) async fn complete(
         bucket: Some(bucket.name.to_string()),
         key: Some(plain(done.key.as_bytes())),
         e_tag: Some(wire_etag(done.etag)),
+        version_id: versions::shown(&bucket, done.version),
         ..CompleteMultipartUploadOutput::default()
     })
 }

@@ -8,8 +8,8 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use s3s::dto::{
     AccessControlPolicy, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, Delete, DeleteObjectsOutput,
-    DeletedObject, ETag as WireETag, ETagCondition, Error, GetObjectAclOutput, ObjectAttributes, PutObjectInput,
-    StorageClass, StreamingBlob,
+    ETag as WireETag, ETagCondition, Error, GetObjectAclOutput, ObjectAttributes, PutObjectInput, StorageClass,
+    StreamingBlob,
 };
 
 use super::NAMESPACE;
@@ -19,6 +19,7 @@ use super::exchange::{Ask, Caller};
 use super::integrity::{Promises, content_md5};
 use super::listing::{plain, timestamp};
 use super::tagging;
+use super::versions;
 use crate::auth::access::Action;
 use crate::http::body::{Content, Promised};
 use crate::http::headers::{self, conditions};
@@ -47,6 +48,7 @@ pub(super) async fn put(ask: &Ask, mut input: PutObjectInput) -> Result<Answer, 
     let object = ask.deps.objects.put(request, stored).await.map_err(|error| ask.store_error(&error))?;
     let mut answer = Answer::empty(StatusCode::OK);
     answer.headers.insert(header::ETAG, etag_value(object.etag));
+    versions::show(&bucket, object.version, &mut answer.headers);
     if !held.is_empty() {
         answer.headers.insert("x-amz-checksum-type", HeaderValue::from_static("FULL_OBJECT"));
     }
@@ -275,6 +277,8 @@ pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObject
             last_modified: Some(timestamp(copied.last_modified)),
             ..CopyObjectResult::default()
         }),
+        version_id: versions::shown(&bucket, copied.version),
+        copy_source_version_id: versions::source(&source),
         ..CopyObjectOutput::default()
     })
 }
@@ -288,14 +292,11 @@ pub(super) async fn copy_source(
     let CopySource::Bucket { bucket: source_bucket, key: source_key, version_id } = source else {
         return Err(S3Fault::header_not_implemented("x-amz-copy-source"));
     };
-    if version_id.as_deref().is_some_and(|version| version != "null") {
-        let version = version_id.as_deref().unwrap_or_default();
-        return Err(S3Fault::invalid_argument("Invalid version id specified", "versionId", version));
-    }
+    let version = version_id.as_deref().map(|text| versions::read_version(text, "versionId")).transpose()?;
     let source_bucket =
         if **source_bucket == *bucket.name.as_str() { bucket.clone() } else { ask.any_bucket(source_bucket).await? };
     let source_key = ask.key(source_key)?;
-    let source = ask.readable(&source_bucket, &source_key).await?;
+    let source = versions::readable(ask, &source_bucket, &source_key, version).await?;
     match check_conditions(&source, &conditions(&ask.headers, "x-amz-copy-source-")) {
         ConditionOutcome::Proceed => {}
         // In this dialect a copy has no 304.
@@ -313,10 +314,14 @@ pub(super) async fn delete(ask: &Ask, bucket: &str, key: &str) -> Result<Answer,
             return Err(S3Fault::header_not_implemented(name));
         }
     }
-    existing_for_write(ask, &bucket, &key).await?;
-    let keys = std::slice::from_ref(&key);
-    ask.deps.objects.delete(bucket.id, keys).await.map_err(|error| ask.store_error(&error))?;
-    Ok(Answer::empty(StatusCode::NO_CONTENT))
+    let version = ask.version()?;
+    versions::may_delete(ask, &bucket, &key, version).await?;
+    let deleted = ask.deps.objects.delete_versions(bucket.id, vec![(key, version)]).await;
+    let mut answer = Answer::empty(StatusCode::NO_CONTENT);
+    for outcome in deleted.map_err(|error| ask.store_error(&error))? {
+        versions::show_outcome(outcome, version, &mut answer.headers);
+    }
+    Ok(answer)
 }
 
 /// Each key has its own word in the answer: one that may not be deleted does not keep the others.
@@ -326,18 +331,18 @@ pub(super) async fn delete_many(ask: &Ask, bucket: &str, delete: Delete) -> Resu
     if delete.objects.is_empty() || delete.objects.len() > limits::OSS_DELETE_KEYS_MAX {
         return Err(S3Fault::new("MalformedXML"));
     }
-    let (mut keys, mut errors) = (Vec::new(), Vec::new());
+    let (mut targets, mut errors) = (Vec::new(), Vec::new());
     for object in delete.objects {
         let conditional = object.e_tag.is_some() || object.last_modified_time.is_some() || object.size.is_some();
-        let version = object.version_id.as_deref().filter(|version| !version.is_empty() && *version != "null");
-        let judged = match ask.key(&object.key) {
-            Err(fault) => Err(fault),
-            Ok(_) if conditional => Err(S3Fault::new("NotImplemented")),
-            Ok(_) if version.is_some() => Err(S3Fault::new("NoSuchVersion")),
-            Ok(key) => existing_for_write(ask, &bucket, &key).await.map(|_| key),
+        let version = object.version_id.as_deref().filter(|version| !version.is_empty());
+        let version = version.map(|text| versions::read_version(text, "VersionId")).transpose();
+        let judged = match (ask.key(&object.key), version) {
+            (Err(fault), _) | (_, Err(fault)) => Err(fault),
+            (Ok(_), Ok(_)) if conditional => Err(S3Fault::new("NotImplemented")),
+            (Ok(key), Ok(version)) => versions::may_delete(ask, &bucket, &key, version).await.map(|()| (key, version)),
         };
         match judged {
-            Ok(key) => keys.push(key),
+            Ok(target) => targets.push(target),
             Err(fault) if fault.status.is_server_error() && fault.status != StatusCode::NOT_IMPLEMENTED => {
                 return Err(fault);
             }
@@ -349,11 +354,12 @@ pub(super) async fn delete_many(ask: &Ask, bucket: &str, delete: Delete) -> Resu
             }),
         }
     }
-    ask.deps.objects.delete(bucket.id, &keys).await.map_err(|error| ask.store_error(&error))?;
-    let deleted = |key: &ObjectKey| DeletedObject { key: Some(plain(key.as_bytes())), ..DeletedObject::default() };
+    let outcomes = ask.deps.objects.delete_versions(bucket.id, targets.clone()).await;
+    let outcomes = outcomes.map_err(|error| ask.store_error(&error))?;
+    let deleted = targets.iter().zip(outcomes).map(|((key, named), outcome)| versions::deleted(key, *named, outcome));
     let quiet = delete.quiet.unwrap_or(false);
     Ok(DeleteObjectsOutput {
-        deleted: (!quiet).then(|| keys.iter().map(deleted).collect()),
+        deleted: (!quiet).then(|| deleted.collect()),
         errors: (!errors.is_empty()).then_some(errors),
         request_charged: None,
     })
@@ -390,7 +396,7 @@ pub(super) async fn head(ask: &Ask, bucket: &str, key: &str) -> Result<Answer, S
     Ok(answer)
 }
 
-/// An object that may be read, and the headers that its URL overrides.
+/// An object that may be read, and headers that stand beside its own or, where its URL says so, in their place.
 enum Opened {
     Object(Box<ObjectRecord>, HeaderMap),
     NotModified(Answer),
@@ -399,8 +405,9 @@ enum Opened {
 async fn open(ask: &Ask, bucket: &str, key: &str) -> Result<Opened, S3Fault> {
     let bucket = ask.bucket(bucket).await?;
     let key = ask.key(key)?;
-    let object = ask.readable(&bucket, &key).await?;
-    let overrides = overrides(ask)?;
+    let object = versions::readable(ask, &bucket, &key, ask.version()?).await?;
+    let mut overrides = overrides(ask)?;
+    versions::show(&bucket, object.version, &mut overrides);
     match check_conditions(&object, &conditions(&ask.headers, "")) {
         ConditionOutcome::Proceed => Ok(Opened::Object(Box::new(object), overrides)),
         ConditionOutcome::Failed(condition) => Err(S3Fault::precondition_failed(condition)),
@@ -408,6 +415,7 @@ async fn open(ask: &Ask, bucket: &str, key: &str) -> Result<Opened, S3Fault> {
             let mut answer = Answer::empty(StatusCode::NOT_MODIFIED);
             answer.headers.insert(header::ETAG, etag_value(object.etag));
             answer.headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
+            versions::show(&bucket, object.version, &mut answer.headers);
             Ok(Opened::NotModified(answer))
         }
     }
@@ -490,7 +498,7 @@ pub(super) fn etag_value(etag: ETag) -> HeaderValue {
 pub(super) async fn attributes(ask: &Ask, bucket: &str, key: &str) -> Result<Answer, S3Fault> {
     let bucket = ask.bucket(bucket).await?;
     let key = ask.key(key)?;
-    let object = ask.readable(&bucket, &key).await?;
+    let object = versions::readable(ask, &bucket, &key, ask.version()?).await?;
     // The library takes a list in one header for one name.
     let lists = ask.headers.get_all("x-amz-object-attributes").iter().filter_map(|value| value.to_str().ok());
     let wanted: Vec<&str> = lists.flat_map(|list| list.split(',')).map(str::trim).collect();
@@ -508,6 +516,7 @@ pub(super) async fn attributes(ask: &Ask, bucket: &str, key: &str) -> Result<Ans
         }
     });
     let mut answer = Answer::xml(document);
+    versions::show(&bucket, object.version, &mut answer.headers);
     answer.headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
     Ok(answer)
 }
@@ -517,7 +526,7 @@ pub(super) async fn attributes(ask: &Ask, bucket: &str, key: &str) -> Result<Ans
 pub(super) async fn acl(ask: &Ask, bucket: &str, key: &str) -> Result<GetObjectAclOutput, S3Fault> {
     let bucket = ask.bucket_for(bucket, Action::ReadSettings).await?;
     let key = ask.key(key)?;
-    let object = ask.existing(&bucket, &key).await?.ok_or_else(|| S3Fault::no_such_key(&key.to_string()))?;
+    let object = versions::existing(ask, &bucket, &key, ask.version()?).await?;
     // An object without its own follows the bucket, which has no name in this dialect: shown is what it comes to.
     let effective = object.acl.unwrap_or(bucket.acl);
     Ok(GetObjectAclOutput {
@@ -540,8 +549,9 @@ pub(super) async fn put_acl(
         Canned::Default => None,
         Canned::Acl(acl) => Some(acl),
     };
-    let set = ask.deps.meta.set_object_acl(bucket.id, &key, None, acl).await;
-    set.map_err(|error| ask.store_error(&error))?;
+    let version = ask.version()?;
+    let set = ask.deps.meta.set_object_acl(bucket.id, &key, version, acl).await;
+    set.map_err(|error| versions::error(ask, &error, &key, version))?;
     Ok(Answer::empty(StatusCode::OK))
 }
 

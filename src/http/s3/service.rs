@@ -7,8 +7,7 @@ use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::exchange::Ask;
-use super::{bucket, lifecycle, listing, multipart, object, tagging};
-use crate::auth::access::Action;
+use super::{bucket, lifecycle, listing, multipart, object, tagging, versions};
 use crate::http::server::HttpDeps;
 
 /// Answers over the service's own stores.
@@ -78,14 +77,28 @@ impl S3 for Operations {
         ask.settle_answer(bucket::delete_cors(&ask, &input.bucket).await)
     }
 
-    /// Never set: an empty document, which clients read before they delete recursively.
     async fn get_bucket_versioning(
         &self,
         request: S3Request<GetBucketVersioningInput>,
     ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
         let (ask, input) = Ask::new(&self.0, request);
-        let bucket = ask.bucket_for(&input.bucket, Action::ReadSettings).await;
-        ask.settle(bucket.map(|_| GetBucketVersioningOutput::default()))
+        ask.settle(versions::versioning(&ask, &input.bucket).await)
+    }
+
+    async fn put_bucket_versioning(
+        &self,
+        request: S3Request<PutBucketVersioningInput>,
+    ) -> S3Result<S3Response<PutBucketVersioningOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(versions::put_versioning(&ask, input).await)
+    }
+
+    async fn list_object_versions(
+        &self,
+        request: S3Request<ListObjectVersionsInput>,
+    ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(versions::list(&ask, input).await)
     }
 
     async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {
@@ -149,8 +162,7 @@ impl S3 for Operations {
         request: S3Request<GetObjectTaggingInput>,
     ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
         let (ask, input) = Ask::new(&self.0, request);
-        let version = input.version_id.as_deref();
-        ask.settle(tagging::object_tags(&ask, &input.bucket, &input.key, version).await)
+        ask.settle(tagging::object_tags(&ask, &input.bucket, &input.key).await)
     }
 
     async fn put_object_tagging(
@@ -158,8 +170,8 @@ impl S3 for Operations {
         request: S3Request<PutObjectTaggingInput>,
     ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
         let (ask, input) = Ask::new(&self.0, request);
-        let (version, tags) = (input.version_id.as_deref(), Some(input.tagging));
-        ask.settle_answer(tagging::set_object_tags(&ask, &input.bucket, &input.key, version, tags).await)
+        let tags = Some(input.tagging);
+        ask.settle_answer(tagging::set_object_tags(&ask, &input.bucket, &input.key, tags).await)
     }
 
     async fn delete_object_tagging(
@@ -167,8 +179,7 @@ impl S3 for Operations {
         request: S3Request<DeleteObjectTaggingInput>,
     ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
         let (ask, input) = Ask::new(&self.0, request);
-        let version = input.version_id.as_deref();
-        ask.settle_answer(tagging::set_object_tags(&ask, &input.bucket, &input.key, version, None).await)
+        ask.settle_answer(tagging::set_object_tags(&ask, &input.bucket, &input.key, None).await)
     }
 
     async fn get_bucket_tagging(

@@ -5,6 +5,7 @@ use s3s::dto::{GetBucketTaggingOutput, GetObjectTaggingOutput, Tag as WireTag, T
 
 use super::error::S3Fault;
 use super::exchange::Ask;
+use super::versions;
 use crate::auth::access::Action;
 use crate::http::headers::tags_of_header;
 use crate::http::server::Answer;
@@ -31,17 +32,13 @@ pub(super) async fn set_bucket_tags(ask: &Ask, name: &str, tagging: Option<Taggi
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }
 
-pub(super) async fn object_tags(
-    ask: &Ask,
-    bucket: &str,
-    key: &str,
-    version: Option<&str>,
-) -> Result<GetObjectTaggingOutput, S3Fault> {
-    check_version(version)?;
+pub(super) async fn object_tags(ask: &Ask, bucket: &str, key: &str) -> Result<GetObjectTaggingOutput, S3Fault> {
+    let version = ask.version()?;
     let bucket = ask.bucket_for(bucket, Action::ReadSettings).await?;
     let key = ask.key(key)?;
-    let object = ask.existing(&bucket, &key).await?.ok_or_else(|| S3Fault::no_such_key(&key.to_string()))?;
-    Ok(GetObjectTaggingOutput { tag_set: object.tags.into_iter().map(wire).collect(), version_id: None })
+    let object = versions::existing(ask, &bucket, &key, version).await?;
+    let version_id = versions::shown(&bucket, object.version);
+    Ok(GetObjectTaggingOutput { tag_set: object.tags.into_iter().map(wire).collect(), version_id })
 }
 
 /// `None` removes them.
@@ -49,26 +46,18 @@ pub(super) async fn set_object_tags(
     ask: &Ask,
     bucket: &str,
     key: &str,
-    version: Option<&str>,
     tagging: Option<Tagging>,
 ) -> Result<Answer, S3Fault> {
-    check_version(version)?;
+    let version = ask.version()?;
     let bucket = ask.bucket_for(bucket, Action::WriteSettings).await?;
     let key = ask.key(key)?;
     let status = if tagging.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT };
     let tags = read(ask, tagging, OBJECT)?;
-    ask.deps.meta.set_object_tags(bucket.id, &key, None, tags).await.map_err(|error| ask.store_error(&error))?;
-    Ok(Answer::empty(status))
-}
-
-/// Nothing is versioned: an object has the one version that S3 calls `null`.
-fn check_version(version: Option<&str>) -> Result<(), S3Fault> {
-    match version {
-        Some(version) if version != "null" => {
-            Err(S3Fault::invalid_argument("Invalid version id specified", "versionId", version))
-        }
-        _ => Ok(()),
-    }
+    let set = ask.deps.meta.set_object_tags(bucket.id, &key, version, tags).await;
+    let set = set.map_err(|error| versions::error(ask, &error, &key, version))?;
+    let mut answer = Answer::empty(status);
+    versions::show(&bucket, set, &mut answer.headers);
+    Ok(answer)
 }
 
 fn read(ask: &Ask, tagging: Option<Tagging>, rules: TagRules) -> Result<Vec<Tag>, S3Fault> {

@@ -7,11 +7,11 @@ use crate::live::channel::ChannelRuleError;
 use crate::live::stat::{AudioStat, VideoStat};
 use crate::store::{
     BucketId, BucketName, BucketSettings, ChannelName, CompletedUpload, ConnectionId, ListedPart, PartSummary,
-    SnapshotConfig, StorageClass, Tag, UploadEntry, UploadId, UploadSummary, Versioning,
+    SnapshotConfig, StorageClass, Tag, UploadEntry, UploadId, UploadSummary, VersionId, Versioning,
 };
 
 /// The document without its declaration, which every one has, and without the blanks of the literal's layout.
-fn check(document: Bytes, golden: &str) {
+pub(super) fn check(document: Bytes, golden: &str) {
     let text = std::str::from_utf8(&document).expect("documents are UTF-8");
     let text = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").expect("the declaration");
     assert_eq!(text, flatten(golden));
@@ -21,7 +21,7 @@ fn flatten(golden: &str) -> String {
     golden.lines().map(str::trim).collect()
 }
 
-fn bucket(acl: Acl) -> BucketRecord {
+pub(super) fn bucket(acl: Acl) -> BucketRecord {
     BucketRecord {
         id: BucketId(1),
         name: BucketName::new("examplebucket").expect("valid"),
@@ -150,7 +150,7 @@ fn bucket_statistics() {
            <LiveChannelCount>1</LiveChannelCount>
            <LastModifiedTime>1700000000</LastModifiedTime>
            <MultipartPartCount>7</MultipartPartCount>
-           <DeleteMarkerCount>0</DeleteMarkerCount>
+           <DeleteMarkerCount>4</DeleteMarkerCount>
            <StandardStorage>5000000000</StandardStorage>
            <StandardObjectCount>3</StandardObjectCount>
            <InfrequentAccessStorage>0</InfrequentAccessStorage><InfrequentAccessRealStorage>0</InfrequentAccessRealStorage><InfrequentAccessObjectCount>0</InfrequentAccessObjectCount>
@@ -344,9 +344,15 @@ fn object_listing_version_2() {
     );
 }
 
+/// In a bucket that keeps no versions.
+fn deleted(key: &[u8]) -> Deleted {
+    let key = ObjectKey::new(key).expect("valid");
+    Deleted { key, version: None, outcome: crate::store::DeleteOutcome::Deleted }
+}
+
 #[test]
 fn delete_and_copy_results() {
-    let keys = [ObjectKey::new(*b"a+b").expect("valid"), ObjectKey::new(*b"<c>").expect("valid")];
+    let keys = [deleted(b"a+b"), deleted(b"<c>")];
     check(
         delete_result(&keys, false),
         "<DeleteResult><Deleted><Key>a+b</Key></Deleted><Deleted><Key>&lt;c&gt;</Key></Deleted></DeleteResult>",
@@ -455,7 +461,7 @@ fn channel_listing() {
 
 #[test]
 fn text_that_xml_cannot_hold_stays_well_formed() {
-    let keys = [ObjectKey::new(*b"\x00\x1b\t\r\xff]]>").expect("valid")];
+    let keys = [deleted(b"\x00\x1b\t\r\xff]]>")];
     check(
         delete_result(&keys, false),
         "<DeleteResult><Deleted><Key>\u{fffd}\u{fffd}\t&#13;\u{fffd}]]&gt;</Key></Deleted></DeleteResult>",
@@ -661,7 +667,7 @@ fn what_is_no_document_is_malformed() {
 #[test]
 fn delete_requests() {
     let read = |body: &str| read_delete(body.as_bytes());
-    let keys = |request: DeleteRequest| request.keys.iter().map(|k| k.as_bytes().to_vec()).collect::<Vec<_>>();
+    let keys = |request: DeleteRequest| request.targets.iter().map(|(k, _)| k.as_bytes().to_vec()).collect::<Vec<_>>();
     let body = "<?xml version=\"1.0\"?><Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>\
                 <Object><Key>a b&#x1;</Key></Object><Object><Key> c </Key><VersionId></VersionId></Object></Delete>";
     let request = read(body).expect("valid");
@@ -670,7 +676,7 @@ fn delete_requests() {
     assert!(!read("<Delete><Object><Key>a</Key></Object></Delete>").expect("valid").quiet);
 
     let many = |n: usize| format!("<Delete>{}</Delete>", "<Object><Key>k</Key></Object>".repeat(n));
-    assert_eq!(read(&many(1000)).map(|r| r.keys.len()), Ok(1000));
+    assert_eq!(read(&many(1000)).map(|r| r.targets.len()), Ok(1000));
     for body in [
         &many(1001),
         "<Delete></Delete>",
@@ -681,8 +687,13 @@ fn delete_requests() {
     ] {
         assert_eq!(read(body), Err(OssError::malformed_xml()), "{body}");
     }
-    let versioned = "<Delete><Object><Key>k</Key><VersionId>v</VersionId></Object></Delete>";
-    assert_eq!(read(versioned).map_err(|e| e.code), Err("NotImplemented"));
+    let versioned = |id: &str| {
+        let body = format!("<Delete><Object><Key>k</Key><VersionId>{id}</VersionId></Object></Delete>");
+        read(&body).map(|request| request.targets[0].1).map_err(|e| e.code)
+    };
+    assert_eq!(versioned("null"), Ok(Some(VersionName::Null)));
+    assert_eq!(versioned("000000000000000000000000000000ab"), Ok(Some(VersionName::Id(VersionId(0xab)))));
+    assert_eq!(versioned("v"), Err("InvalidArgument"));
     let long = format!("<Delete><Object><Key>{}</Key></Object></Delete>", "k".repeat(1024));
     assert_eq!(read(&long).map_err(|e| e.code), Err("InvalidObjectName"));
 }
@@ -746,7 +757,7 @@ proptest::proptest! {
     fn any_key_that_xml_can_hold_reads_back(key in "[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\u{fffe}\\u{ffff}]{1,40}") {
         let document = Writer::document("Delete", |w| w.element("Object", |w| w.text("Key", &key)));
         let read = read_delete(&document).expect("well-formed");
-        proptest::prop_assert_eq!(read.keys[0].as_bytes(), key.as_bytes());
+        proptest::prop_assert_eq!(read.targets[0].0.as_bytes(), key.as_bytes());
     }
 }
 

@@ -135,3 +135,117 @@ pub fn delete_result(deleted: &[Deleted], url_encoding: bool) -> Bytes {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{bucket, check};
+    use super::*;
+    use crate::clock::Wall;
+    use crate::store::{Acl, DeleteMarker, ETag, ObjectKind, ObjectSummary, StorageClass};
+
+    fn key(text: &str) -> ObjectKey {
+        ObjectKey::new(text).expect("valid")
+    }
+
+    #[test]
+    fn versioning_reads_back_as_it_was_rendered() {
+        check(versioning_configuration(Versioning::Never), "<VersioningConfiguration></VersioningConfiguration>");
+        for (versioning, status) in [(Versioning::Enabled, "Enabled"), (Versioning::Suspended, "Suspended")] {
+            let document = versioning_configuration(versioning);
+            check(
+                document.clone(),
+                &format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>"),
+            );
+            assert_eq!(read_versioning_configuration(&document), Ok(versioning));
+        }
+        for wrong in ["", "<VersioningConfiguration/>", "<Versioning><Status>Enabled</Status></Versioning>"] {
+            assert_eq!(read_versioning_configuration(wrong.as_bytes()), Err(OssError::malformed_xml()), "{wrong}");
+        }
+        let other = "<VersioningConfiguration><Status>enabled</Status></VersioningConfiguration>";
+        assert_eq!(read_versioning_configuration(other.as_bytes()), Err(OssError::malformed_xml()));
+    }
+
+    #[test]
+    fn objects_and_markers_stand_as_they_follow_one_another() {
+        let summary = ObjectSummary {
+            key: key("a+b"),
+            kind: ObjectKind::Normal,
+            size: 5,
+            etag: ETag { digest: [0xab; 16], parts: None },
+            storage_class: StorageClass::Standard,
+            last_modified: Wall(1_000),
+        };
+        let marker = DeleteMarker { version: Some(VersionId(0xab)), last_modified: Wall(2_000) };
+        let entries = vec![
+            VersionEntry::Marker { key: key("a+b"), marker, is_latest: true },
+            VersionEntry::Object { summary, version: None, is_latest: false },
+            VersionEntry::Prefix(b"c/".to_vec()),
+        ];
+        let page = Page { entries, truncated: true };
+        let query = ListVersionsQuery {
+            delimiter: b"/".to_vec(),
+            key_marker: b"a a".to_vec(),
+            version_id_marker: Some(VersionName::Null),
+            max_keys: 3,
+            url_encoding: true,
+            ..ListVersionsQuery::default()
+        };
+        check(
+            list_versions(&bucket(Acl::Private), &query, &page),
+            "<ListVersionsResult>
+               <Name>examplebucket</Name><Prefix></Prefix><KeyMarker>a%20a</KeyMarker>
+               <VersionIdMarker>null</VersionIdMarker><MaxKeys>3</MaxKeys><Delimiter>/</Delimiter>
+               <EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>
+               <NextKeyMarker>c/</NextKeyMarker><NextVersionIdMarker></NextVersionIdMarker>
+               <DeleteMarker>
+                 <Key>a%2Bb</Key><LastModified>1970-01-01T00:00:02.000Z</LastModified>
+                 <VersionId>000000000000000000000000000000AB</VersionId><IsLatest>true</IsLatest>
+                 <Owner><ID>42</ID><DisplayName>alice</DisplayName></Owner>
+               </DeleteMarker>
+               <Version>
+                 <Key>a%2Bb</Key><LastModified>1970-01-01T00:00:01.000Z</LastModified>
+                 <ETag>\"ABABABABABABABABABABABABABABABAB\"</ETag><Type>Normal</Type><Size>5</Size>
+                 <StorageClass>Standard</StorageClass><VersionId>null</VersionId><IsLatest>false</IsLatest>
+                 <Owner><ID>42</ID><DisplayName>alice</DisplayName></Owner>
+               </Version>
+               <CommonPrefixes><Prefix>c/</Prefix></CommonPrefixes>
+             </ListVersionsResult>",
+        );
+        let empty = Page { entries: Vec::new(), truncated: false };
+        check(
+            list_versions(
+                &bucket(Acl::Private),
+                &ListVersionsQuery { max_keys: 100, ..ListVersionsQuery::default() },
+                &empty,
+            ),
+            "<ListVersionsResult>
+               <Name>examplebucket</Name><Prefix></Prefix><KeyMarker></KeyMarker><VersionIdMarker></VersionIdMarker>
+               <MaxKeys>100</MaxKeys><Delimiter></Delimiter><IsTruncated>false</IsTruncated>
+             </ListVersionsResult>",
+        );
+    }
+
+    #[test]
+    fn a_delete_says_what_became_of_each_version() {
+        let one = |version, outcome| Deleted { key: key("k"), version, outcome };
+        let id = Some(VersionName::Id(VersionId(0xab)));
+        let deleted = [
+            one(None, DeleteOutcome::MarkerMade(Some(VersionId(0xcd)))),
+            one(None, DeleteOutcome::MarkerMade(None)),
+            one(id, DeleteOutcome::VersionRemoved { was_marker: false }),
+            one(Some(VersionName::Null), DeleteOutcome::VersionRemoved { was_marker: true }),
+        ];
+        check(
+            delete_result(&deleted, false),
+            "<DeleteResult>
+               <Deleted><Key>k</Key><DeleteMarker>true</DeleteMarker>
+                 <DeleteMarkerVersionId>000000000000000000000000000000CD</DeleteMarkerVersionId></Deleted>
+               <Deleted><Key>k</Key><DeleteMarker>true</DeleteMarker>
+                 <DeleteMarkerVersionId>null</DeleteMarkerVersionId></Deleted>
+               <Deleted><Key>k</Key><VersionId>000000000000000000000000000000AB</VersionId></Deleted>
+               <Deleted><Key>k</Key><VersionId>null</VersionId><DeleteMarker>true</DeleteMarker>
+                 <DeleteMarkerVersionId>null</DeleteMarkerVersionId></Deleted>
+             </DeleteResult>",
+        );
+    }
+}
