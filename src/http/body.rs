@@ -93,6 +93,12 @@ impl RequestBody {
         self.received
     }
 
+    /// Whether the answer comes without the `100 Continue` that the client waits for, because the body was never asked for
+    /// or there is none to ask for.
+    pub(super) fn skips_continue(&self) -> bool {
+        self.expects_continue && (!self.asked || self.promised == Promised::Length(0))
+    }
+
     /// The next piece, never empty; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         self.asked = true;
@@ -148,7 +154,7 @@ impl RequestBody {
         if self.ended {
             return true;
         }
-        if self.expects_continue && !self.asked {
+        if self.skips_continue() {
             return false;
         }
         if matches!(self.promised, Promised::Length(l) if l - self.received.min(l) > limits::HTTP_DRAIN_BYTES_MAX) {

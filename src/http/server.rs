@@ -153,18 +153,20 @@ impl HttpService {
             (Dialect::Oss, false) => (oss::too_busy(&head, &request_id, trail), Some(body)),
             (Dialect::S3, false) => (s3::too_busy(&head, &request_id, trail), Some(body)),
         };
-        let drained = match body {
+        let (drained, skips_continue) = match body {
             Some(mut body) => {
                 let drained = body.drain().await;
                 line.received = body.received();
-                drained
+                (drained, body.skips_continue())
             }
-            None => false,
+            None => (false, false),
         };
         if !drained {
             phase.leave_unread();
         }
-        let keeps_alive = drained && !stop.is_pulled() && wants_keep_alive(&head);
+        // awscli (1.46) takes the status of an answer that came instead of `100 Continue` for that of the next request on
+        // the socket, too, and then waits a minute for an answer that it has. Its uploads of empty files were such.
+        let keeps_alive = drained && !skips_continue && !stop.is_pulled() && wants_keep_alive(&head);
         self.finish(answer, &head, dialect, &request_id, keeps_alive, line)
     }
 
