@@ -2,23 +2,13 @@
 
 import os
 import pathlib
-import subprocess
 import sys
 
 import pytest
 
+from harness.commands import run
+
 SCRIPTS = pathlib.Path(sys.executable).parent
-
-
-def run(*command, check: bool = True, **environment) -> str:
-    # What the machine's own AWS settings say must not reach the clients.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    result = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, timeout=120, env={**inherited, **environment}
-    )
-    if check and result.returncode != 0:
-        raise AssertionError(f"{command}: exit {result.returncode}\n{result.stdout}{result.stderr}")
-    return result.stdout
 
 
 @pytest.fixture
