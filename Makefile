@@ -28,8 +28,8 @@ run: ## the server, optimised, with its defaults
 test: setup fmt-check clippy unit doc node-client compat ## everything that must pass
 	@printf '\nAll passed.\n'
 
-unit: ## the Rust tests
-	$(call step,Rust tests,cargo test --locked)
+unit: ## the Rust tests, a minute of random operations among them
+	$(call step,Rust tests,LIVEBUCKET_RANDOM_SECONDS=$${LIVEBUCKET_RANDOM_SECONDS:-60} cargo test --locked)
 
 fmt: ## formats the Rust sources
 	cargo fmt

@@ -7,6 +7,7 @@ mod lifecycle;
 mod live;
 mod objects;
 mod quota;
+mod random;
 mod restart;
 mod s3;
 mod sealed;
