@@ -6,6 +6,7 @@ mod layers;
 mod lifecycle;
 mod live;
 mod objects;
+mod queries;
 mod quota;
 mod random;
 mod restart;
