@@ -43,7 +43,7 @@ pub struct GetArgs {
 /// Arguments of `livebucket bench put`.
 #[derive(Debug, clap::Args)]
 pub struct PutArgs {
-    /// http:// URL; `%n` in it becomes 1, 2, ... of the request
+    /// http:// URL; `%n` in it becomes 1, 2, ... of the request, `%k` the same number as a key three folders deep
     #[arg(long)]
     url: String,
     /// Bytes of an object
@@ -61,20 +61,28 @@ struct LoadArgs {
     /// Seconds
     #[arg(long, default_value_t = 10)]
     seconds: u32,
+    /// So many requests instead, however long they take
+    #[arg(long, value_name = "N")]
+    requests: Option<u32>,
     #[command(flatten)]
     server: ServerArgs,
 }
 
-/// `%n` replaced.
+/// `%n` and `%k` replaced.
 pub(super) fn numbered(url: &str, n: u32) -> String {
-    url.replace("%n", &n.to_string())
+    url.replace("%n", &n.to_string()).replace("%k", &key(n))
+}
+
+/// `000/001/002` is the 1002nd: folders of a thousand folders of a thousand objects.
+pub(super) fn key(n: u32) -> String {
+    format!("{:03}/{:03}/{:03}", n / 1_000_000, n / 1_000 % 1_000, n % 1_000)
 }
 
 /// `http://HOST:PORT/TARGET`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct HttpUrl {
     pub(super) address: String,
-    target: String,
+    pub(super) target: String,
 }
 
 impl HttpUrl {
@@ -103,7 +111,8 @@ impl Connection {
     pub(super) fn open(address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        // Behind 16 GiB of other uploads an answer waits for the disk.
+        stream.set_read_timeout(Some(Duration::from_secs(300)))?;
         Ok(Connection { stream, buffer: vec![0; 256 * 1024] })
     }
 
@@ -243,9 +252,12 @@ fn load(
     let client = |number: u32| -> Result<(Vec<u32>, usize), Failure> {
         let mut connection = Connection::open(&address).map_err(|error| failed(&address, error))?;
         let (mut waits, mut bytes) = (Vec::new(), 0);
-        while clock.monotonic() < end {
-            let asked = clock.monotonic();
+        loop {
             let request = requests.fetch_add(1, Ordering::Relaxed) + 1;
+            let asked = clock.monotonic();
+            if args.requests.map_or(asked >= end, |most| request > most) {
+                return Ok((waits, bytes));
+            }
             let (status, length) = once(&mut connection, number, request)?;
             if status != 200 {
                 return Err(Failure::failed(format!("the server answered {status}")));
@@ -253,7 +265,6 @@ fn load(
             waits.push(micros(clock.monotonic() - asked));
             bytes += length;
         }
-        Ok((waits, bytes))
     };
     let clients: Vec<_> = std::thread::scope(|scope| {
         let client = &client;

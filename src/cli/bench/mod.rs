@@ -13,6 +13,7 @@ use crate::clock::{Clock, SystemClock};
 
 mod http;
 mod ingest;
+mod list;
 mod process;
 mod stream;
 
@@ -27,6 +28,8 @@ pub enum BenchCommand {
     Get(http::GetArgs),
     /// PUT objects over kept-alive connections
     Put(http::PutArgs),
+    /// List a bucket that `put` has filled with keys `%k`: pages from anywhere, prefixes, delimiters
+    List(list::ListArgs),
 }
 
 /// Whose cost is measured.
@@ -45,6 +48,7 @@ pub fn run(command: BenchCommand) -> Result<(), Failure> {
         BenchCommand::Ingest(args) => ingest::run(&args, &*clock)?,
         BenchCommand::Get(args) => http::get(&args, &*clock)?,
         BenchCommand::Put(args) => http::put(&args, &*clock)?,
+        BenchCommand::List(args) => list::run(&args, &*clock)?,
     };
     println!("{report}");
     Ok(())

@@ -11,6 +11,8 @@ pub(super) struct Usage {
     pub(super) user_seconds: f64,
     pub(super) system_seconds: f64,
     pub(super) resident_bytes: u64,
+    /// The most that was ever resident.
+    pub(super) resident_peak_bytes: u64,
 }
 
 impl Usage {
@@ -27,6 +29,7 @@ impl Usage {
             sum.user_seconds += one.user_seconds;
             sum.system_seconds += one.system_seconds;
             sum.resident_bytes += one.resident_bytes;
+            sum.resident_peak_bytes += one.resident_peak_bytes;
         }
         Ok(sum)
     }
@@ -43,6 +46,7 @@ impl Usage {
             "user_seconds": round(self.user_seconds - before.user_seconds),
             "system_seconds": round(self.system_seconds - before.system_seconds),
             "resident_mb": round(self.resident_bytes as f64 / 1e6),
+            "resident_peak_mb": round(self.resident_peak_bytes as f64 / 1e6),
             per: round(cpu / work),
         })
     }
@@ -54,12 +58,15 @@ fn parse(stat: &str, status: &str) -> Option<Usage> {
     let mut fields = fields.split_whitespace().skip(11);
     let user: f64 = fields.next()?.parse().ok()?;
     let system: f64 = fields.next()?.parse().ok()?;
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = resident.split_whitespace().next()?.parse().ok()?;
+    let bytes = |name: &str| {
+        let kib = status.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?;
+        Some(kib.parse::<u64>().ok()? * 1024)
+    };
     Some(Usage {
         user_seconds: user / TICKS_A_SECOND,
         system_seconds: system / TICKS_A_SECOND,
-        resident_bytes: kib * 1024,
+        resident_bytes: bytes("VmRSS:")?,
+        resident_peak_bytes: bytes("VmHWM:")?,
     })
 }
 
@@ -70,8 +77,9 @@ mod tests {
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {
         let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 100 0 0 0 250 75 0 0 20 0 4 0 100 1 2";
-        let usage = parse(stat, "Name:\ta\nVmRSS:\t    2048 kB\n").expect("well-formed");
-        assert_eq!(usage, Usage { user_seconds: 2.5, system_seconds: 0.75, resident_bytes: 2 * 1024 * 1024 });
+        let usage = parse(stat, "Name:\ta\nVmHWM:\t    4096 kB\nVmRSS:\t    2048 kB\n").expect("well-formed");
+        let (resident_bytes, resident_peak_bytes) = (2 * 1024 * 1024, 4 * 1024 * 1024);
+        assert_eq!(usage, Usage { user_seconds: 2.5, system_seconds: 0.75, resident_bytes, resident_peak_bytes });
         assert_eq!(parse("7 (a", ""), None);
     }
 
