@@ -9,6 +9,7 @@ mod objects;
 mod queries;
 mod quota;
 mod random;
+mod readme;
 mod restart;
 mod s3;
 mod sealed;
