@@ -81,6 +81,11 @@ impl Program {
         Program { child, addr, admin, stderr: Some(stderr) }
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The same key over HTTP.
     pub fn client(&self) -> super::Client {
         super::Client::new(self.addr, KEY)
