@@ -78,7 +78,12 @@ async fn mixed_operations_with_kills_between_agree_with_a_model() {
 async fn round(seed: u64) -> (usize, usize) {
     let dir = tempfile::tempdir().expect("a directory");
     let mut chance = Chance::new(seed);
-    let mut program = Program::start(dir.path(), &[]);
+    // A third of the rounds are of servers that encrypt what they store.
+    let key_file = dir.path().join("master.key");
+    std::fs::write(&key_file, hex::encode(chance.bytes(32))).expect("written");
+    let sealed = ["--master-key-file", key_file.to_str().expect("UTF-8")];
+    let options = if chance.percent(33) { &sealed[..] } else { &[] };
+    let mut program = Program::start(dir.path(), options);
     for bucket in ["left", "right"] {
         let made = Wire::new(program.addr).send(Call::new(Dialect::Oss, "PUT", bucket, "")).await.expect("it runs");
         made.expect(200);
@@ -90,9 +95,9 @@ async fn round(seed: u64) -> (usize, usize) {
         operations += live(program, &mut workers, 50 + chance.below(500)).await;
         cut += workers.iter().filter(|worker| worker.pending.is_some()).count();
         if chance.percent(30) {
-            check(dir.path(), &["--recover"]);
+            check(dir.path(), &[&["--recover"], options].concat());
         }
-        program = Program::start(dir.path(), &[]);
+        program = Program::start(dir.path(), options);
         join_all(workers.iter_mut().map(|worker| async {
             worker.wire = Wire::new(program.addr);
             worker.resolve().await.expect("nobody kills it now");
@@ -103,7 +108,7 @@ async fn round(seed: u64) -> (usize, usize) {
     join_all(workers.iter_mut().map(|worker| async { worker.verify_all().await.expect("nobody kills it now") })).await;
     counters_agree(&program, &workers).await;
     program.terminate();
-    check(dir.path(), &[]);
+    check(dir.path(), options);
     (operations, cut)
 }
 

@@ -9,6 +9,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use livebucket::auth::{SignedRequest, oss_v4};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use tokio::io::AsyncWriteExt;
 
 use crate::support::KEY;
 use crate::support::http::Response;
@@ -171,6 +172,22 @@ impl Wire {
         let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
         self.sender = Some(sender);
         Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
+    }
+
+    /// Sends the head and half of the body, and goes away: what the server has of it must vanish.
+    pub async fn abandon(&mut self, call: Call) -> Result<(), Cut> {
+        let half = call.body.slice(..call.body.len() / 2);
+        let request = call.sign(self.addr);
+        let mut head = format!("{} {} HTTP/1.1\r\n", request.method(), request.uri()).into_bytes();
+        for (name, value) in request.headers() {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                head.extend_from_slice(part);
+            }
+        }
+        head.extend_from_slice(b"\r\n");
+        let mut stream = tokio::net::TcpStream::connect(self.addr).await.map_err(|_| Cut)?;
+        stream.write_all(&head).await.map_err(|_| Cut)?;
+        stream.write_all(&half).await.map_err(|_| Cut)
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Cut> {

@@ -82,7 +82,8 @@ impl Worker {
             67..=70 => self.set_acl().await,
             71..=83 => self.read_some().await,
             84..=92 => self.list().await,
-            93..=95 => self.list_uploads().await,
+            93 | 94 => self.list_uploads().await,
+            95 | 96 => self.abandon().await,
             _ => self.bucket().await,
         }
     }
@@ -225,6 +226,13 @@ impl Worker {
         let after = self.after(&place, Some(Object::of(body, dress, acl)));
         self.write(call, after, status).await?;
         Ok(())
+    }
+
+    /// An upload that its client gives up leaves what was there before.
+    async fn abandon(&mut self) -> Result<(), Cut> {
+        let (dialect, place, length) = (self.dialect(), self.likely_place(), 2 + self.chance.below(300_000));
+        let body = self.chance.bytes(length);
+        self.wire.abandon(Call::new(dialect, "PUT", &place.0, &place.1).body(body)).await
     }
 
     async fn append(&mut self) -> Result<(), Cut> {
