@@ -27,51 +27,69 @@ impl Default for Crc64 {
     }
 }
 
-/// The value of two runs of bytes from the value of each; `second_length` is the length of the second in bytes.
+/// The CRC-64/XZ of two runs of bytes from that of each; `second_length` is the length of the second in bytes.
+pub fn combine(first: u64, second: u64, second_length: u64) -> u64 {
+    XZ.combine(first, second, second_length)
+}
+
+static XZ: Polynomial = Polynomial::new(0xc96c_5795_d787_0f42, 64);
+
+/// The polynomial of a reflected CRC whose initial and final value are all ones, ready to combine values of runs of bytes.
 ///
 /// Appending bytes multiplies what went before by x to the number of their bits, modulo the polynomial. Ten thousand
 /// parts are combined within one commit, so this squares and multiplies in microseconds instead of building matrices.
-pub fn combine(first: u64, second: u64, second_length: u64) -> u64 {
-    let mut shifted = first;
-    let mut length = second_length;
-    // `POWERS[k]` is x to the power 2^k; a byte has 2^3 bits.
-    for power in &POWERS[3..] {
-        if length == 0 {
-            break;
-        }
-        if length & 1 == 1 {
-            shifted = multiply(shifted, *power);
-        }
-        length >>= 1;
-    }
-    shifted ^ second
+#[derive(Debug)]
+pub(super) struct Polynomial {
+    /// Without its leading term, reflected: the highest bit is the coefficient of x^0.
+    reflected: u64,
+    /// That highest bit.
+    top: u64,
+    /// x to the powers 2^0 to 2^66, modulo the polynomial.
+    powers: [u64; 67],
 }
 
-/// The polynomial of CRC-64/XZ without its leading term, reflected: the highest bit is the coefficient of x^0.
-const POLYNOMIAL: u64 = 0xc96c_5795_d787_0f42;
-
-/// x to the powers 2^0 to 2^66, modulo the polynomial.
-const POWERS: [u64; 67] = {
-    let mut powers = [1 << 62; 67];
-    let mut k = 1;
-    while k < powers.len() {
-        powers[k] = multiply(powers[k - 1], powers[k - 1]);
-        k += 1;
-    }
-    powers
-};
-
-/// The product of two polynomials modulo that of the checksum.
-const fn multiply(a: u64, b: u64) -> u64 {
-    let (mut product, mut shifted, mut bit) = (0, b, 1 << 63);
-    while bit != 0 {
-        if a & bit != 0 {
-            product ^= shifted;
+impl Polynomial {
+    /// Of a CRC of so many bits, at most 64.
+    pub(super) const fn new(reflected: u64, bits: u32) -> Self {
+        let top = 1 << (bits - 1);
+        let mut polynomial = Polynomial { reflected, top, powers: [top >> 1; 67] };
+        let mut k = 1;
+        while k < polynomial.powers.len() {
+            polynomial.powers[k] = polynomial.multiply(polynomial.powers[k - 1], polynomial.powers[k - 1]);
+            k += 1;
         }
-        shifted = if shifted & 1 == 0 { shifted >> 1 } else { (shifted >> 1) ^ POLYNOMIAL };
-        bit >>= 1;
+        polynomial
     }
-    product
+
+    /// The value of two runs of bytes from the value of each; `second_length` is the length of the second in bytes.
+    pub(super) fn combine(&self, first: u64, second: u64, second_length: u64) -> u64 {
+        let mut shifted = first;
+        let mut length = second_length;
+        // `powers[k]` is x to the power 2^k; a byte has 2^3 bits.
+        for power in &self.powers[3..] {
+            if length == 0 {
+                break;
+            }
+            if length & 1 == 1 {
+                shifted = self.multiply(shifted, *power);
+            }
+            length >>= 1;
+        }
+        shifted ^ second
+    }
+
+    /// The product of two polynomials modulo this one.
+    const fn multiply(&self, a: u64, b: u64) -> u64 {
+        let (mut product, mut shifted, mut bit) = (0, b, self.top);
+        while bit != 0 {
+            if a & bit != 0 {
+                product ^= shifted;
+            }
+            shifted = if shifted & 1 == 0 { shifted >> 1 } else { (shifted >> 1) ^ self.reflected };
+            bit >>= 1;
+        }
+        product
+    }
 }
 
 #[cfg(test)]

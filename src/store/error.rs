@@ -49,6 +49,14 @@ pub enum StoreError {
     /// The caller's epoch is not the newest: another owner has claimed the channel.
     #[error("stale epoch")]
     StaleEpoch,
+    /// The object is not as long as its client states.
+    #[error("the size is {actual}, not {stated}")]
+    SizeMismatch {
+        /// Bytes that the client states.
+        stated: u64,
+        /// Bytes that there are.
+        actual: u64,
+    },
     /// The body did not match the digest that was promised.
     #[error("digest mismatch")]
     DigestMismatch,

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use crate::clock::Wall;
 
 pub mod blob;
+pub mod checksum;
 #[cfg(test)]
 pub mod conformance;
 pub mod data_dir;
@@ -30,6 +31,7 @@ pub mod tags;
 pub mod upload;
 pub mod versions;
 
+pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumForm, ChecksumType, ObjectChecksum};
 pub use error::{Result, StoreError, What};
 pub use lifecycle::{Expiry, Lifecycle, Seen, SeenAs};
 pub use records::*;
@@ -155,6 +157,8 @@ pub struct ListedPart {
     pub number: u32,
     /// The digest that the part must have; `None` when what the client sent is no digest, so that no part has it.
     pub md5: Option<[u8; 16]>,
+    /// The checksum that the part must have, where the client says one.
+    pub checksum: Option<Checksum>,
 }
 
 /// The end of an upload: its parts become an object.
@@ -174,6 +178,17 @@ pub struct CompleteCommit {
     pub condition: WriteCondition,
     /// A fresh identity for the object, as in [`ObjectCommit`].
     pub version: Option<VersionId>,
+    /// What the client knows of the object to be.
+    pub expected: ExpectedObject,
+}
+
+/// What a client states of the object that its parts come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExpectedObject {
+    /// Bytes.
+    pub size: Option<u64>,
+    /// The checksum's value; the upload's form, or else the full object's.
+    pub checksum: Option<Checksum>,
 }
 
 /// Where a listing of open uploads begins and what it rolls up.
@@ -377,6 +392,9 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
         key: &ObjectKey,
         version: Option<VersionName>,
     ) -> Result<Option<Versioned>>;
+    /// The parts that this object was completed of, in order. `None` where that is not known: it was not uploaded in
+    /// parts, or is a copy, or was completed before parts were remembered, or is not there any more as it was read.
+    async fn object_parts(&self, object: &ObjectRecord) -> Result<Option<Vec<ObjectPart>>>;
     /// Deletes in one transaction; what is not there is no error. Says what became of each target, in their order.
     ///
     /// Without a version: where none are kept the object goes; where they are, a marker is made, and where they were, it takes
@@ -420,7 +438,8 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     /// Makes the object of the parts' extents, in order of number and without a copy, and ends the upload; parts that were
     /// not chosen go with it. The object replaces the one under its key as `commit_object` does.
     ///
-    /// `NotFound(Upload)`, `InvalidPartOrder`, `InvalidPart`, `PartTooSmall`, and the condition's errors; then nothing has
+    /// `NotFound(Upload)`, `InvalidPartOrder`, `InvalidPart`, `PartTooSmall`, `SizeMismatch` and `DigestMismatch` (the object
+    /// is not the expected one), and the condition's errors; then nothing has
     /// changed and the upload is still open. An upload that was completed less than `limits::COMPLETED_UPLOAD_KEPT` ago
     /// answers the same parts (or `All`) with what it came to then, whatever became of the object since.
     async fn complete_upload(&self, commit: CompleteCommit, now: Wall) -> Result<CompletedUpload>;

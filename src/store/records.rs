@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::checksum::{Checksum, ChecksumForm, ObjectChecksum};
 use super::settings::BucketSettings;
 pub use crate::auth::access::Acl;
 use crate::clock::Wall;
@@ -383,7 +384,11 @@ pub enum StorageClass {
 /// What few objects have. The default has none of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
-pub struct ObjectAttributes {}
+pub struct ObjectAttributes {
+    /// The checksum that its client chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<ObjectChecksum>,
+}
 
 /// Content headers as they were sent, byte for byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -439,6 +444,13 @@ pub struct ObjectRecord {
     pub extents: Vec<Extent>,
 }
 
+impl ObjectRecord {
+    /// The checksum of all its bytes, where it has one.
+    pub fn full_checksum(&self) -> Option<Checksum> {
+        self.attributes.checksum.filter(|checksum| checksum.parts.is_none()).map(|checksum| checksum.value)
+    }
+}
+
 /// A multipart upload's identity: ordered by time like a [`BlobId`], and too random to be guessed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UploadId(pub u128);
@@ -491,6 +503,8 @@ pub struct UploadRecord {
     pub storage_class: StorageClass,
     /// What else the object will have.
     pub attributes: ObjectAttributes,
+    /// The checksum that the object will have, as far as its parts have theirs.
+    pub checksum: Option<ChecksumForm>,
 }
 
 /// What a listing says of an open upload.
@@ -502,6 +516,8 @@ pub struct UploadSummary {
     pub id: UploadId,
     /// When it was begun.
     pub initiated: Wall,
+    /// The checksum that its object will have.
+    pub checksum: Option<ChecksumForm>,
 }
 
 /// What is known of one part of an upload besides its bytes.
@@ -515,6 +531,8 @@ pub struct PartSummary {
     pub md5: [u8; 16],
     /// CRC-64/XZ of them.
     pub crc64: u64,
+    /// The checksum that the upload or the client asked for.
+    pub checksum: Option<Checksum>,
     /// When it was committed.
     pub last_modified: Wall,
 }
@@ -548,10 +566,21 @@ pub struct CompletedUpload {
     pub etag: ETag,
     /// CRC-64/XZ of the whole body.
     pub crc64: u64,
+    /// The checksum that the object was given.
+    pub checksum: Option<ObjectChecksum>,
     /// When it was completed, which is the object's `last_modified`.
     pub completed: Wall,
     /// Identity of the version that was made; `None` is the null version.
     pub version: Option<VersionId>,
+}
+
+/// One of the parts that an object was completed of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectPart {
+    /// Bytes.
+    pub size: u64,
+    /// Its checksum. Either all parts of an object have one, of the same algorithm, or none has.
+    pub checksum: Option<Checksum>,
 }
 
 /// What a listing says of an object.
@@ -567,6 +596,8 @@ pub struct ObjectSummary {
     pub etag: ETag,
     /// Storage class.
     pub storage_class: StorageClass,
+    /// Which checksum it has.
+    pub checksum: Option<ChecksumForm>,
     /// When its body was committed.
     pub last_modified: Wall,
 }

@@ -10,11 +10,12 @@ use std::ops::Range;
 use md5::{Digest, Md5};
 
 use crate::limits;
+use crate::store::checksum::Hasher;
 use crate::store::digest::Crc64;
 use crate::store::objects::{Digests, ObjectService, PutRequest, StoredBody, fresh_random, fresh_version};
 use crate::store::{
-    BucketId, CompleteCommit, CompletedUpload, Extent, ObjectKey, ObjectRecord, PartChoice, PartCommit, PartRecord,
-    PartSummary, Result, StoreError, UploadId, UploadRecord, What,
+    BucketId, Checksum, ChecksumAlgorithm, ChecksumForm, CompleteCommit, CompletedUpload, Extent, ObjectKey,
+    ObjectRecord, PartChoice, PartCommit, PartRecord, PartSummary, Result, StoreError, UploadId, UploadRecord, What,
 };
 
 /// The part that a request writes.
@@ -30,6 +31,8 @@ pub struct PartRequest {
     pub number: u32,
     /// The digest that the client promised (`Content-MD5`). Means nothing to a copy.
     pub expected_md5: Option<[u8; 16]>,
+    /// The checksum of the bytes, where the dialect has computed it.
+    pub checksum: Option<Checksum>,
 }
 
 /// The writing side of multipart uploads. What only reads (`upload`, `list_parts`, `list_uploads`) is the metadata's own.
@@ -46,8 +49,9 @@ impl ObjectService {
 }
 
 impl Uploads<'_> {
-    /// Opens an upload. The request's kind, condition and digest mean nothing here. `NotFound(Bucket)`.
-    pub async fn begin(&self, request: PutRequest) -> Result<UploadRecord> {
+    /// Opens an upload, whose object will have a checksum of this form as far as all of its parts have theirs. The
+    /// request's kind, condition and digest mean nothing here. `NotFound(Bucket)`.
+    pub async fn begin(&self, request: PutRequest, checksum: Option<ChecksumForm>) -> Result<UploadRecord> {
         let random = fresh_random()?;
         let now = self.objects.clock().wall();
         let mut user_metadata = request.user_metadata;
@@ -63,6 +67,7 @@ impl Uploads<'_> {
             tags: request.tags,
             storage_class: request.storage_class,
             attributes: request.attributes,
+            checksum,
         };
         self.objects.meta().begin_upload(record, now).await
     }
@@ -75,7 +80,8 @@ impl Uploads<'_> {
             None => Err(StoreError::Corrupt("a part was stored without its MD5".into())),
             Some(md5) if expected.is_some_and(|expected| expected != md5) => Err(StoreError::DigestMismatch),
             Some(md5) => {
-                self.commit(&request, Bytes { md5, crc64: body.crc64, size: body.size }, body.extents.clone()).await
+                let bytes = Bytes { md5, crc64: body.crc64, size: body.size, checksum: request.checksum };
+                self.commit(&request, bytes, body.extents.clone()).await
             }
         };
         self.objects.conclude(outcome, body).await
@@ -83,12 +89,14 @@ impl Uploads<'_> {
 
     /// Makes a part of `range` of an object. The bytes are read, for a part's digest is needed to complete and only a whole
     /// object's is known; they are written anew only where the source is cut into many extents. `NotFound(Object)` when
-    /// the source has been deleted since it was looked up and its bytes are being collected.
+    /// the source has been deleted since it was looked up and its bytes are being collected. The part gets a checksum of
+    /// `algorithm`.
     pub async fn copy_part(
         &self,
         request: PartRequest,
         source: &ObjectRecord,
         range: Range<u64>,
+        algorithm: Option<ChecksumAlgorithm>,
     ) -> Result<PartSummary> {
         let range = range.start.min(source.size)..range.end.min(source.size);
         if range.end.saturating_sub(range.start) > limits::OBJECT_BYTES_MAX {
@@ -97,14 +105,19 @@ impl Uploads<'_> {
         let extents = source.extents_of(&range);
         if extents.len() > limits::PART_EXTENTS_SHARED_MAX {
             let mut writer = self.objects.writer(Digests::Md5AndCrc64);
+            let mut hasher = algorithm.map(Hasher::new);
             let mut bytes = self.objects.read(source, range);
             while let Some(piece) = bytes.next().await? {
+                if let Some(hasher) = &mut hasher {
+                    hasher.update(&piece);
+                }
                 writer.write(piece).await?;
             }
             let body = writer.finish().await?;
-            return self.put_part(PartRequest { expected_md5: None, ..request }, body).await;
+            let checksum = hasher.map(Hasher::finish);
+            return self.put_part(PartRequest { expected_md5: None, checksum, ..request }, body).await;
         }
-        let bytes = self.digest(source, range).await?;
+        let bytes = self.digest(source, range, algorithm).await?;
         self.commit(&request, bytes, extents).await.map_err(|error| match error {
             StoreError::NotFound(What::Blob) => StoreError::NotFound(What::Object),
             other => other,
@@ -112,20 +125,31 @@ impl Uploads<'_> {
     }
 
     /// What a part made of this range would be; read from the bytes unless the object says it.
-    async fn digest(&self, source: &ObjectRecord, range: Range<u64>) -> Result<Bytes> {
+    async fn digest(
+        &self,
+        source: &ObjectRecord,
+        range: Range<u64>,
+        algorithm: Option<ChecksumAlgorithm>,
+    ) -> Result<Bytes> {
         let size = range.end - range.start;
-        if let Some(md5) = source.content_md5.filter(|_| size == source.size) {
-            return Ok(Bytes { md5, crc64: source.crc64, size });
+        let known = source.full_checksum().filter(|known| Some(known.algorithm()) == algorithm);
+        if let Some(md5) = source.content_md5.filter(|_| size == source.size && known.is_some() == algorithm.is_some())
+        {
+            return Ok(Bytes { md5, crc64: source.crc64, size, checksum: known });
         }
-        let (mut md5, mut crc64) = (Md5::new(), Crc64::new());
+        let (mut md5, mut crc64, mut checksum) = (Md5::new(), Crc64::new(), algorithm.map(Hasher::new));
         let mut body = self.objects.read(source, range);
         while let Some(piece) = body.next().await? {
             md5.update(&piece);
             crc64.update(&piece);
+            if let Some(checksum) = &mut checksum {
+                checksum.update(&piece);
+            }
             // Hashing a piece is all that a task may do in one go.
             tokio::task::yield_now().await;
         }
-        Ok(Bytes { md5: md5.finalize().into(), crc64: crc64.value(), size })
+        let checksum = checksum.map(Hasher::finish);
+        Ok(Bytes { md5: md5.finalize().into(), crc64: crc64.value(), size, checksum })
     }
 
     async fn commit(&self, request: &PartRequest, bytes: Bytes, extents: Vec<Extent>) -> Result<PartSummary> {
@@ -135,6 +159,7 @@ impl Uploads<'_> {
             size: bytes.size,
             md5: bytes.md5,
             crc64: bytes.crc64,
+            checksum: bytes.checksum,
             last_modified: now,
         };
         let commit = PartCommit {
@@ -171,6 +196,7 @@ struct Bytes {
     md5: [u8; 16],
     crc64: u64,
     size: u64,
+    checksum: Option<Checksum>,
 }
 
 #[cfg(test)]

@@ -501,7 +501,16 @@ async fn acls_decide_over_strangers_in_both_dialects() {
     has(&oss.get("/films?acl").await.expect(200).text(), "Grant", "public-read");
     let private = acl.replace("AllUsers", "AuthenticatedUsers");
     has(&s3.send("PUT", "/films?acl", &[], private).await.expect(501).text(), "Code", "NotImplemented");
-    s3.send("PUT", "/films?acl", &[("x-amz-grant-read", "id=1")], "").await.expect(501);
+    s3.send("PUT", "/films?acl", &[("x-amz-grant-read", "id=999")], "").await.expect(501);
+    // Grants that come to a canned ACL are it, also by header.
+    let everybody = "uri=\"http://acs.amazonaws.com/groups/global/AllUsers\"";
+    s3.send("PUT", "/films/b", &[("x-amz-grant-read", everybody)], "b").await.expect(200);
+    anonymous("/films/b").await.expect(200);
+    has(&oss.get("/films/b?acl").await.expect(200).text(), "Grant", "public-read");
+    let owner = element(&s3.get("/films/b?acl").await.expect(200).text(), "ID");
+    let full = [("x-amz-grant-full-control", &*format!("id=\"{owner}\""))];
+    s3.send("PUT", "/films/b?acl", &full, "").await.expect(200);
+    anonymous("/films/b").await.expect(403);
     s3.send("PUT", "/films?acl", &[], "").await.expect(400);
     let overridden = s3.send_unsigned("GET", "/films/a?x-id=GetObject&response-content-type=a/b", &[], "").await;
     has(&overridden.expect(400).text(), "Code", "InvalidRequest");

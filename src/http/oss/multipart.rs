@@ -22,8 +22,8 @@ use crate::limits;
 use crate::store::objects::{ConditionOutcome, RangeOutcome, RangeRules, check_conditions, resolve_range};
 use crate::store::upload::PartRequest;
 use crate::store::{
-    BucketName, BucketRecord, CompleteCommit, ObjectKey, ObjectKind, ObjectRecord, PartChoice, PartSummary, StoreError,
-    UploadsQuery, VersionName, What, WriteCondition,
+    BucketName, BucketRecord, CompleteCommit, ExpectedObject, ObjectKey, ObjectKind, ObjectRecord, PartChoice,
+    PartSummary, StoreError, UploadsQuery, VersionName, What, WriteCondition,
 };
 
 pub(super) async fn initiate(ask: &Ask<'_>, key: &ObjectKey, url_encoding: bool) -> Result<Answer, OssError> {
@@ -34,7 +34,7 @@ pub(super) async fn initiate(ask: &Ask<'_>, key: &ObjectKey, url_encoding: bool)
     if request.condition == WriteCondition::IfAbsent && existing_object(ask, bucket, key).await?.is_some() {
         return Err(OssError::file_already_exists(key.as_bytes()));
     }
-    let upload = ask.deps.objects.uploads().begin(request).await.map_err(|error| ask.key_error(error, key))?;
+    let upload = ask.deps.objects.uploads().begin(request, None).await.map_err(|error| ask.key_error(error, key))?;
     let name = bucket.name.as_str();
     let mut answer = Answer::xml(xml::initiate_multipart_upload_result(name, key, upload.id, url_encoding));
     echo_encryption(ask, &mut answer.headers);
@@ -79,7 +79,7 @@ pub(super) async fn upload_part_copy(
         return Err(OssError::entity_too_large(limits::OSS_OBJECT_BYTES_MAX));
     }
     let request = part_request(bucket, upload, number);
-    let part = ask.deps.objects.uploads().copy_part(request, &source, range).await;
+    let part = ask.deps.objects.uploads().copy_part(request, &source, range, None).await;
     let part = part.map_err(|error| match error {
         StoreError::NotFound(What::Object) => OssError::no_such_key(source_key.as_bytes()),
         other => upload_error(ask, other, upload),
@@ -118,6 +118,7 @@ pub(super) async fn complete(
         part_bytes_min: limits::OSS_PART_BYTES_MIN,
         condition: if forbids { WriteCondition::IfAbsent } else { WriteCondition::Always },
         version: None,
+        expected: ExpectedObject::default(),
     };
     let done = ask.deps.objects.uploads().complete(commit).await;
     let done = done.map_err(|error| upload_error(ask, error, upload))?;
@@ -193,7 +194,8 @@ async fn open_upload<'a>(ask: &'a Ask<'_>, upload: &UploadTarget) -> Result<&'a 
 }
 
 fn part_request(bucket: &BucketRecord, upload: &UploadTarget, number: u32) -> PartRequest {
-    PartRequest { bucket: bucket.id, key: upload.key.clone(), upload: upload.id, number, expected_md5: None }
+    let (bucket, key) = (bucket.id, upload.key.clone());
+    PartRequest { bucket, key, upload: upload.id, number, expected_md5: None, checksum: None }
 }
 
 fn describe(part: &PartSummary, headers: &mut HeaderMap) {

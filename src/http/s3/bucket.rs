@@ -77,7 +77,7 @@ pub(super) async fn create(
     if ask.header("x-amz-bucket-object-lock-enabled").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
         return Err(S3Fault::header_not_implemented("x-amz-bucket-object-lock-enabled"));
     }
-    let acl = match acl::from_headers(ask)? {
+    let acl = match acl::from_headers(&ask.headers, &account.0.to_string())? {
         Canned::Default => Acl::Private,
         Canned::Acl(acl) => acl,
     };

@@ -100,6 +100,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("MaxMessageLengthExceeded", 400, "Your request was too big."),
     ("MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size"),
     ("MethodNotAllowed", 405, "The specified method is not allowed against this resource."),
+    ("MissingSecurityHeader", 400, "Your request was missing a required header"),
     ("MissingContentLength", 411, "You must provide the Content-Length HTTP header."),
     ("MissingRequestBodyError", 400, "Request body is empty."),
     ("NoSuchBucket", 404, "The specified bucket does not exist"),
@@ -132,6 +133,7 @@ const CODES: &[(&str, u16, &str)] = &[
       Check your key and signing method.",
     ),
     ("SlowDown", 503, "Please reduce your request rate."),
+    ("UnexpectedContent", 400, "This request does not support content"),
     ("XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed."),
 ];
 
@@ -248,6 +250,9 @@ impl S3Fault {
                 .with("MinSizeAllowed", crate::limits::S3_PART_BYTES_MIN.to_string())
                 .with("PartNumber", number.to_string())
                 .with("ETag", hex::encode(md5)),
+            StoreError::SizeMismatch { stated, actual } => Self::new("InvalidRequest").saying(format!(
+                "The provided 'x-amz-mp-object-size' header value {stated} does not match what was computed: {actual}"
+            )),
             StoreError::DigestMismatch => Self::new("BadDigest"),
             StoreError::TooLarge => Self::entity_too_large(crate::limits::OBJECT_BYTES_MAX),
             StoreError::Full => Self::new("InsufficientStorage"),
@@ -328,6 +333,7 @@ mod tests {
             (StoreError::InvalidPart(3), 400, "InvalidPart"),
             (StoreError::InvalidPartOrder, 400, "InvalidPartOrder"),
             (StoreError::PartTooSmall { number: 1, size: 9, md5: [0; 16] }, 400, "EntityTooSmall"),
+            (StoreError::SizeMismatch { stated: 1, actual: 2 }, 400, "InvalidRequest"),
             (StoreError::DigestMismatch, 400, "BadDigest"),
             (StoreError::TooLarge, 400, "EntityTooLarge"),
             (StoreError::Full, 507, "InsufficientStorage"),

@@ -5,69 +5,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::HeaderMap;
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderValue;
 use md5::{Digest, Md5};
-use s3s::checksum::ChecksumHasher;
-use s3s::crypto::Checksum as _;
-use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
-use s3s::dto::Checksum;
 
+use super::checksum::header_name;
 use super::error::S3Fault;
-
-/// A checksum that a client may choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Algorithm {
-    Crc32,
-    Crc32c,
-    Crc64Nvme,
-    Sha1,
-    Sha256,
-}
-
-const ALGORITHMS: [Algorithm; 5] =
-    [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme, Algorithm::Sha1, Algorithm::Sha256];
-
-impl Algorithm {
-    /// The header or trailer that carries it.
-    const fn header(self) -> &'static str {
-        match self {
-            Algorithm::Crc32 => "x-amz-checksum-crc32",
-            Algorithm::Crc32c => "x-amz-checksum-crc32c",
-            Algorithm::Crc64Nvme => "x-amz-checksum-crc64nvme",
-            Algorithm::Sha1 => "x-amz-checksum-sha1",
-            Algorithm::Sha256 => "x-amz-checksum-sha256",
-        }
-    }
-
-    const fn bytes(self) -> usize {
-        match self {
-            Algorithm::Crc32 | Algorithm::Crc32c => 4,
-            Algorithm::Crc64Nvme => 8,
-            Algorithm::Sha1 => 20,
-            Algorithm::Sha256 => 32,
-        }
-    }
-
-    fn of(self, computed: &Checksum) -> Option<&str> {
-        match self {
-            Algorithm::Crc32 => computed.checksum_crc32.as_deref(),
-            Algorithm::Crc32c => computed.checksum_crc32c.as_deref(),
-            Algorithm::Crc64Nvme => computed.checksum_crc64nvme.as_deref(),
-            Algorithm::Sha1 => computed.checksum_sha1.as_deref(),
-            Algorithm::Sha256 => computed.checksum_sha256.as_deref(),
-        }
-    }
-
-    fn begin(self, hasher: &mut ChecksumHasher) {
-        match self {
-            Algorithm::Crc32 => hasher.crc32 = Some(Crc32::new()),
-            Algorithm::Crc32c => hasher.crc32c = Some(Crc32c::new()),
-            Algorithm::Crc64Nvme => hasher.crc64nvme = Some(Crc64Nvme::new()),
-            Algorithm::Sha1 => hasher.sha1 = Some(Sha1::new()),
-            Algorithm::Sha256 => hasher.sha256 = Some(Sha256::new()),
-        }
-    }
-}
+use crate::store::checksum::Hasher;
+use crate::store::{Checksum, ChecksumAlgorithm};
 
 /// The digest that `Content-MD5` states; an empty header states none.
 pub(super) fn content_md5(headers: &HeaderMap) -> Result<Option<[u8; 16]>, S3Fault> {
@@ -79,88 +23,129 @@ pub(super) fn content_md5(headers: &HeaderMap) -> Result<Option<[u8; 16]>, S3Fau
     digest.map(Some).ok_or_else(|| S3Fault::new("InvalidDigest"))
 }
 
-/// Checksums that a request promises, stated now or after the body.
+/// The checksum that a request promises of its body, stated now or after the body.
 #[derive(Default)]
 pub(super) struct Promises {
-    stated: Vec<(Algorithm, String)>,
-    in_trailer: Vec<Algorithm>,
-    hasher: ChecksumHasher,
+    stated: Option<Checksum>,
+    in_trailer: Option<ChecksumAlgorithm>,
+    hasher: Option<Hasher>,
 }
 
 impl Promises {
-    /// What the headers promise.
+    /// What the headers promise: one checksum at most.
     pub(super) fn read(headers: &HeaderMap) -> Result<Self, S3Fault> {
-        let mut promises = Promises::default();
         let trailers = headers.get_all("x-amz-trailer").iter().filter_map(|value| value.to_str().ok());
         let trailers: Vec<String> =
             trailers.flat_map(|list| list.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
-        for algorithm in ALGORITHMS {
-            if let Some(value) = headers.get(algorithm.header()) {
-                promises.stated.push((algorithm, checked_form(algorithm, value)?));
-            } else if trailers.iter().any(|name| name == algorithm.header()) {
-                promises.in_trailer.push(algorithm);
-            } else {
+        let names = headers.keys().map(|name| name.as_str()).chain(trailers.iter().map(String::as_str));
+        if let Some(unknown) = names.into_iter().find(|name| is_unknown_checksum(name)) {
+            // A promise that cannot be kept is not taken.
+            return Err(S3Fault::header_not_implemented(unknown));
+        }
+        let mut promises = Promises::default();
+        for algorithm in ChecksumAlgorithm::ALL {
+            let name = header_name(algorithm);
+            let value = headers.get(name);
+            if value.is_none() && !trailers.iter().any(|trailer| trailer == name) {
                 continue;
             }
-            algorithm.begin(&mut promises.hasher);
+            if promises.hasher.is_some() {
+                let message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
+                return Err(S3Fault::new("InvalidRequest").saying(message));
+            }
+            promises.stated = value.map(|value| checked_form(algorithm, value)).transpose()?;
+            promises.in_trailer = promises.stated.is_none().then_some(algorithm);
+            promises.hasher = Some(Hasher::new(algorithm));
         }
+        promises.is_what_the_client_announced(headers)?;
         Ok(promises)
     }
 
-    /// Whether any checksum is stated in the headers.
-    pub(super) fn is_stated(&self) -> bool {
-        !self.stated.is_empty()
+    /// `x-amz-sdk-checksum-algorithm` must name the checksum that is there.
+    fn is_what_the_client_announced(&self, headers: &HeaderMap) -> Result<(), S3Fault> {
+        let Some(announced) = headers.get("x-amz-sdk-checksum-algorithm") else { return Ok(()) };
+        let announced = announced.to_str().ok().and_then(|name| ChecksumAlgorithm::named(name.trim()));
+        let message = match self.algorithm() {
+            None => {
+                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers \
+                 were found."
+            }
+            promised if promised == announced => return Ok(()),
+            Some(_) => "Value for x-amz-sdk-checksum-algorithm header is invalid.",
+        };
+        Err(S3Fault::new("InvalidRequest").saying(message))
+    }
+
+    /// What is promised.
+    pub(super) fn algorithm(&self) -> Option<ChecksumAlgorithm> {
+        self.hasher.as_ref().map(Hasher::algorithm)
+    }
+
+    /// Has a checksum computed also where none is promised.
+    pub(super) fn or_compute(mut self, algorithm: Option<ChecksumAlgorithm>) -> Self {
+        self.hasher = self.hasher.or(algorithm.map(Hasher::new));
+        self
     }
 
     /// Adds bytes of the body.
     pub(super) fn update(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
     }
 
-    /// Compares, once the body has ended; gives back what held, to be echoed.
-    pub(super) fn verify(self, trailers: Option<&HeaderMap>) -> Result<Vec<(HeaderName, HeaderValue)>, S3Fault> {
-        let computed = self.hasher.finalize();
-        let mut promised = self.stated;
-        for algorithm in self.in_trailer {
-            let value = trailers.and_then(|trailers| trailers.get(algorithm.header()));
-            promised.push((algorithm, checked_form(algorithm, value.ok_or_else(malformed_trailer)?)?));
+    /// Compares, once the body has ended; gives back its checksum, where one was asked for.
+    pub(super) fn verify(self, trailers: Option<&HeaderMap>) -> Result<Option<Checksum>, S3Fault> {
+        let Some(computed) = self.hasher.map(Hasher::finish) else { return Ok(None) };
+        let in_trailer = |algorithm: ChecksumAlgorithm| {
+            let value = trailers.and_then(|trailers| trailers.get(header_name(algorithm)));
+            checked_form(algorithm, value.ok_or_else(malformed_trailer)?)
+        };
+        let promised = match self.in_trailer {
+            Some(algorithm) => Some(in_trailer(algorithm)?),
+            None => self.stated,
+        };
+        match promised {
+            Some(promised) if promised != computed => Err(bad_digest(computed.algorithm())),
+            _ => Ok(Some(computed)),
         }
-        let mut held = Vec::new();
-        for (algorithm, promised) in promised {
-            if algorithm.of(&computed) != Some(promised.as_str()) {
-                let name = algorithm.header().trim_start_matches("x-amz-checksum-").to_ascii_uppercase();
-                let message = format!("The {name} you specified did not match the calculated checksum.");
-                return Err(S3Fault::new("BadDigest").saying(message));
-            }
-            let value = HeaderValue::from_str(&promised).expect("base64 is a header value");
-            held.push((HeaderName::from_static(algorithm.header()), value));
-        }
-        Ok(held)
     }
+}
+
+/// Whether this carries a checksum of an algorithm that is not built.
+fn is_unknown_checksum(name: &str) -> bool {
+    const NO_SUMS: [&str; 3] = ["x-amz-checksum-algorithm", "x-amz-checksum-mode", "x-amz-checksum-type"];
+    name.starts_with("x-amz-checksum-")
+        && !NO_SUMS.contains(&name)
+        && !ChecksumAlgorithm::ALL.iter().any(|algorithm| header_name(*algorithm) == name)
 }
 
 fn malformed_trailer() -> S3Fault {
     S3Fault::new("MalformedTrailerError")
 }
 
-/// Base64 of the right length, in its one canonical form.
-fn checked_form(algorithm: Algorithm, value: &HeaderValue) -> Result<String, S3Fault> {
-    let bytes = BASE64.decode(value.as_bytes().trim_ascii()).ok().filter(|bytes| bytes.len() == algorithm.bytes());
-    let message = || format!("Value for {} header is invalid.", algorithm.header());
-    bytes.map(|bytes| BASE64.encode(bytes)).ok_or_else(|| S3Fault::new("InvalidRequest").saying(message()))
+/// 400: the checksum is another.
+fn bad_digest(algorithm: ChecksumAlgorithm) -> S3Fault {
+    let message = format!("The {} you specified did not match the calculated checksum.", algorithm.name());
+    S3Fault::new("BadDigest").saying(message)
+}
+
+/// Base64 of the right length.
+fn checked_form(algorithm: ChecksumAlgorithm, value: &HeaderValue) -> Result<Checksum, S3Fault> {
+    let message = || format!("Value for {} header is invalid.", header_name(algorithm));
+    Checksum::from_base64(algorithm, value.as_bytes().trim_ascii())
+        .ok_or_else(|| S3Fault::new("InvalidRequest").saying(message()))
 }
 
 /// Digests of a document: it is small, so every one is taken while it goes by.
 pub(super) struct DocumentDigests {
     md5: Md5,
-    hasher: ChecksumHasher,
+    hashers: [Hasher; 5],
 }
 
 impl Default for DocumentDigests {
     fn default() -> Self {
-        let mut hasher = ChecksumHasher::default();
-        ALGORITHMS.iter().for_each(|algorithm| algorithm.begin(&mut hasher));
-        DocumentDigests { md5: Md5::new(), hasher }
+        DocumentDigests { md5: Md5::new(), hashers: ChecksumAlgorithm::ALL.map(Hasher::new) }
     }
 }
 
@@ -168,7 +153,7 @@ impl DocumentDigests {
     /// Adds bytes.
     pub(super) fn update(&mut self, bytes: &[u8]) {
         self.md5.update(bytes);
-        self.hasher.update(bytes);
+        self.hashers.iter_mut().for_each(|hasher| hasher.update(bytes));
     }
 
     /// Compares with what the headers state. `required`: something must be stated, or the payload be signed.
@@ -176,19 +161,23 @@ impl DocumentDigests {
         let md5 = content_md5(headers)?;
         let promises = Promises::read(headers)?;
         let signed = headers.get("x-amz-content-sha256").is_some_and(|value| value.len() == 64);
-        if required && md5.is_none() && !promises.is_stated() && !signed {
+        if required && md5.is_none() && promises.stated.is_none() && !signed {
             let message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*";
             return Err(S3Fault::new("InvalidRequest").saying(message));
         }
         if md5.is_some_and(|stated| stated[..] != self.md5.finalize()[..]) {
             return Err(S3Fault::new("BadDigest"));
         }
-        Promises { hasher: self.hasher, ..promises }.verify(None).map(drop)
+        let algorithm = promises.algorithm();
+        let hasher = self.hashers.into_iter().find(|hasher| Some(hasher.algorithm()) == algorithm);
+        Promises { hasher, ..promises }.verify(None).map(drop)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::HeaderName;
+
     use super::*;
 
     /// Of `123456789`: the check values of the CRC catalogue.
@@ -208,7 +197,7 @@ mod tests {
     fn verify(promised: &HeaderMap, body: &[u8], trailers: Option<&HeaderMap>) -> Result<usize, &'static str> {
         let mut promises = Promises::read(promised).map_err(|fault| fault.code)?;
         promises.update(body);
-        promises.verify(trailers).map(|held| held.len()).map_err(|fault| fault.code)
+        promises.verify(trailers).map(|held| held.iter().count()).map_err(|fault| fault.code)
     }
 
     #[test]
@@ -233,6 +222,31 @@ mod tests {
         assert_eq!(verify(&promised, b"123456789", Some(&right)), Ok(1));
         assert_eq!(verify(&promised, b"123456789", Some(&wrong)), Err("BadDigest"));
         assert_eq!(verify(&promised, b"123456789", None), Err("MalformedTrailerError"));
+    }
+
+    #[test]
+    fn one_checksum_is_taken_and_it_must_be_the_announced_one() {
+        let crc = ("x-amz-checksum-crc32", "y/Q5Jg==");
+        let sdk = |name| ("x-amz-sdk-checksum-algorithm", name);
+        let trailer = ("x-amz-trailer", "x-amz-checksum-crc32c");
+        for (pairs, expected) in [
+            (&[crc, sdk("crc32")][..], Ok(1)),
+            (&[crc, sdk("SHA1")], Err("InvalidRequest")),
+            (&[crc, sdk("nonsense")], Err("InvalidRequest")),
+            (&[sdk("CRC32")], Err("InvalidRequest")),
+            (&[crc, ("x-amz-checksum-crc32c", "4waSgw==")], Err("InvalidRequest")),
+            (&[crc, trailer], Err("InvalidRequest")),
+            (&[("x-amz-checksum-sha512", "AAAA")], Err("NotImplemented")),
+            (&[("x-amz-trailer", "x-amz-checksum-sha512")], Err("NotImplemented")),
+            (&[("x-amz-checksum-algorithm", "CRC32"), ("x-amz-checksum-mode", "ENABLED")], Ok(0)),
+            (&[], Ok(0)),
+        ] {
+            assert_eq!(verify(&headers(pairs), b"123456789", None), expected, "{pairs:?}");
+        }
+        let mut promises = Promises::default().or_compute(Some(ChecksumAlgorithm::Crc32));
+        promises.update(b"123456789");
+        let computed = promises.verify(None).map_err(|fault| fault.code).expect("nothing was promised");
+        assert_eq!(computed.map(Checksum::to_base64).as_deref(), Some("y/Q5Jg=="));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use s3s::dto::{
 };
 
 use super::acl;
+use super::checksum;
 use super::error::S3Fault;
 use super::exchange::Ask;
 use crate::auth::access::Action;
@@ -52,9 +53,12 @@ pub(super) async fn list_v2(ask: &Ask, input: ListObjectsV2Input) -> Result<List
     let max_keys = page_size(input.max_keys, "max-keys")?;
     let delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     let after = match &input.continuation_token {
-        Some(token) => Some(read_continuation_token(token.as_bytes()).ok_or_else(|| {
-            S3Fault::invalid_argument("The continuation token provided is incorrect", "continuation-token", token)
-        })?),
+        Some(token) => {
+            let name = read_continuation_token(token.as_bytes()).filter(|name| !name.is_empty());
+            Some(name.ok_or_else(|| {
+                S3Fault::invalid_argument("The continuation token provided is incorrect", "continuation-token", token)
+            })?)
+        }
         None => input.start_after.clone().map(String::into_bytes),
     };
     let page = fetch(ask, &bucket, &input.prefix, &delimiter, after, max_keys).await?;
@@ -120,6 +124,8 @@ fn split(page: &Page<ListEntry>, names: Names, owner: Option<&BucketRecord>) -> 
 
 fn describe(object: &ObjectSummary, names: Names, owner: Option<&BucketRecord>) -> Object {
     Object {
+        checksum_algorithm: object.checksum.map(|form| vec![checksum::wire_algorithm(form.algorithm)]),
+        checksum_type: object.checksum.map(|form| checksum::wire_type(form.kind)),
         e_tag: Some(ETag::Strong(object.etag.to_lower_hex())),
         key: Some(names.text(object.key.as_bytes())),
         last_modified: Some(timestamp(object.last_modified)),

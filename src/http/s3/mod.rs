@@ -10,7 +10,9 @@
 //! itself only there.
 
 mod acl;
+mod attributes;
 mod bucket;
+mod checksum;
 mod claim;
 mod error;
 mod exchange;
@@ -21,6 +23,7 @@ mod lifecycle;
 mod listing;
 mod multipart;
 mod object;
+mod selection;
 mod service;
 mod tagging;
 mod versions;

@@ -13,6 +13,7 @@ use s3s::dto::{
 };
 
 use super::acl;
+use super::checksum::{self, with_checksum};
 use super::error::S3Fault;
 use super::exchange::Ask;
 use super::integrity::{Promises, content_md5};
@@ -24,26 +25,20 @@ use crate::http::server::Answer;
 use crate::limits;
 use crate::store::upload::PartRequest;
 use crate::store::{
-    BucketRecord, CompleteCommit, ETag, ListedPart, ObjectKey, ObjectKind, ObjectRecord, Page, PartChoice, StoreError,
-    UploadEntry, UploadId, UploadsQuery, What, WriteCondition,
+    BucketRecord, CompleteCommit, ETag, ListedPart, ObjectChecksum, ObjectKey, ObjectKind, ObjectRecord, Page,
+    PartChoice, StoreError, UploadEntry, UploadId, UploadRecord, UploadsQuery, What, WriteCondition,
 };
-
-/// Checksums of a whole object, which a CompleteMultipartUpload may state.
-const CHECKSUMS: [&str; 5] = [
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-crc32c",
-    "x-amz-checksum-crc64nvme",
-    "x-amz-checksum-sha1",
-    "x-amz-checksum-sha256",
-];
 
 pub(super) async fn create(ask: &Ask, bucket: &str, key: &str) -> Result<CreateMultipartUploadOutput, S3Fault> {
     let bucket = ask.bucket(bucket).await?;
     let key = ask.key(key)?;
     existing_for_write(ask, &bucket, &key).await?;
     let request = put_request(ask, &bucket, &key, ObjectKind::Multipart, WriteCondition::Always)?;
-    let upload = ask.deps.objects.uploads().begin(request).await.map_err(|error| ask.store_error(&error))?;
+    let form = checksum::asked_form(&ask.headers)?;
+    let upload = ask.deps.objects.uploads().begin(request, form).await.map_err(|error| ask.store_error(&error))?;
     Ok(CreateMultipartUploadOutput {
+        checksum_algorithm: form.map(|form| checksum::wire_algorithm(form.algorithm)),
+        checksum_type: form.map(|form| checksum::wire_type(form.kind)),
         bucket: Some(bucket.name.to_string()),
         key: Some(plain(key.as_bytes())),
         upload_id: Some(upload.id.to_string()),
@@ -53,22 +48,29 @@ pub(super) async fn create(ask: &Ask, bucket: &str, key: &str) -> Result<CreateM
 
 pub(super) async fn upload_part(ask: &Ask, mut input: UploadPartInput) -> Result<Answer, S3Fault> {
     let number = part_number(input.part_number)?;
-    let (_, mut request) = open_upload(ask, &input.bucket, &input.key, &input.upload_id, number).await?;
+    let (_, upload, mut request) = open_upload(ask, &input.bucket, &input.key, &input.upload_id, number).await?;
     request.expected_md5 = content_md5(&ask.headers)?;
     let promises = Promises::read(&ask.headers)?;
+    let algorithm = checksum::of_part(&upload, promises.algorithm())?;
+    let promises = promises.or_compute(algorithm);
     let length = decoded_length(ask)?;
     let body = input.body.take().ok_or_else(|| S3Fault::new("IncompleteBody"))?;
-    let (stored, held) = receive(ask, body, length, promises).await?;
+    let (stored, sum) = receive(ask, body, length, promises).await?;
+    request.checksum = sum;
     let part = ask.deps.objects.uploads().put_part(request, stored).await.map_err(|error| ask.store_error(&error))?;
     let mut answer = Answer::empty(StatusCode::OK);
     answer.headers.insert(header::ETAG, etag_value(part.etag()));
-    answer.headers.extend(held);
+    if let Some(sum) = part.checksum {
+        // What it is over is told of the object only.
+        checksum::show(&ObjectChecksum::full(sum), &mut answer.headers);
+        answer.headers.remove("x-amz-checksum-type");
+    }
     Ok(answer)
 }
 
 pub(super) async fn upload_part_copy(ask: &Ask, input: UploadPartCopyInput) -> Result<UploadPartCopyOutput, S3Fault> {
     let number = part_number(input.part_number)?;
-    let (bucket, request) = open_upload(ask, &input.bucket, &input.key, &input.upload_id, number).await?;
+    let (bucket, upload, request) = open_upload(ask, &input.bucket, &input.key, &input.upload_id, number).await?;
     let source = copy_source(ask, &bucket, &input.copy_source).await?;
     let range = match ask.header("x-amz-copy-source-range") {
         None => 0..source.size,
@@ -77,17 +79,17 @@ pub(super) async fn upload_part_copy(ask: &Ask, input: UploadPartCopyInput) -> R
     if range.end - range.start > limits::OBJECT_BYTES_MAX {
         return Err(S3Fault::entity_too_large(limits::OBJECT_BYTES_MAX));
     }
-    let copied = ask.deps.objects.uploads().copy_part(request, &source, range).await;
+    let algorithm = checksum::of_part(&upload, None)?;
+    let copied = ask.deps.objects.uploads().copy_part(request, &source, range, algorithm).await;
     let part = copied.map_err(|error| match error {
         StoreError::NotFound(What::Object) => S3Fault::no_such_key(&source.key.to_string()),
         other => ask.store_error(&other),
     })?;
     Ok(UploadPartCopyOutput {
-        copy_part_result: Some(CopyPartResult {
-            e_tag: Some(wire_etag(part.etag())),
-            last_modified: Some(timestamp(part.last_modified)),
-            ..CopyPartResult::default()
-        }),
+        copy_part_result: Some(with_checksum!(
+            part.checksum.map(ObjectChecksum::full),
+            CopyPartResult { e_tag: Some(wire_etag(part.etag())), last_modified: Some(timestamp(part.last_modified)) }
+        )),
         copy_source_version_id: versions::source(&source),
         ..UploadPartCopyOutput::default()
     })
@@ -118,19 +120,18 @@ pub(super) async fn complete(
     let bucket = ask.bucket(&input.bucket).await?;
     let key = ask.key(&input.key)?;
     existing_for_write(ask, &bucket, &key).await?;
-    if let Some(name) = ask.headers.keys().map(|name| name.as_str()).find(|name| CHECKSUMS.contains(name)) {
-        // It speaks of the whole object, whose bytes nobody reads here: a promise that cannot be kept is not taken.
-        return Err(S3Fault::header_not_implemented(name));
-    }
     let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     if parts.is_empty() || parts.len() > limits::PART_NUMBER_MAX as usize {
         return Err(S3Fault::new("MalformedXML"));
     }
     let parts = parts.iter().map(listed_part).collect::<Result<Vec<_>, _>>()?;
+    let id = upload_id(&input.upload_id)?;
+    let upload = ask.deps.meta.upload(bucket.id, &key, id).await.map_err(|error| ask.store_error(&error))?;
     let commit = CompleteCommit {
         bucket: bucket.id,
         key: key.clone(),
-        upload: upload_id(&input.upload_id)?,
+        upload: id,
+        expected: checksum::expected(ask, upload.as_ref(), &parts).await?,
         parts: PartChoice::Listed(parts),
         part_bytes_min: limits::S3_PART_BYTES_MIN,
         condition: condition(input.if_match.as_ref(), input.if_none_match.as_ref())?,
@@ -139,19 +140,22 @@ pub(super) async fn complete(
     let done = ask.deps.objects.uploads().complete(commit).await.map_err(|error| ask.store_error(&error))?;
     let host = ask.header("host").unwrap_or_default();
     let path = percent_encode(done.key.as_bytes(), &KEY);
-    Ok(CompleteMultipartUploadOutput {
-        location: Some(format!("http://{host}/{}/{path}", bucket.name)),
-        bucket: Some(bucket.name.to_string()),
-        key: Some(plain(done.key.as_bytes())),
-        e_tag: Some(wire_etag(done.etag)),
-        version_id: versions::shown(&bucket, done.version),
-        ..CompleteMultipartUploadOutput::default()
-    })
+    Ok(with_checksum!(
+        done.checksum,
+        CompleteMultipartUploadOutput {
+            checksum_type: done.checksum.map(|sum| checksum::wire_type(sum.form().kind)),
+            location: Some(format!("http://{host}/{}/{path}", bucket.name)),
+            bucket: Some(bucket.name.to_string()),
+            key: Some(plain(done.key.as_bytes())),
+            e_tag: Some(wire_etag(done.etag)),
+            version_id: versions::shown(&bucket, done.version),
+        }
+    ))
 }
 
 fn listed_part(part: &CompletedPart) -> Result<ListedPart, S3Fault> {
     let (Some(number), Some(etag)) = (part.part_number, &part.e_tag) else { return Err(S3Fault::new("MalformedXML")) };
-    Ok(ListedPart { number: part_number(number)?, md5: digest(etag.value()) })
+    Ok(ListedPart { number: part_number(number)?, md5: digest(etag.value()), checksum: checksum::listed(part)? })
 }
 
 /// 16 bytes in hex of either case, quoted or not.
@@ -206,13 +210,18 @@ pub(super) async fn list_parts(ask: &Ask, input: ListPartsInput) -> Result<ListP
         let text = input.part_number_marker.unwrap_or(0).to_string();
         S3Fault::invalid_argument("The part number marker must not be negative", "part-number-marker", &text)
     })?;
+    let id = upload_id(&input.upload_id)?;
+    let upload = ask.deps.meta.upload(bucket.id, &key, id).await.map_err(|error| ask.store_error(&error))?;
+    let form = upload.and_then(|upload| upload.checksum);
     // Asked also for an empty page, which tells whether the upload is there.
-    let page = ask.deps.meta.list_parts(bucket.id, &key, upload_id(&input.upload_id)?, marker, limit.max(1)).await;
+    let page = ask.deps.meta.list_parts(bucket.id, &key, id, marker, limit.max(1)).await;
     let page = page.map_err(|error| ask.store_error(&error))?;
     let page = if limit == 0 { Page { entries: Vec::new(), truncated: false } } else { page };
     let owner = acl::owner(&bucket);
     let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     Ok(ListPartsOutput {
+        checksum_algorithm: form.map(|form| checksum::wire_algorithm(form.algorithm)),
+        checksum_type: form.map(|form| checksum::wire_type(form.kind)),
         bucket: Some(bucket.name.to_string()),
         key: Some(plain(key.as_bytes())),
         upload_id: Some(input.upload_id),
@@ -226,12 +235,16 @@ pub(super) async fn list_parts(ask: &Ask, input: ListPartsInput) -> Result<ListP
         parts: Some(
             page.entries
                 .iter()
-                .map(|part| Part {
-                    e_tag: Some(wire_etag(part.etag())),
-                    last_modified: Some(timestamp(part.last_modified)),
-                    part_number: Some(number(part.number)),
-                    size: Some(i64::try_from(part.size).unwrap_or(i64::MAX)),
-                    ..Part::default()
+                .map(|part| {
+                    with_checksum!(
+                        part.checksum.map(ObjectChecksum::full),
+                        Part {
+                            e_tag: Some(wire_etag(part.etag())),
+                            last_modified: Some(timestamp(part.last_modified)),
+                            part_number: Some(number(part.number)),
+                            size: Some(i64::try_from(part.size).unwrap_or(i64::MAX)),
+                        }
+                    )
                 })
                 .collect(),
         ),
@@ -273,13 +286,14 @@ pub(super) async fn list_uploads(
         match entry {
             UploadEntry::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(names.text(prefix)) }),
             UploadEntry::Upload(upload) => uploads.push(MultipartUpload {
+                checksum_algorithm: upload.checksum.map(|form| checksum::wire_algorithm(form.algorithm)),
+                checksum_type: upload.checksum.map(|form| checksum::wire_type(form.kind)),
                 initiated: Some(timestamp(upload.initiated)),
                 initiator: Some(Initiator { display_name: owner.display_name.clone(), id: owner.id.clone() }),
                 key: Some(names.text(upload.key.as_bytes())),
                 owner: Some(owner.clone()),
                 storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
                 upload_id: Some(upload.id.to_string()),
-                ..MultipartUpload::default()
             }),
         }
     }
@@ -308,15 +322,15 @@ async fn open_upload(
     key: &str,
     upload: &str,
     number: u32,
-) -> Result<(BucketRecord, PartRequest), S3Fault> {
+) -> Result<(BucketRecord, UploadRecord, PartRequest), S3Fault> {
     let bucket = ask.bucket(bucket).await?;
     let key: ObjectKey = ask.key(key)?;
     existing_for_write(ask, &bucket, &key).await?;
     let upload = upload_id(upload)?;
     let found = ask.deps.meta.upload(bucket.id, &key, upload).await.map_err(|error| ask.store_error(&error))?;
-    found.ok_or_else(|| S3Fault::new("NoSuchUpload"))?;
-    let request = PartRequest { bucket: bucket.id, key, upload, number, expected_md5: None };
-    Ok((bucket, request))
+    let record = found.ok_or_else(|| S3Fault::new("NoSuchUpload"))?;
+    let request = PartRequest { bucket: bucket.id, key, upload, number, expected_md5: None, checksum: None };
+    Ok((bucket, record, request))
 }
 
 /// An id of another form names no upload.

@@ -1,35 +1,30 @@
-//! Objects: put, get, head, delete, copy, attributes, and their ACLs.
-
-use std::ops::Range;
+//! Objects: put, get, head, delete, copy, and their ACLs.
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::StatusCode;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use s3s::dto::{
     AccessControlPolicy, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, Delete, DeleteObjectsOutput,
-    ETag as WireETag, ETagCondition, Error, GetObjectAclOutput, ObjectAttributes, PutObjectInput, StorageClass,
-    StreamingBlob,
+    ETag as WireETag, ETagCondition, Error, GetObjectAclOutput, PutObjectInput, StorageClass, StreamingBlob,
 };
 
-use super::NAMESPACE;
 use super::acl::{self, Canned};
+use super::checksum::{self, with_checksum};
 use super::error::S3Fault;
 use super::exchange::{Ask, Caller};
 use super::integrity::{Promises, content_md5};
 use super::listing::{plain, timestamp};
+use super::selection::Selection;
 use super::tagging;
 use super::versions;
 use crate::auth::access::Action;
 use crate::http::body::{Content, Promised};
 use crate::http::headers::{self, conditions};
 use crate::http::server::{Answer, http_date};
-use crate::http::xml::Writer;
 use crate::limits;
-use crate::store::objects::{
-    ConditionOutcome, Digests, PutRequest, RangeOutcome, RangeRules, StoredBody, check_conditions, resolve_range,
-};
-use crate::store::{BucketRecord, ETag, ObjectKey, ObjectKind, ObjectRecord, WriteCondition};
+use crate::store::objects::{ConditionOutcome, Digests, PutRequest, StoredBody, check_conditions};
+use crate::store::{BucketRecord, Checksum, ETag, ObjectChecksum, ObjectKey, ObjectKind, ObjectRecord, WriteCondition};
 
 const META_PREFIX: &str = "x-amz-meta-";
 
@@ -40,19 +35,19 @@ pub(super) async fn put(ask: &Ask, mut input: PutObjectInput) -> Result<Answer, 
     let key = ask.key(&input.key)?;
     let existing = existing_for_write(ask, &bucket, &key).await?;
     let condition = write_condition(input.if_match.as_ref(), input.if_none_match.as_ref(), existing.as_ref(), &key)?;
-    let request = put_request(ask, &bucket, &key, ObjectKind::Normal, condition)?;
+    let mut request = put_request(ask, &bucket, &key, ObjectKind::Normal, condition)?;
     let promises = Promises::read(&ask.headers)?;
     let length = decoded_length(ask)?;
     let body = input.body.take().ok_or_else(|| S3Fault::new("IncompleteBody"))?;
-    let (stored, held) = receive(ask, body, length, promises).await?;
+    let (stored, sum) = receive(ask, body, length, promises).await?;
+    request.attributes.checksum = sum.map(ObjectChecksum::full);
     let object = ask.deps.objects.put(request, stored).await.map_err(|error| ask.store_error(&error))?;
     let mut answer = Answer::empty(StatusCode::OK);
     answer.headers.insert(header::ETAG, etag_value(object.etag));
     versions::show(&bucket, object.version, &mut answer.headers);
-    if !held.is_empty() {
-        answer.headers.insert("x-amz-checksum-type", HeaderValue::from_static("FULL_OBJECT"));
+    if let Some(checksum) = &object.attributes.checksum {
+        checksum::show(checksum, &mut answer.headers);
     }
-    answer.headers.extend(held);
     Ok(answer)
 }
 
@@ -87,7 +82,7 @@ pub(super) async fn receive(
     mut body: StreamingBlob,
     length: Option<u64>,
     mut promises: Promises,
-) -> Result<(StoredBody, Vec<(HeaderName, HeaderValue)>), S3Fault> {
+) -> Result<(StoredBody, Option<Checksum>), S3Fault> {
     let size_max = ask.deps.objects.object_bytes_max();
     if let Some(length) = length {
         // Before the first byte, so that a full disk costs the client nothing.
@@ -108,9 +103,9 @@ pub(super) async fn receive(
         return Err(S3Fault::new("IncompleteBody"));
     }
     let trailers = ask.trailers.as_ref().and_then(|trailers| trailers.take());
-    let held = promises.verify(trailers.as_ref())?;
+    let sum = promises.verify(trailers.as_ref())?;
     let stored = writer.finish().await.map_err(|error| ask.store_error(&error))?;
-    Ok((stored, held))
+    Ok((stored, sum))
 }
 
 /// What the library says of a body that it checks while it is read. Its error types are its own; the words are not.
@@ -194,7 +189,7 @@ pub(super) fn put_request(
         tags: tagging::header_tags(ask)?,
         storage_class: crate::store::StorageClass::default(),
         attributes: crate::store::ObjectAttributes::default(),
-        acl: match acl::from_headers(ask)? {
+        acl: match acl::from_headers(&ask.headers, &bucket.owner.0.to_string())? {
             Canned::Default => None,
             Canned::Acl(acl) => Some(acl),
         },
@@ -270,13 +265,19 @@ pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObject
     if tagging::copies_tags(ask)? {
         request.tags = source.tags.clone();
     }
+    request.attributes.checksum = checksum::of_copy(ask, &source, checksum::asked_algorithm(&ask.headers)?).await?;
     let copied = ask.deps.objects.copy(&source, request).await.map_err(|error| ask.store_error(&error))?;
-    Ok(CopyObjectOutput {
-        copy_object_result: Some(CopyObjectResult {
+    let sum = copied.attributes.checksum;
+    let result = with_checksum!(
+        sum,
+        CopyObjectResult {
+            checksum_type: sum.map(|sum| checksum::wire_type(sum.form().kind)),
             e_tag: Some(WireETag::Strong(copied.etag.to_lower_hex())),
             last_modified: Some(timestamp(copied.last_modified)),
-            ..CopyObjectResult::default()
-        }),
+        }
+    );
+    Ok(CopyObjectOutput {
+        copy_object_result: Some(result),
         version_id: versions::shown(&bucket, copied.version),
         copy_source_version_id: versions::source(&source),
         ..CopyObjectOutput::default()
@@ -372,11 +373,10 @@ pub(super) async fn get(ask: &Ask, bucket: &str, key: &str) -> Result<Answer, S3
         Opened::Object(object, overrides) => (object, overrides),
         Opened::NotModified(answer) => return Ok(answer),
     };
-    let part = requested_part(ask, &object)?;
-    let range = part.clone().unwrap_or(0..object.size);
-    let length = range.end - range.start;
-    let mut answer = answer_for(&object, part.as_ref(), overrides);
-    let mut rest = Box::new(ask.deps.objects.read(&object, range));
+    let shown = Selection::read(ask, &object).await?;
+    let length = shown.length();
+    let mut answer = answer_for(ask, &object, &shown, overrides);
+    let mut rest = Box::new(ask.deps.objects.read(&object, shown.range));
     if let Some(first) = rest.next().await.map_err(|error| ask.store_error(&error))? {
         answer.content = Content::Object { first, rest, length };
     }
@@ -389,10 +389,9 @@ pub(super) async fn head(ask: &Ask, bucket: &str, key: &str) -> Result<Answer, S
         Opened::Object(object, overrides) => (object, overrides),
         Opened::NotModified(answer) => return Ok(answer),
     };
-    let part = requested_part(ask, &object)?;
-    let length = part.as_ref().map_or(object.size, |part| part.end - part.start);
-    let mut answer = answer_for(&object, part.as_ref(), overrides);
-    answer.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    let shown = Selection::read(ask, &object).await?;
+    let mut answer = answer_for(ask, &object, &shown, overrides);
+    answer.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(shown.length()));
     Ok(answer)
 }
 
@@ -421,31 +420,6 @@ async fn open(ask: &Ask, bucket: &str, key: &str) -> Result<Opened, S3Fault> {
     }
 }
 
-/// `Range`, or `partNumber`: an object that was put whole has one part.
-fn requested_part(ask: &Ask, object: &ObjectRecord) -> Result<Option<Range<u64>>, S3Fault> {
-    if let Some(number) = ask.exchange.query.text("partNumber") {
-        if ask.headers.contains_key(header::RANGE) {
-            let message = "Cannot specify both Range header and partNumber query parameter";
-            return Err(S3Fault::new("InvalidRequest").saying(message));
-        }
-        return match number.parse::<u32>() {
-            Ok(1) if object.size == 0 => Ok(None),
-            Ok(1) => Ok(Some(0..object.size)),
-            Ok(2..=10_000) => Err(S3Fault::new("InvalidPartNumber").with("PartNumberRequested", number)),
-            _ => {
-                let message = "Part number must be an integer between 1 and 10000, inclusive";
-                Err(S3Fault::invalid_argument(message, "partNumber", &number))
-            }
-        };
-    }
-    let Some(range) = ask.header("range") else { return Ok(None) };
-    match resolve_range(&range, object.size, RangeRules::S3) {
-        RangeOutcome::Whole => Ok(None),
-        RangeOutcome::Partial(part) => Ok(Some(part)),
-        RangeOutcome::Unsatisfiable => Err(S3Fault::invalid_range(&range, object.size)),
-    }
-}
-
 /// `response-*` of the query. Only a signature proves that whoever made the link meant them.
 fn overrides(ask: &Ask) -> Result<HeaderMap, S3Fault> {
     let names = [
@@ -471,8 +445,8 @@ fn overrides(ask: &Ask) -> Result<HeaderMap, S3Fault> {
     Ok(headers)
 }
 
-fn answer_for(object: &ObjectRecord, part: Option<&Range<u64>>, overrides: HeaderMap) -> Answer {
-    let mut answer = Answer::empty(if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
+fn answer_for(ask: &Ask, object: &ObjectRecord, shown: &Selection, overrides: HeaderMap) -> Answer {
+    let mut answer = Answer::empty(shown.status());
     let headers = &mut answer.headers;
     headers::describe(object, META_PREFIX, headers);
     headers::describe_tags(object, "x-amz-tagging-count", headers);
@@ -483,10 +457,7 @@ fn answer_for(object: &ObjectRecord, part: Option<&Range<u64>>, overrides: Heade
     headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.extend(overrides);
-    if let Some(part) = part {
-        let text = format!("bytes {}-{}/{}", part.start, part.end - 1, object.size);
-        headers.insert(header::CONTENT_RANGE, HeaderValue::from_str(&text).expect("digits are a header value"));
-    }
+    shown.describe(ask, object, headers);
     answer
 }
 
@@ -494,34 +465,6 @@ fn answer_for(object: &ObjectRecord, part: Option<&Range<u64>>, overrides: Heade
 pub(super) fn etag_value(etag: ETag) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{}\"", etag.to_lower_hex())).expect("hex digits are a header value")
 }
-
-pub(super) async fn attributes(ask: &Ask, bucket: &str, key: &str) -> Result<Answer, S3Fault> {
-    let bucket = ask.bucket(bucket).await?;
-    let key = ask.key(key)?;
-    let object = versions::readable(ask, &bucket, &key, ask.version()?).await?;
-    // The library takes a list in one header for one name.
-    let lists = ask.headers.get_all("x-amz-object-attributes").iter().filter_map(|value| value.to_str().ok());
-    let wanted: Vec<&str> = lists.flat_map(|list| list.split(',')).map(str::trim).collect();
-    let asks_for = |name: &str| wanted.contains(&name);
-    let document = Writer::document_in(NAMESPACE, "GetObjectAttributesResponse", |w| {
-        if asks_for(ObjectAttributes::ETAG) {
-            // Without its quotes, in this document alone.
-            w.text("ETag", object.etag.to_lower_hex());
-        }
-        if asks_for(ObjectAttributes::STORAGE_CLASS) {
-            w.text("StorageClass", StorageClass::STANDARD);
-        }
-        if asks_for(ObjectAttributes::OBJECT_SIZE) {
-            w.text("ObjectSize", object.size);
-        }
-    });
-    let mut answer = Answer::xml(document);
-    versions::show(&bucket, object.version, &mut answer.headers);
-    answer.headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
-    Ok(answer)
-}
-
-// ---- ACL -----------------------------------------------------------------------------------------------------
 
 pub(super) async fn acl(ask: &Ask, bucket: &str, key: &str) -> Result<GetObjectAclOutput, S3Fault> {
     let bucket = ask.bucket_for(bucket, Action::ReadSettings).await?;

@@ -7,7 +7,7 @@ use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::exchange::Ask;
-use super::{bucket, lifecycle, listing, multipart, object, tagging, versions};
+use super::{attributes, bucket, lifecycle, listing, multipart, object, tagging, versions};
 use crate::http::server::HttpDeps;
 
 /// Answers over the service's own stores.
@@ -236,7 +236,7 @@ impl S3 for Operations {
         request: S3Request<GetObjectAttributesInput>,
     ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
         let (ask, input) = Ask::new(&self.0, request);
-        ask.settle_answer(object::attributes(&ask, &input.bucket, &input.key).await)
+        ask.settle_answer(attributes::read(&ask, input).await)
     }
 
     async fn create_multipart_upload(

@@ -184,6 +184,7 @@ calls! {
     SetObjectTags set_object_tags(
         bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, tags: Vec<Tag>
     ) -> Option<VersionId>;
+    ObjectParts object_parts(object: &ObjectRecord) -> Option<Vec<ObjectPart>>;
     ListObjects list_objects(bucket: BucketId, query: &ListQuery) -> Page<ListEntry>;
     ListVersions list_versions(bucket: BucketId, query: &VersionsQuery) -> Page<VersionEntry>;
     BeginUpload begin_upload(upload: UploadRecord, now: Wall) -> UploadRecord;

@@ -366,6 +366,10 @@ impl MetaStore for MemoryMetaStore {
         self.with(|s| Ok(s.object_version(&(bucket, key.clone()), version)))
     }
 
+    async fn object_parts(&self, object: &ObjectRecord) -> Result<Option<Vec<ObjectPart>>> {
+        self.with(|s| Ok(s.object_parts(object)))
+    }
+
     async fn delete_objects(&self, commit: DeleteCommit, now: Wall) -> Result<Vec<DeleteOutcome>> {
         self.with(|s| {
             Ok(commit.targets.into_iter().map(|target| s.delete_target(commit.bucket, target, now)).collect())
@@ -774,6 +778,7 @@ fn summary(object: &ObjectRecord) -> ObjectSummary {
         storage_class: object.storage_class,
         size: object.size,
         etag: object.etag,
+        checksum: object.attributes.checksum.map(|checksum| checksum.form()),
         last_modified: object.last_modified,
     }
 }

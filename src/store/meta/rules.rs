@@ -6,9 +6,10 @@ use md5::{Digest, Md5};
 use crate::clock::Wall;
 use crate::limits::{COMPLETED_UPLOAD_KEPT, INLINE_BYTES_MAX};
 use crate::store::{
-    BlobId, ChannelName, CompleteCommit, CompletedUpload, ETag, Extent, FragmentCommit, ListedPart, ObjectKey,
-    ObjectKind, ObjectRecord, Page, PartChoice, PartSummary, Result, StoreError, UploadRecord, VersionId, VersionName,
-    Versioning, What, WriteCondition, digest,
+    BlobId, ChannelName, Checksum, ChecksumForm, ChecksumType, CompleteCommit, CompletedUpload, ETag, ExpectedObject,
+    Extent, FragmentCommit, ListedPart, ObjectChecksum, ObjectKey, ObjectKind, ObjectPart, ObjectRecord, Page,
+    PartChoice, PartSummary, Result, StoreError, UploadRecord, VersionId, VersionName, Versioning, What,
+    WriteCondition, digest,
 };
 
 /// The common prefix that `key` rolls up into: everything up to and including the first delimiter behind `prefix`.
@@ -106,6 +107,7 @@ pub(super) fn appended(
     object.crc64 = digest::combine(object.crc64, first.crc64, first.size);
     object.size = object.size.checked_add(first.size).ok_or(StoreError::TooLarge)?;
     object.content_md5 = None;
+    object.attributes.checksum = None;
     object.last_modified = now;
     for extent in first.extents {
         push_extent(&mut object.extents, extent);
@@ -153,6 +155,7 @@ pub(super) fn chosen_parts(
             let find = |wanted: &ListedPart| {
                 let at = uploaded.binary_search_by_key(&wanted.number, |part| part.number).ok();
                 let part = at.map(|at| uploaded[at]).filter(|part| wanted.md5 == Some(part.md5));
+                let part = part.filter(|part| wanted.checksum.is_none_or(|checksum| part.checksum == Some(checksum)));
                 part.ok_or(StoreError::InvalidPart(wanted.number))
             };
             listed.iter().map(find).collect::<Result<_>>()?
@@ -175,10 +178,12 @@ pub(super) fn multipart_etag(digests: impl Iterator<Item = [u8; 16]>) -> ETag {
     ETag { digest: md5.finalize().into(), parts: Some(parts) }
 }
 
-/// The object that an upload becomes. `extents` are those of the chosen parts, in order.
+/// The object that an upload becomes. `extents` are those of the chosen parts, in order. `SizeMismatch`,
+/// `DigestMismatch`.
 pub(super) fn completed_object(
     upload: UploadRecord,
     parts: &[PartSummary],
+    expected: &ExpectedObject,
     extents: impl Iterator<Item = Extent>,
     version: Option<VersionId>,
     now: Wall,
@@ -190,6 +195,8 @@ pub(super) fn completed_object(
         size = size.checked_add(part.size).ok_or(StoreError::TooLarge)?;
         crc64 = digest::combine(crc64, part.crc64, part.size);
     }
+    let mut attributes = upload.attributes;
+    attributes.checksum = completed_checksum(upload.checksum, parts, expected, size)?;
     Ok(ObjectRecord {
         bucket: upload.bucket,
         key: upload.key,
@@ -204,10 +211,38 @@ pub(super) fn completed_object(
         user_metadata: upload.user_metadata,
         tags: upload.tags,
         storage_class: upload.storage_class,
-        attributes: upload.attributes,
+        attributes,
         version,
         extents: joined,
     })
+}
+
+/// The checksum of an object that these parts make, when it is the expected one. What an upload was not begun with, its
+/// end may still ask for: the parts may have it by the way they were sent.
+fn completed_checksum(
+    form: Option<ChecksumForm>,
+    parts: &[PartSummary],
+    expected: &ExpectedObject,
+    size: u64,
+) -> Result<Option<ObjectChecksum>> {
+    if let Some(stated) = expected.size.filter(|stated| *stated != size) {
+        return Err(StoreError::SizeMismatch { stated, actual: size });
+    }
+    let asked = |checksum: Checksum| ChecksumForm { algorithm: checksum.algorithm(), kind: ChecksumType::FullObject };
+    let of: Vec<_> = parts.iter().map(|part| (part.checksum, part.size)).collect();
+    let checksum = form.or(expected.checksum.map(asked)).and_then(|form| ObjectChecksum::of_parts(form, &of));
+    match expected.checksum {
+        Some(expected) if checksum.map(|checksum| checksum.value) != Some(expected) => Err(StoreError::DigestMismatch),
+        _ => Ok(checksum),
+    }
+}
+
+/// What is remembered of the parts that an object was made of.
+pub(super) fn object_parts(parts: &[PartSummary]) -> Vec<ObjectPart> {
+    let algorithm = parts.first().and_then(|part| part.checksum).map(|checksum| checksum.algorithm());
+    let all = parts.iter().all(|part| part.checksum.map(|checksum| checksum.algorithm()) == algorithm);
+    let of = |part: &PartSummary| ObjectPart { size: part.size, checksum: part.checksum.filter(|_| all) };
+    parts.iter().map(of).collect()
 }
 
 /// What is remembered of an upload that became `object`.
@@ -218,6 +253,7 @@ pub(super) fn completed_upload(object: &ObjectRecord) -> CompletedUpload {
         size: object.size,
         etag: object.etag,
         crc64: object.crc64,
+        checksum: object.attributes.checksum,
         completed: object.last_modified,
         version: object.version,
     }
@@ -362,11 +398,11 @@ mod tests {
 
     fn part(number: u32, size: u64) -> PartSummary {
         let md5 = [number.to_le_bytes()[0]; 16];
-        PartSummary { number, size, md5, crc64: 0, last_modified: Wall(0) }
+        PartSummary { number, size, md5, crc64: 0, checksum: None, last_modified: Wall(0) }
     }
 
     fn listed(numbers: &[u32]) -> PartChoice {
-        let listed = |number: &u32| ListedPart { number: *number, md5: Some(part(*number, 0).md5) };
+        let listed = |number: &u32| ListedPart { number: *number, md5: Some(part(*number, 0).md5), checksum: None };
         PartChoice::Listed(numbers.iter().map(listed).collect())
     }
 
@@ -384,7 +420,7 @@ mod tests {
         assert_eq!(numbers(&listed(&[1, 2]), 0), Err(StoreError::InvalidPart(2)));
         assert_eq!(numbers(&listed(&[]), 0), Err(StoreError::InvalidPart(1)));
         for md5 in [None, Some([7; 16])] {
-            let other = PartChoice::Listed(vec![ListedPart { number: 1, md5 }]);
+            let other = PartChoice::Listed(vec![ListedPart { number: 1, md5, checksum: None }]);
             assert_eq!(numbers(&other, 0), Err(StoreError::InvalidPart(1)));
         }
         let small = StoreError::PartTooSmall { number: 1, size: 100, md5: uploaded[0].md5 };

@@ -241,6 +241,7 @@ fn is_refusal(error: &StoreError) -> bool {
         | StoreError::InvalidPartOrder
         | StoreError::PartTooSmall { .. }
         | StoreError::StaleEpoch
+        | StoreError::SizeMismatch { .. }
         | StoreError::DigestMismatch
         | StoreError::TooLarge
         | StoreError::Full => true,

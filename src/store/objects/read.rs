@@ -6,9 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::ObjectService;
 use crate::clock::{Clock, Monotonic};
 use crate::limits;
-use crate::store::{BlobReader, BlobStore, Extent, ObjectRecord, Result, StoreError, What};
+use crate::store::checksum::Hasher;
+use crate::store::{
+    BlobReader, BlobStore, Checksum, ChecksumAlgorithm, Extent, ObjectRecord, Result, StoreError, What,
+};
 
 /// Reads a range of an object's body. An object that is replaced or deleted meanwhile still reads as it was: its blobs
 /// wait as garbage for longer than any read may last (I3).
@@ -61,6 +65,23 @@ impl ObjectBody {
                 }
             }
         }
+    }
+}
+
+impl ObjectService {
+    /// A checksum of the whole body, read from its bytes. `NotFound(Object)` when they have been collected.
+    pub async fn checksum(&self, object: &ObjectRecord, algorithm: ChecksumAlgorithm) -> Result<Checksum> {
+        let mut hasher = Hasher::new(algorithm);
+        let mut body = self.read(object, 0..object.size);
+        while let Some(piece) = body.next().await.map_err(|error| match error {
+            StoreError::NotFound(What::Blob) => StoreError::NotFound(What::Object),
+            other => other,
+        })? {
+            hasher.update(&piece);
+            // Hashing a piece is all that a task may do in one go.
+            tokio::task::yield_now().await;
+        }
+        Ok(hasher.finish())
     }
 }
 

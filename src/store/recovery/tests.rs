@@ -120,14 +120,21 @@ async fn a_put_killed_at_any_step_leaves_one_whole_object_and_no_orphan() {
 
 /// An upload of `k` with one part in a blob, and the part as it was committed.
 async fn open_upload(bench: &Bench) -> (UploadRecord, PartSummary) {
-    let upload = bench.objects.uploads().begin(bench.request("k")).await.expect("begun");
+    let upload = bench.objects.uploads().begin(bench.request("k"), None).await.expect("begun");
     let body = bench.store(&pattern(1, SIZE)).await.expect("stored");
     let part = bench.objects.uploads().put_part(part_of(&upload, 1), body).await.expect("put");
     (upload, part)
 }
 
 fn part_of(upload: &UploadRecord, number: u32) -> PartRequest {
-    PartRequest { bucket: upload.bucket, key: upload.key.clone(), upload: upload.id, number, expected_md5: None }
+    PartRequest {
+        bucket: upload.bucket,
+        key: upload.key.clone(),
+        upload: upload.id,
+        number,
+        expected_md5: None,
+        checksum: None,
+    }
 }
 
 fn completion(upload: &UploadRecord) -> CompleteCommit {
@@ -139,6 +146,7 @@ fn completion(upload: &UploadRecord) -> CompleteCommit {
         part_bytes_min: 0,
         condition: WriteCondition::Always,
         version: None,
+        expected: ExpectedObject::default(),
     }
 }
 

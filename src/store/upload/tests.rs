@@ -7,14 +7,21 @@ use crate::limits::{INLINE_BYTES_MAX, PART_EXTENTS_SHARED_MAX, PART_NUMBER_MAX};
 use crate::store::blob::faulty::{BlobCall, BlobFault};
 use crate::store::conformance::blob::pattern;
 use crate::store::objects::tests::{Bench, key};
-use crate::store::{Acl, ListedPart, ObjectAttributes, ObjectKind, StorageClass, WriteCondition};
+use crate::store::{Acl, ExpectedObject, ListedPart, ObjectAttributes, ObjectKind, StorageClass, WriteCondition};
 
 async fn begin(bench: &Bench, name: &str) -> UploadRecord {
-    bench.objects.uploads().begin(bench.request(name)).await.expect("begun")
+    bench.objects.uploads().begin(bench.request(name), None).await.expect("begun")
 }
 
 fn part(upload: &UploadRecord, number: u32) -> PartRequest {
-    PartRequest { bucket: upload.bucket, key: upload.key.clone(), upload: upload.id, number, expected_md5: None }
+    PartRequest {
+        bucket: upload.bucket,
+        key: upload.key.clone(),
+        upload: upload.id,
+        number,
+        expected_md5: None,
+        checksum: None,
+    }
 }
 
 async fn put_part(bench: &Bench, upload: &UploadRecord, number: u32, bytes: &Bytes) -> PartSummary {
@@ -24,7 +31,7 @@ async fn put_part(bench: &Bench, upload: &UploadRecord, number: u32, bytes: &Byt
 
 async fn copy_part(bench: &Bench, upload: &UploadRecord, number: u32, source: &str, range: Range<u64>) -> PartSummary {
     let source = bench.meta.object(bench.bucket, &key(source)).await.expect("readable").expect("there");
-    bench.objects.uploads().copy_part(part(upload, number), &source, range).await.expect("an open upload")
+    bench.objects.uploads().copy_part(part(upload, number), &source, range, None).await.expect("an open upload")
 }
 
 fn all(upload: &UploadRecord) -> CompleteCommit {
@@ -36,6 +43,7 @@ fn all(upload: &UploadRecord) -> CompleteCommit {
         part_bytes_min: 0,
         condition: WriteCondition::Always,
         version: None,
+        expected: ExpectedObject::default(),
     }
 }
 
@@ -60,7 +68,7 @@ async fn parts_of_any_size_become_one_body() {
         attributes: ObjectAttributes::default(),
         ..bench.request("k")
     };
-    let upload = bench.objects.uploads().begin(request).await.expect("begun");
+    let upload = bench.objects.uploads().begin(request, None).await.expect("begun");
     let sizes = [100_000, 0, 5, INLINE_BYTES_MAX, INLINE_BYTES_MAX + 1, 3, 4];
     let mut whole = Vec::new();
     let mut digests = Vec::new();
@@ -189,7 +197,7 @@ async fn a_source_that_is_being_collected_is_not_found() {
     bench.objects.delete(bench.bucket, &[key("source")]).await.expect("deleted");
     let later = Wall(bench.clock.wall().0 + 1);
     assert_eq!(bench.meta.garbage(later, 9).await.expect("readable").len(), 1);
-    let copied = bench.objects.uploads().copy_part(part(&upload, 1), &source, 0..10).await;
+    let copied = bench.objects.uploads().copy_part(part(&upload, 1), &source, 0..10, None).await;
     assert_eq!(copied, Err(StoreError::NotFound(What::Object)));
 }
 
@@ -197,7 +205,7 @@ async fn a_source_that_is_being_collected_is_not_found() {
 async fn more_parts_than_there_are_numbers_are_refused() {
     let bench = Bench::new().await;
     let upload = begin(&bench, "k").await;
-    let listed = vec![ListedPart { number: 1, md5: None }; PART_NUMBER_MAX as usize + 1];
+    let listed = vec![ListedPart { number: 1, md5: None, checksum: None }; PART_NUMBER_MAX as usize + 1];
     let commit = CompleteCommit { parts: PartChoice::Listed(listed), ..all(&upload) };
     assert_eq!(bench.objects.uploads().complete(commit).await, Err(StoreError::TooLarge));
 }

@@ -77,6 +77,12 @@ impl Signer {
         self.sign(&format!("AWS4-HMAC-SHA256-PAYLOAD\n{time}\n{scope}\n{previous}\n{empty}\n{hash}"))
     }
 
+    /// Signature of trailers, each line ended, that follow the last chunk's.
+    pub fn trailer_signature(&self, previous: &str, lines: &str) -> String {
+        let (time, scope, hash) = (&self.timestamp, self.scope(), sha256_hex(lines.as_bytes()));
+        self.sign(&format!("AWS4-HMAC-SHA256-TRAILER\n{time}\n{scope}\n{previous}\n{hash}"))
+    }
+
     /// The signed chunks of `body`, each of `size` bytes at most, after a seed signature.
     pub fn chunked(&self, seed: &str, body: &[u8], size: usize) -> Vec<u8> {
         let (mut out, mut previous) = (Vec::new(), seed.to_owned());
@@ -90,13 +96,15 @@ impl Signer {
     }
 }
 
-/// Signs with one key, path style.
+/// Signs with one key, path style unless a host says the bucket.
 #[derive(Clone)]
 pub struct Client {
     addr: SocketAddr,
     key: (String, String),
     /// What signatures name.
     pub region: String,
+    /// `Host`, where it is not the address.
+    pub host: Option<String>,
 }
 
 /// How a request's payload is signed.
@@ -110,7 +118,16 @@ pub enum Payload<'a> {
 
 impl Client {
     pub fn new(addr: SocketAddr, key: (&str, &str)) -> Client {
-        Client { addr, key: (key.0.into(), key.1.into()), region: "us-east-1".into() }
+        Client { addr, key: (key.0.into(), key.1.into()), region: "us-east-1".into(), host: None }
+    }
+
+    /// The same, reaching a bucket by a name below `localhost`, which is always a base domain.
+    pub fn at_bucket(&self, bucket: &str) -> Client {
+        Client { host: Some(format!("{bucket}.localhost:{}", self.addr.port())), ..self.clone() }
+    }
+
+    fn host(&self) -> String {
+        self.host.clone().unwrap_or_else(|| self.addr.to_string())
     }
 
     pub fn signer(&self) -> Signer {
@@ -174,6 +191,19 @@ impl Client {
         exchange(self.addr, request.body(Full::new(body.into())).expect("a request")).await
     }
 
+    /// A PUT whose body is made of the seed signature.
+    pub async fn put_framed(
+        &self,
+        target: &str,
+        headers: &[(&str, &str)],
+        payload: &str,
+        frame: impl FnOnce(&Signer, &str) -> Vec<u8>,
+    ) -> Response {
+        let (request, seed) = self.head_of("PUT", target, headers, payload);
+        let body = frame(&self.signer(), &seed);
+        exchange(self.addr, request.body(Full::new(body.into())).expect("a request")).await
+    }
+
     fn head_of(
         &self,
         method: &str,
@@ -184,7 +214,7 @@ impl Client {
         let signer = self.signer();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut signed: Vec<(String, String)> = headers.iter().map(|(n, v)| (n.to_lowercase(), (*v).into())).collect();
-        signed.push(("host".into(), self.addr.to_string()));
+        signed.push(("host".into(), self.host()));
         signed.push(("x-amz-date".into(), signer.timestamp.clone()));
         signed.push(("x-amz-content-sha256".into(), payload.into()));
         signed.sort();
@@ -214,7 +244,7 @@ impl Client {
         ] {
             all.push((name.to_owned(), value));
         }
-        let host = [("host".to_owned(), self.addr.to_string())];
+        let host = [("host".to_owned(), self.host())];
         let signature = signer.signature(method, path, &all, &host, "UNSIGNED-PAYLOAD");
         all.push(("X-Amz-Signature".to_owned(), signature));
         let encode = |text: &str| percent_encode(text.as_bytes(), &UNRESERVED).to_string();
@@ -230,7 +260,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Response {
-        let mut request = http::Request::builder().method(method).uri(target).header("host", self.addr.to_string());
+        let mut request = http::Request::builder().method(method).uri(target).header("host", self.host());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -323,5 +353,11 @@ fn the_published_examples_come_out() {
     assert_eq!(
         signer.chunk_signature(&second, b""),
         "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9"
+    );
+    // "Signature calculations for the Authorization header: including trailing headers", the last two signatures.
+    let last = "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992";
+    assert_eq!(
+        signer.trailer_signature(last, "x-amz-checksum-crc32c:sOO8/Q==\n"),
+        "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435"
     );
 }

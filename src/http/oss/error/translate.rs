@@ -58,8 +58,9 @@ impl OssError {
             StoreError::TooLarge => Self::entity_too_large(crate::limits::OSS_OBJECT_BYTES_MAX),
             StoreError::Full => Self::insufficient_storage(),
             StoreError::Unavailable(_) => Self::service_unavailable(),
-            // Only a publisher's owner carries an epoch, and corruption is for the operator.
-            StoreError::StaleEpoch | StoreError::Corrupt(_) => Self::internal(),
+            // No request of this dialect states a size, only a publisher's owner carries an epoch, and corruption is for the
+            // operator.
+            StoreError::SizeMismatch { .. } | StoreError::StaleEpoch | StoreError::Corrupt(_) => Self::internal(),
         }
     }
 

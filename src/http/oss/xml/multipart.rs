@@ -123,5 +123,5 @@ fn read_listed_part(part: &Element) -> Result<ListedPart, OssError> {
     let etag = part.word_of("ETag").ok_or_else(OssError::malformed_xml)?;
     let mut md5 = [0; 16];
     let is_digest = hex::decode_to_slice(etag.trim_matches('"'), &mut md5).is_ok();
-    Ok(ListedPart { number, md5: is_digest.then_some(md5) })
+    Ok(ListedPart { number, md5: is_digest.then_some(md5), checksum: None })
 }

@@ -46,6 +46,7 @@ fn object(key: &[u8], kind: ObjectKind, parts: Option<u32>) -> ListEntry {
         size: 7,
         etag: ETag { digest: [0xab; 16], parts },
         storage_class: StorageClass::Standard,
+        checksum: None,
         last_modified: Wall(1_700_000_000_123),
     })
 }
@@ -772,7 +773,7 @@ fn key(bytes: &[u8]) -> ObjectKey {
 
 fn part(number: u32) -> PartSummary {
     let last_modified = Wall(1_700_000_000_123);
-    PartSummary { number, size: 102_400, md5: [0xab; 16], crc64: u64::MAX, last_modified }
+    PartSummary { number, size: 102_400, md5: [0xab; 16], crc64: u64::MAX, checksum: None, last_modified }
 }
 
 #[test]
@@ -789,6 +790,7 @@ fn initiated_and_completed_uploads() {
         size: 5,
         etag: ETag { digest: [0xab; 16], parts: Some(3) },
         crc64: 7,
+        checksum: None,
         completed: Wall(0),
         version: None,
     };
@@ -832,7 +834,7 @@ fn listings_of_parts() {
 
 #[test]
 fn listings_of_uploads() {
-    let upload = UploadSummary { key: key(b"a+"), id: UPLOAD, initiated: Wall(1_700_000_000_123) };
+    let upload = UploadSummary { key: key(b"a+"), id: UPLOAD, initiated: Wall(1_700_000_000_123), checksum: None };
     let query = ListUploadsQuery {
         prefix: b"a".to_vec(),
         delimiter: b"/".to_vec(),
@@ -875,12 +877,16 @@ fn completions() {
                <Part><ETag> {etag} </ETag><ChecksumCRC32>x</ChecksumCRC32><PartNumber> 20 </PartNumber></Part>
              </CompleteMultipartUpload>"
         );
-        assert_eq!(read(&body), Ok(vec![ListedPart { number: 1, md5 }, ListedPart { number: 20, md5 }]), "{etag}");
+        assert_eq!(
+            read(&body),
+            Ok(vec![ListedPart { number: 1, md5, checksum: None }, ListedPart { number: 20, md5, checksum: None }]),
+            "{etag}"
+        );
     }
     let of = |part: &str| format!("<CompleteMultipartUpload>{part}</CompleteMultipartUpload>");
     let one = |number: &str, etag: &str| format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
     for etag in ["nonsense", &digest[1..], &format!("{digest}-2"), "\"\""] {
-        assert_eq!(read(&of(&one("1", etag))), Ok(vec![ListedPart { number: 1, md5: None }]), "{etag}");
+        assert_eq!(read(&of(&one("1", etag))), Ok(vec![ListedPart { number: 1, md5: None, checksum: None }]), "{etag}");
     }
     for broken in [
         String::new(),

@@ -217,6 +217,7 @@ pub(super) async fn usage_follows_every_change(s: &dyn MetaStore) {
         part_bytes_min: 0,
         condition: WriteCondition::Always,
         version: None,
+        expected: ExpectedObject::default(),
     };
     s.complete_upload(commit.clone(), Wall(8)).await.expect("complete");
     s.complete_upload(commit, Wall(8)).await.expect("repeated");

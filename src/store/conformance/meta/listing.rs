@@ -134,7 +134,7 @@ pub(super) async fn summary_says_what_the_object_says(s: &dyn MetaStore) {
     let full = put(s, full, 11).await;
     let page = s.list_objects(b, &ListQuery { limit: 1, ..ListQuery::default() }).await.expect("readable");
     let (key, kind, last_modified) = (full.key, ObjectKind::Multipart, Wall(11));
-    let expected = ObjectSummary { key, kind, size: 70_000, etag, storage_class, last_modified };
+    let expected = ObjectSummary { key, kind, size: 70_000, etag, storage_class, checksum: None, last_modified };
     assert_eq!(page.entries, [ListEntry::Object(expected)]);
 }
 

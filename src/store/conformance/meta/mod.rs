@@ -6,6 +6,7 @@ mod accounts;
 mod blobs;
 mod channels;
 mod lifecycle;
+mod checksums;
 mod listing;
 mod live;
 mod objects;
@@ -178,6 +179,7 @@ fn upload_record(bucket: BucketId, name: impl AsRef<[u8]>, id: u64) -> UploadRec
         tags: Vec::new(),
         storage_class: StorageClass::default(),
         attributes: ObjectAttributes::default(),
+        checksum: None,
     }
 }
 
@@ -186,7 +188,7 @@ fn part(number: u32, extents: Vec<Extent>) -> PartRecord {
     let of = object(BucketId(0), "part", extents);
     let mut md5 = [0; 16];
     md5[..8].copy_from_slice(&of.crc64.to_le_bytes());
-    let summary = PartSummary { number, size: of.size, md5, crc64: of.crc64, last_modified: Wall(0) };
+    let summary = PartSummary { number, size: of.size, md5, crc64: of.crc64, checksum: None, last_modified: Wall(0) };
     PartRecord { summary, extents: of.extents }
 }
 
@@ -308,6 +310,14 @@ on_every_backend! {
         bucket_tags_are_set_and_removed
         bucket_settings_are_set_one_by_one
         bucket_versioning_is_set
+    ]
+    checksums: [
+        checksum_of_every_form_is_kept
+        completion_must_come_to_what_its_client_states
+        whole_has_no_checksum_that_a_part_lacks
+        parts_are_remembered_as_long_as_the_object
+        parts_stay_with_a_version_that_is_not_current
+        checksum_of_a_put_object_is_kept
     ]
     objects: [
         every_field_is_read_back

@@ -339,14 +339,23 @@ async fn apply(s: &dyn MetaStore, buckets: &[BucketId], op: &Op, now: Wall) -> S
             let uploaded = s.list_parts(bucket, &key, upload, 0, 10).await.map_or(Vec::new(), |page| page.entries);
             let listed = |number: u32| {
                 let md5 = uploaded.iter().find(|part| part.number == number).map(|part| part.md5);
-                ListedPart { number, md5: md5.filter(|_| !spoilt) }
+                ListedPart { number, md5: md5.filter(|_| !spoilt), checksum: None }
             };
             let parts = match numbers {
                 None => PartChoice::All,
                 Some(numbers) => PartChoice::Listed(numbers.into_iter().map(listed).collect()),
             };
             let condition = write_condition(condition, ETag { digest: [0; 16], parts: None });
-            let commit = CompleteCommit { bucket, key, upload, parts, part_bytes_min: min, condition, version: fresh };
+            let commit = CompleteCommit {
+                bucket,
+                key,
+                upload,
+                parts,
+                part_bytes_min: min,
+                condition,
+                version: fresh,
+                expected: ExpectedObject::default(),
+            };
             seen(s.complete_upload(commit, now).await)
         }
         Op::Abort { bucket, key, upload } => seen(s.abort_upload(buckets[bucket], &key, upload_id(upload), now).await),

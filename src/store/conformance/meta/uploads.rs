@@ -18,12 +18,20 @@ async fn put_part(s: &dyn MetaStore, upload: &UploadRecord, number: u32, extents
 
 fn completion(upload: &UploadRecord, parts: PartChoice) -> CompleteCommit {
     let (bucket, key) = (upload.bucket, upload.key.clone());
-    let condition = WriteCondition::Always;
-    CompleteCommit { bucket, key, upload: upload.id, parts, part_bytes_min: 0, condition, version: None }
+    CompleteCommit {
+        bucket,
+        key,
+        upload: upload.id,
+        parts,
+        part_bytes_min: 0,
+        condition: WriteCondition::Always,
+        version: None,
+        expected: ExpectedObject::default(),
+    }
 }
 
 fn listed(parts: &[PartSummary]) -> PartChoice {
-    let listed = |part: &PartSummary| ListedPart { number: part.number, md5: Some(part.md5) };
+    let listed = |part: &PartSummary| ListedPart { number: part.number, md5: Some(part.md5), checksum: None };
     PartChoice::Listed(parts.iter().map(listed).collect())
 }
 
@@ -195,6 +203,7 @@ pub(super) async fn completing_makes_the_object_of_the_parts(s: &dyn MetaStore) 
         size: 73,
         etag: object.etag,
         crc64: object.crc64,
+        checksum: None,
         completed: Wall(60),
         version: None,
     };
@@ -287,7 +296,7 @@ pub(super) async fn refused_completion_changes_nothing(s: &dyn MetaStore) {
         (listed(&[all[0], all[0]]), 0, StoreError::InvalidPartOrder),
         (listed(&[all[0], unknown]), 0, StoreError::InvalidPart(4)),
         (listed(&[all[0], another]), 0, StoreError::InvalidPart(3)),
-        (PartChoice::Listed(vec![ListedPart { number: 1, md5: None }]), 0, StoreError::InvalidPart(1)),
+        (PartChoice::Listed(vec![ListedPart { number: 1, md5: None, checksum: None }]), 0, StoreError::InvalidPart(1)),
         (PartChoice::Listed(vec![]), 0, StoreError::InvalidPart(1)),
         (listed(&all), 10, small.clone()),
         (PartChoice::All, 10, small),
@@ -371,7 +380,10 @@ pub(super) async fn other_completion_of_a_completed_upload_is_refused(s: &dyn Me
     let right = completion(&upload, listed(&all));
     for wrong in [
         CompleteCommit { parts: listed(&all[..1]), ..right.clone() },
-        CompleteCommit { parts: PartChoice::Listed(vec![ListedPart { number: 1, md5: None }]), ..right.clone() },
+        CompleteCommit {
+            parts: PartChoice::Listed(vec![ListedPart { number: 1, md5: None, checksum: None }]),
+            ..right.clone()
+        },
         CompleteCommit { key: key("b"), ..right.clone() },
         CompleteCommit { bucket: other, ..right.clone() },
     ] {
@@ -451,7 +463,7 @@ pub(super) async fn uploads_are_listed_by_key_and_id(s: &dyn MetaStore) {
     assert_eq!(list(s, b, query("z", "", "", None, 9)).await, "");
     assert_eq!(list(s, BucketId(77), query("", "", "", None, 9)).await, "", "no such bucket");
     let page = s.list_uploads(b, &query("b", "", "", None, 1)).await.expect("readable");
-    let expected = UploadSummary { key: key("b"), id: upload_id(4), initiated: Wall(10) };
+    let expected = UploadSummary { key: key("b"), id: upload_id(4), initiated: Wall(10), checksum: None };
     assert_eq!(page, Page { entries: vec![UploadEntry::Upload(expected)], truncated: false });
 }
 

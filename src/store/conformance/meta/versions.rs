@@ -246,6 +246,7 @@ pub(super) async fn completing_an_upload_makes_a_version(s: &dyn MetaStore) {
         part_bytes_min: 0,
         condition: WriteCondition::Always,
         version: Some(version_id(version)),
+        expected: ExpectedObject::default(),
     };
     let done = s.complete_upload(commit(3), Wall(3)).await.expect("complete");
     assert_eq!(done.version, Some(version_id(3)));

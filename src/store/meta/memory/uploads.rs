@@ -13,6 +13,14 @@ use crate::store::*;
 pub(super) struct Uploads {
     pub(super) open: BTreeMap<(BucketId, ObjectKey, UploadId), Open>,
     completed: BTreeMap<UploadId, CompletedUpload>,
+    /// By the version that was made of them, with what shows that it still is the one.
+    parts: BTreeMap<VersionOfKey, (ETag, Wall, Vec<ObjectPart>)>,
+}
+
+type VersionOfKey = (BucketId, ObjectKey, Option<VersionId>);
+
+fn version_of_key(object: &ObjectRecord) -> VersionOfKey {
+    (object.bucket, object.key.clone(), object.version)
 }
 
 #[derive(Debug)]
@@ -37,7 +45,13 @@ impl Uploads {
         (of().count() as u64, of().sum())
     }
 
+    /// What is remembered of the parts of the version that this one replaces.
+    pub(super) fn forget_parts(&mut self, object: &ObjectRecord) {
+        self.parts.remove(&version_of_key(object));
+    }
+
     pub(super) fn forget_bucket(&mut self, bucket: BucketId) {
+        self.parts.retain(|(b, ..), _| *b != bucket);
         self.completed.retain(|_, done| done.bucket != bucket);
     }
 
@@ -99,14 +113,23 @@ impl State {
         let present = self.objects.get(&(commit.bucket, commit.key)).map(|o| o.etag);
         rules::check_condition(commit.condition, present)?;
         let extents = chosen.iter().flat_map(|part| open.parts[&part.number].extents.clone());
-        let object = rules::completed_object(open.record.clone(), &chosen, extents, version, now)?;
+        let object = rules::completed_object(open.record.clone(), &chosen, &commit.expected, extents, version, now)?;
 
         let done = rules::completed_upload(&object);
+        let list = (object.etag, object.last_modified, rules::object_parts(&chosen));
+        let version = version_of_key(&object);
         self.place(object, now);
+        self.uploads.parts.insert(version, list);
         self.end_upload(&id, now);
         self.uploads.forget_outdated(now);
         self.uploads.completed.insert(commit.upload, done.clone());
         Ok(done)
+    }
+
+    pub(super) fn object_parts(&self, object: &ObjectRecord) -> Option<Vec<ObjectPart>> {
+        let (etag, modified, parts) = self.uploads.parts.get(&version_of_key(object))?;
+        let is_it = (*etag, *modified) == (object.etag, object.last_modified) && !object.extents.is_empty();
+        is_it.then(|| parts.clone())
     }
 
     pub(super) fn abort_upload(&mut self, bucket: BucketId, key: &ObjectKey, id: UploadId, now: Wall) -> Result<()> {
@@ -155,8 +178,8 @@ impl State {
             let entry = match rolled_up {
                 Some(prefix) => UploadEntry::Prefix(prefix.to_vec()),
                 None => {
-                    let initiated = open.record.initiated;
-                    UploadEntry::Upload(UploadSummary { key: key.clone(), id: *id, initiated })
+                    let UploadRecord { initiated, checksum, .. } = open.record;
+                    UploadEntry::Upload(UploadSummary { key: key.clone(), id: *id, initiated, checksum })
                 }
             };
             if is_behind && entries.last() != Some(&entry) {

@@ -94,6 +94,7 @@ impl State {
 
     fn retire_version(&mut self, gone: Option<Versioned>, now: Wall) {
         if let Some(Versioned::Object(object)) = gone {
+            self.uploads.forget_parts(&object);
             self.retire(&object.extents, now);
         }
     }

@@ -15,6 +15,7 @@ mod error;
 mod lifecycle;
 mod live;
 mod objects;
+mod parts;
 mod query;
 mod reader;
 mod rows;
@@ -205,6 +206,10 @@ impl MetaStore for SqliteMetaStore {
         version: Option<VersionName>,
     ) -> Result<Option<Versioned>> {
         self.readers.point("object_version", |c| versions::version(c, bucket, key, version))
+    }
+
+    async fn object_parts(&self, object: &ObjectRecord) -> Result<Option<Vec<ObjectPart>>> {
+        self.readers.point("object_parts", |c| parts::of_object(c, object))
     }
 
     async fn delete_objects(&self, commit: DeleteCommit, now: Wall) -> Result<Vec<DeleteOutcome>> {

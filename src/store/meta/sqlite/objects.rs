@@ -4,6 +4,7 @@ use rusqlite::{Connection, Row, Rows, params};
 
 use super::accounts::versioning;
 use super::error::{Sql, corrupt};
+use super::parts;
 use super::query::{all, exists, one, run};
 use super::rows;
 use super::usage::{self, Change};
@@ -172,6 +173,7 @@ pub(super) fn remove_body(conn: &Connection, body: i64) -> Sql<Vec<BlobId>> {
         rows::blob_id(row, 0)
     })?;
     run(conn, "DELETE FROM extent WHERE body = ?1", [body])?;
+    parts::forget(conn, body)?;
     Ok(named)
 }
 
@@ -299,13 +301,17 @@ pub(super) fn set_tags(
     versions::set(conn, bucket, key, version, "tags", rows::tags_text(tags)?)
 }
 
+/// The statement that a listing walks the clustered table with.
+pub(super) fn list_sql() -> String {
+    format!("SELECT {}, attributes FROM object WHERE bucket = ?1 AND key >= ?2 ORDER BY key", rows::SUMMARY_COLUMNS)
+}
+
 /// Walks the clustered table from the marker on, and seeks past each common prefix once it is seen: the cost follows the
 /// page, not what the prefixes hold.
 pub(super) fn list(conn: &Connection, bucket: BucketId, query: &ListQuery) -> Sql<Page<ListEntry>> {
     // Every seek must see the same snapshot.
     let _snapshot = conn.unchecked_transaction()?;
-    let sql = format!("SELECT {} FROM object WHERE bucket = ?1 AND key >= ?2 ORDER BY key", rows::SUMMARY_COLUMNS);
-    let mut statement = conn.prepare_cached(&sql)?;
+    let mut statement = conn.prepare_cached(&list_sql())?;
     let mut entries = Vec::new();
     let mut from = list_start(query);
     while let Some(start) = from.take() {
@@ -322,7 +328,9 @@ pub(super) fn list(conn: &Connection, bucket: BucketId, query: &ListQuery) -> Sq
                 from = rules::successor(prefix);
                 break;
             }
-            entries.push(ListEntry::Object(rows::summary(row, rows::object_key(key)?)?));
+            let checksum = rows::listed_checksum(row, 7)?;
+            let summary = rows::summary(row, rows::object_key(key)?)?;
+            entries.push(ListEntry::Object(ObjectSummary { checksum, ..summary }));
         }
     }
     Ok(rules::page(entries, query.limit))
@@ -378,6 +386,7 @@ pub(super) fn contradictions(conn: &Connection) -> Sql<Vec<String>> {
              UNION ALL SELECT body FROM part) \
              WHERE body IS NOT NULL GROUP BY body HAVING count(*) > 1)",
         ),
+        ("lists of the parts of no body", "SELECT count(*) FROM part_list WHERE body NOT IN (SELECT body FROM extent)"),
         ("buckets whose counters are not what they hold", usage::WRONG),
     ]
     .into_iter()

@@ -310,7 +310,57 @@ pub(super) fn summary(row: &Row<'_>, key: ObjectKey) -> Sql<ObjectSummary> {
         last_modified: wall(row, 3)?,
         etag: ETag { digest: bytes16(row, 4)?, parts: row.get(5)? },
         storage_class: storage_class(row.get(6)?)?,
+        // Stands behind what may be long: a listing reads it, see [`listed_checksum`].
+        checksum: None,
     })
+}
+
+/// Which checksum the attributes in this column name.
+pub(super) fn listed_checksum(row: &Row<'_>, column: usize) -> Sql<Option<ChecksumForm>> {
+    Ok(json_or_default::<ObjectAttributes>(row, column)?.checksum.map(|checksum| checksum.form()))
+}
+
+/// The code of a checksum's algorithm is its place in the list of all.
+pub(super) fn algorithm_code(algorithm: ChecksumAlgorithm) -> u8 {
+    let place = ChecksumAlgorithm::ALL.iter().position(|one| *one == algorithm).expect("the list has all");
+    u8::try_from(place).expect("five of them")
+}
+
+pub(super) fn algorithm(code: u8) -> Sql<ChecksumAlgorithm> {
+    let known = ChecksumAlgorithm::ALL.get(usize::from(code)).copied();
+    known.ok_or_else(|| corrupt(format!("checksum algorithm {code}")))
+}
+
+/// `upload.checksum_algorithm` and `upload.checksum_type`.
+pub(super) fn form_codes(form: Option<ChecksumForm>) -> (Option<u8>, Option<u8>) {
+    let kind = |form: ChecksumForm| match form.kind {
+        ChecksumType::FullObject => 0,
+        ChecksumType::Composite => 1,
+    };
+    (form.map(|form| algorithm_code(form.algorithm)), form.map(kind))
+}
+
+/// Of two columns from `first` on.
+pub(super) fn form(row: &Row<'_>, first: usize) -> Sql<Option<ChecksumForm>> {
+    let Some(code) = row.get::<_, Option<u8>>(first)? else { return Ok(None) };
+    let kind = match row.get::<_, Option<u8>>(first + 1)? {
+        Some(0) => ChecksumType::FullObject,
+        Some(1) => ChecksumType::Composite,
+        other => return Err(corrupt(format!("checksum type {other:?}"))),
+    };
+    Ok(Some(ChecksumForm { algorithm: algorithm(code)?, kind }))
+}
+
+/// `part.checksum`.
+pub(super) fn pack_checksum(checksum: Option<Checksum>) -> Option<Vec<u8>> {
+    checksum.map(|checksum| [&[algorithm_code(checksum.algorithm())], checksum.bytes()].concat())
+}
+
+fn checksum(row: &Row<'_>, column: usize) -> Sql<Option<Checksum>> {
+    let Some(packed) = opaque(row, column)? else { return Ok(None) };
+    let (code, bytes) = packed.split_first().ok_or_else(|| corrupt("an empty checksum"))?;
+    let checksum = Checksum::new(algorithm(*code)?, bytes);
+    checksum.map(Some).ok_or_else(|| corrupt("a checksum of another length"))
 }
 
 /// Columns of `object o` (or `version o`) that [`object`] reads, and of `extent e` that [`extent`] reads behind them.
@@ -370,7 +420,7 @@ pub(super) fn upload_id(row: &Row<'_>, column: usize) -> Sql<UploadId> {
 /// Columns that [`upload()`] reads.
 pub(super) const UPLOAD_COLUMNS: &str = "bucket, key, id, initiated_ms, acl, content_type, cache_control, \
      content_disposition, content_encoding, content_language, expires, user_metadata, tags, \
-     storage_class, attributes";
+     storage_class, attributes, checksum_algorithm, checksum_type";
 
 pub(super) fn upload(row: &Row<'_>) -> Sql<UploadRecord> {
     let own_acl: Option<i64> = row.get(4)?;
@@ -385,11 +435,12 @@ pub(super) fn upload(row: &Row<'_>) -> Sql<UploadRecord> {
         tags: json_or_default(row, 12)?,
         storage_class: storage_class(row.get(13)?)?,
         attributes: json_or_default(row, 14)?,
+        checksum: form(row, 15)?,
     })
 }
 
 /// Columns of `part p` that [`part`] reads.
-pub(super) const PART_COLUMNS: &str = "p.number, p.size, p.modified_ms, p.md5, p.crc64";
+pub(super) const PART_COLUMNS: &str = "p.number, p.size, p.modified_ms, p.md5, p.crc64, p.checksum";
 
 pub(super) fn part(row: &Row<'_>) -> Sql<PartSummary> {
     Ok(PartSummary {
@@ -398,11 +449,13 @@ pub(super) fn part(row: &Row<'_>) -> Sql<PartSummary> {
         last_modified: wall(row, 2)?,
         md5: bytes16(row, 3)?,
         crc64: row.get::<_, i64>(4)?.cast_unsigned(),
+        checksum: checksum(row, 5)?,
     })
 }
 
 /// Columns that [`completed_upload`] reads.
-pub(super) const COMPLETED_UPLOAD_COLUMNS: &str = "bucket, key, size, etag, etag_parts, crc64, completed_ms, version";
+pub(super) const COMPLETED_UPLOAD_COLUMNS: &str = "bucket, key, size, etag, etag_parts, crc64, completed_ms, version, \
+     checksum";
 
 pub(super) fn completed_upload(row: &Row<'_>) -> Sql<CompletedUpload> {
     Ok(CompletedUpload {
@@ -413,6 +466,7 @@ pub(super) fn completed_upload(row: &Row<'_>) -> Sql<CompletedUpload> {
         crc64: row.get::<_, i64>(5)?.cast_unsigned(),
         completed: wall(row, 6)?,
         version: version_id(row, 7)?,
+        checksum: row.get::<_, Option<String>>(8)?.map(|text| from_json(&text)).transpose()?,
     })
 }
 

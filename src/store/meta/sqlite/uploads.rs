@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 use super::accounts::check_bucket;
 use super::error::{Sql, corrupt};
 use super::objects;
+use super::parts as part_lists;
 use super::query::{all, exists, one, run};
 use super::rows;
 use super::usage::{self, Change};
@@ -26,8 +27,9 @@ pub(super) fn begin(conn: &Connection, upload: UploadRecord, now: Wall) -> Sql<U
         return Err(StoreError::AlreadyExists(What::Upload).into());
     }
     let headers = &upload.headers;
+    let (algorithm, kind) = rows::form_codes(upload.checksum);
     let sql = format!(
-        "INSERT INTO upload ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        "INSERT INTO upload ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         rows::UPLOAD_COLUMNS
     );
     run(
@@ -49,6 +51,8 @@ pub(super) fn begin(conn: &Connection, upload: UploadRecord, now: Wall) -> Sql<U
             rows::tags_text(&upload.tags)?,
             rows::storage_class_code(upload.storage_class),
             rows::json_unless_default(&upload.attributes)?,
+            algorithm,
+            kind,
         ],
     )?;
     usage::count(conn, upload.bucket, Change { uploads: 1, ..Change::default() })?;
@@ -87,7 +91,8 @@ pub(super) fn commit_part(conn: &Connection, commit: PartCommit, now: Wall) -> S
     let body = objects::insert_body(conn, &commit.part.extents)?;
     run(
         conn,
-        "INSERT INTO part (upload, number, size, modified_ms, md5, crc64, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO part (upload, number, size, modified_ms, md5, crc64, body, checksum) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             id_bytes(commit.upload),
             part.number,
@@ -96,6 +101,7 @@ pub(super) fn commit_part(conn: &Connection, commit: PartCommit, now: Wall) -> S
             part.md5,
             part.crc64.cast_signed(),
             body,
+            rows::pack_checksum(part.checksum),
         ],
     )?;
     usage::count(conn, commit.bucket, Change { parts: i64::from(is_new), ..Change::default() })?;
@@ -116,8 +122,9 @@ pub(super) fn complete(conn: &Connection, commit: CompleteCommit, now: Wall) -> 
     let extents = extents_of(conn, commit.upload, &chosen)?;
     let versioning = objects::existing_versioning(conn, commit.bucket)?;
     let version = rules::version_of_write(versioning, commit.version);
-    let object = rules::completed_object(record, &chosen, extents.into_iter(), version, now)?;
+    let object = rules::completed_object(record, &chosen, &commit.expected, extents.into_iter(), version, now)?;
     objects::place(conn, &object, present, versioning)?;
+    part_lists::remember(conn, &object, &rules::object_parts(&chosen))?;
     end(conn, commit.bucket, commit.upload, &object.extents, now)?;
     remember(conn, commit.upload, rules::completed_upload(&object))
 }
@@ -189,7 +196,7 @@ fn remember(conn: &Connection, id: UploadId, done: CompletedUpload) -> Sql<Compl
         ],
     )?;
     let sql = format!(
-        "INSERT INTO completed_upload ({}, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO completed_upload ({}, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         rows::COMPLETED_UPLOAD_COLUMNS
     );
     run(
@@ -204,6 +211,7 @@ fn remember(conn: &Connection, id: UploadId, done: CompletedUpload) -> Sql<Compl
             done.crc64.cast_signed(),
             done.completed.0,
             rows::version_bytes(done.version),
+            done.checksum.map(|checksum| rows::to_json(&checksum)).transpose()?,
             id_bytes(id),
         ],
     )?;
@@ -234,8 +242,8 @@ pub(super) fn list_parts(
 }
 
 /// The statement that a listing walks the clustered table with.
-pub(super) const LIST_SQL: &str =
-    "SELECT key, id, initiated_ms FROM upload WHERE bucket = ?1 AND (key, id) > (?2, ?3) ORDER BY key, id";
+pub(super) const LIST_SQL: &str = "SELECT key, id, initiated_ms, checksum_algorithm, checksum_type FROM upload \
+     WHERE bucket = ?1 AND (key, id) > (?2, ?3) ORDER BY key, id";
 
 /// As the listing of objects: seeks past each common prefix once it is seen.
 pub(super) fn list(conn: &Connection, bucket: BucketId, query: &UploadsQuery) -> Sql<Page<UploadEntry>> {
@@ -261,6 +269,7 @@ pub(super) fn list(conn: &Connection, bucket: BucketId, query: &UploadsQuery) ->
                 key: rows::object_key(key)?,
                 id: rows::upload_id(row, 1)?,
                 initiated: rows::wall(row, 2)?,
+                checksum: rows::form(row, 3)?,
             }));
         }
     }
@@ -300,9 +309,9 @@ pub(super) fn audit_parts(conn: &Connection, after: Option<(UploadId, u32)>, lim
     let (id, number) = after.map_or((Vec::new(), 0), |(id, number)| (id_bytes(id).to_vec(), number));
     let found = all(conn, &sql, params![id, number, rows::row_limit(limit)], |row| {
         let part = PartRecord { summary: rows::part(row)?, extents: Vec::new() };
-        let key = rows::object_key(row.get_ref(8)?.as_blob().map_err(rusqlite::Error::from)?)?;
-        let audit = PartAudit { bucket: BucketId(row.get(7)?), key, upload: rows::upload_id(row, 6)?, part };
-        Ok((audit, row.get::<_, Option<i64>>(5)?))
+        let key = rows::object_key(row.get_ref(9)?.as_blob().map_err(rusqlite::Error::from)?)?;
+        let audit = PartAudit { bucket: BucketId(row.get(8)?), key, upload: rows::upload_id(row, 7)?, part };
+        Ok((audit, row.get::<_, Option<i64>>(6)?))
     })?;
     let with_extents = |(mut audit, body): (PartAudit, Option<i64>)| {
         if let Some(body) = body {

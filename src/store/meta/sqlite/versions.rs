@@ -297,9 +297,10 @@ pub(super) fn set(
 pub(super) fn list_sql() -> [String; 2] {
     let columns = rows::SUMMARY_COLUMNS;
     [
-        format!("SELECT {columns}, version, 0 FROM object WHERE bucket = ?1 AND key >= ?2 ORDER BY key"),
+        format!("SELECT {columns}, version, 0, attributes FROM object WHERE bucket = ?1 AND key >= ?2 ORDER BY key"),
         format!(
-            "SELECT {columns}, version, marker FROM version WHERE bucket = ?1 AND key >= ?2 ORDER BY key, rank DESC"
+            "SELECT {columns}, version, marker, attributes FROM version WHERE bucket = ?1 AND key >= ?2 \
+             ORDER BY key, rank DESC"
         ),
     ]
 }
@@ -311,13 +312,16 @@ enum Found {
 }
 
 impl Found {
-    /// Of `SUMMARY_COLUMNS, version, marker`.
+    /// Of `SUMMARY_COLUMNS, version, marker, attributes`.
     fn read(row: &Row<'_>) -> Sql<Self> {
         let key = rows::object_key(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
         let version = rows::version_id(row, 7)?;
         match row.get::<_, bool>(8)? {
             true => Ok(Found::Marker(key, DeleteMarker { version, last_modified: rows::wall(row, 3)? })),
-            false => Ok(Found::Object(rows::summary(row, key)?, version)),
+            false => {
+                let checksum = rows::listed_checksum(row, 9)?;
+                Ok(Found::Object(ObjectSummary { checksum, ..rows::summary(row, key)? }, version))
+            }
         }
     }
 
@@ -404,7 +408,7 @@ pub(super) fn list(conn: &Connection, bucket: BucketId, query: &VersionsQuery) -
 fn rest_sql() -> String {
     let columns = rows::SUMMARY_COLUMNS;
     format!(
-        "SELECT {columns}, version, marker FROM version WHERE bucket = ?1 AND key = ?2 AND rank < ?3 ORDER BY rank DESC"
+        "SELECT {columns}, version, marker, attributes FROM version WHERE bucket = ?1 AND key = ?2 AND rank < ?3 ORDER BY rank DESC"
     )
 }
 
@@ -416,7 +420,7 @@ fn rest_of_the_marked_key(conn: &Connection, bucket: BucketId, query: &VersionsQ
         return Ok(Vec::new());
     }
     let columns = rows::SUMMARY_COLUMNS;
-    let sql = format!("SELECT {columns}, version, 0 FROM object WHERE bucket = ?1 AND key = ?2");
+    let sql = format!("SELECT {columns}, version, 0, attributes FROM object WHERE bucket = ?1 AND key = ?2");
     let current = one(conn, &sql, params![bucket.0, key], Found::read)?;
     let has_current = current.is_some();
     let is_marked = |found: &Found| found.version() == marker.id();
