@@ -240,3 +240,18 @@ pub const S3_BUCKET_TAGS_MAX: usize = 50;
 pub const TAG_KEY_CHARS_MAX: usize = 128;
 /// Characters of a tag's value, as documented.
 pub const TAG_VALUE_CHARS_MAX: usize = 256;
+/// Rules of a bucket's website over OSS, as documented.
+pub const OSS_WEBSITE_RULES_MAX: usize = 20;
+/// Rules of a bucket's website over S3, as documented.
+pub const S3_WEBSITE_RULES_MAX: usize = 50;
+/// Bytes of all texts of a bucket's website: they are read with the bucket by each request. The rules of a real site have
+/// some hundred bytes each.
+pub const WEBSITE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of a `Referer` that patterns see: browsers send no longer one.
+pub const REFERER_BYTES_MAX: usize = 4_096;
+/// Bytes of all `Referer` patterns of a bucket. Comparing the longest header with them costs a million steps.
+pub const REFERER_LISTS_BYTES_MAX: usize = 20 * 1024;
+/// `Referer` patterns of a bucket: each is compared with each header.
+pub const REFERER_LISTS_MAX: usize = 1_000;
+/// What the key of an access log begins with; the rest of the key must still fit.
+pub const LOG_PREFIX_BYTES_MAX: usize = 512;

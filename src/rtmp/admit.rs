@@ -255,7 +255,7 @@ fn signed_targets(
             continue;
         }
         let requester = if key.account == bucket.owner { Requester::Owner } else { Requester::OtherAccount };
-        if allowed(requester, bucket.acl, None, Action::Publish) {
+        if allowed(requester, bucket.acls_in_force(None).0, None, Action::Publish) {
             let (bucket, channel) = (bucket.clone(), channel.clone());
             targets.push(Target { bucket, channel, access_key_id: Some(key.id.clone()) });
         } else {
@@ -275,7 +275,7 @@ fn unsigned_targets(pairs: Vec<(BucketRecord, ChannelName)>, bucket_named: bool)
 }
 
 fn anybody_may(bucket: &BucketRecord) -> bool {
-    allowed(Requester::Anonymous, bucket.acl, None, Action::Publish)
+    allowed(Requester::Anonymous, bucket.acls_in_force(None).0, None, Action::Publish)
 }
 
 async fn claim(deps: &RtmpDeps, target: Target, query: &PublishQuery, remote_addr: &str) -> Result<Admitted, Refusal> {

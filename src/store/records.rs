@@ -160,6 +160,14 @@ pub struct BucketRecord {
     pub settings: BucketSettings,
 }
 
+impl BucketRecord {
+    /// The ACLs that a decision hangs on: the bucket's, and that of an object which has `object` as its own. Where ACLs
+    /// have no effect, everything is private.
+    pub fn acls_in_force(&self, object: Option<Acl>) -> (Acl, Option<Acl>) {
+        if self.settings.acls_count() { (self.acl, object) } else { (Acl::Private, None) }
+    }
+}
+
 /// Whether a bucket keeps versions of its objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Versioning {
@@ -388,6 +396,9 @@ pub struct ObjectAttributes {
     /// The checksum that its client chose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checksum: Option<ObjectChecksum>,
+    /// Whoever made it, or its bucket's default, said that it be encrypted at rest, so that reads are told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub encryption_stated: bool,
 }
 
 /// Content headers as they were sent, byte for byte.
@@ -448,6 +459,19 @@ impl ObjectRecord {
     /// The checksum of all its bytes, where it has one.
     pub fn full_checksum(&self) -> Option<Checksum> {
         self.attributes.checksum.filter(|checksum| checksum.parts.is_none()).map(|checksum| checksum.value)
+    }
+}
+
+impl ObjectRecord {
+    /// Whether it may be called encrypted: that was said of it, and holds. (A copy shares its source's bytes, which may be
+    /// older than the master key.)
+    pub fn is_encrypted_as_stated(&self) -> bool {
+        self.attributes.encryption_stated && !self.has_plain_blob()
+    }
+
+    /// Whether any of its bytes lies in a blob that is not sealed.
+    pub fn has_plain_blob(&self) -> bool {
+        self.extents.iter().any(|extent| matches!(extent, Extent::Blob { id, .. } if !id.is_sealed()))
     }
 }
 

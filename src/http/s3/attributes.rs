@@ -9,6 +9,7 @@ use super::error::S3Fault;
 use super::exchange::Ask;
 use super::listing::page_size;
 use super::selection::parts_of;
+use super::versions;
 use crate::http::server::{Answer, http_date};
 use crate::http::xml::Writer;
 use crate::store::{ObjectPart, ObjectRecord};
@@ -25,7 +26,7 @@ const NAMES: [&str; 5] = [
 pub(super) async fn read(ask: &Ask, input: GetObjectAttributesInput) -> Result<Answer, S3Fault> {
     let bucket = ask.bucket(&input.bucket).await?;
     let key = ask.key(&input.key)?;
-    let object = ask.readable(&bucket, &key).await?;
+    let object = versions::readable(ask, &bucket, &key, ask.version()?).await?;
     // The library takes a list in one header for one name.
     let lists = ask.headers.get_all("x-amz-object-attributes").iter().filter_map(|value| value.to_str().ok());
     let wanted: Vec<&str> = lists.flat_map(|list| list.split(',')).map(str::trim).collect();
@@ -37,6 +38,7 @@ pub(super) async fn read(ask: &Ask, input: GetObjectAttributesInput) -> Result<A
         false => None,
     };
     let mut answer = Answer::xml(document(&object, &wanted, page.as_ref()));
+    versions::show(&bucket, object.version, &mut answer.headers);
     answer.headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
     Ok(answer)
 }

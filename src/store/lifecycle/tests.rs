@@ -332,6 +332,7 @@ async fn stale_uploads_are_aborted() {
             user_metadata,
             tags,
             storage_class,
+            checksum: None,
             attributes,
         };
         bed.meta.begin_upload(record, bed.clock.wall()).await.expect("an upload");

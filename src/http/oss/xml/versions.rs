@@ -172,6 +172,7 @@ mod tests {
             kind: ObjectKind::Normal,
             size: 5,
             etag: ETag { digest: [0xab; 16], parts: None },
+            checksum: None,
             storage_class: StorageClass::Standard,
             last_modified: Wall(1_000),
         };

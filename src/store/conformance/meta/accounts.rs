@@ -1,6 +1,7 @@
 //! Accounts, keys, buckets, and the end of the store.
 
 use super::*;
+use crate::store::settings::RefererRules;
 
 pub(super) async fn key_is_read_back(s: &dyn MetaStore) {
     let put = s.put_access_key("camera team", "id", "secret/+=", Wall(7)).await.expect("a new key");
@@ -258,9 +259,13 @@ pub(super) async fn bucket_settings_are_set_one_by_one(s: &dyn MetaStore) {
     assert_eq!(settings().await, BucketSettings::default());
     s.set_bucket_setting(b, BucketSetting::Policy(Some("{}".into()))).await.expect("there");
     s.set_bucket_setting(b, BucketSetting::RequestPayment(Payer::Requester)).await.expect("there");
-    assert_eq!(settings().await, BucketSettings { policy: Some("{}".into()), request_payment: Payer::Requester });
+    let both = BucketSettings { policy: Some("{}".into()), request_payment: Payer::Requester, ..Default::default() };
+    assert_eq!(settings().await, both);
+    let rules = RefererRules { allowed: vec!["http://a.example".into()], ..RefererRules::default() };
+    s.set_bucket_setting(b, BucketSetting::Referer(rules.clone())).await.expect("there");
+    assert_eq!(settings().await, BucketSettings { referer: Some(rules), ..both });
     s.set_bucket_setting(b, BucketSetting::Policy(None)).await.expect("there");
-    assert_eq!(settings().await, BucketSettings { policy: None, request_payment: Payer::Requester });
+    assert_eq!((settings().await.policy, settings().await.request_payment), (None, Payer::Requester));
     let nowhere = s.set_bucket_setting(BucketId(99), BucketSetting::Policy(None)).await;
     assert_eq!(nowhere, Err(StoreError::NotFound(What::Bucket)));
 }

@@ -5,8 +5,8 @@
 mod accounts;
 mod blobs;
 mod channels;
-mod lifecycle;
 mod checksums;
+mod lifecycle;
 mod listing;
 mod live;
 mod objects;
