@@ -53,7 +53,7 @@ const SUB_RESOURCES: &[(&str, Known)] = &[
     ("partNumber", Always),
     ("policy", Always),
     ("position", Always),
-    ("publicAccessBlock", Later),
+    ("publicAccessBlock", Always),
     ("qos", Always),
     ("qosInfo", Always),
     ("qosRequester", Later),

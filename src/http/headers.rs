@@ -102,6 +102,11 @@ pub(super) fn describe(object: &ObjectRecord, prefix: &str, headers: &mut Header
     }
 }
 
+/// Whether this can stand in a URL where a host and perhaps a port stand.
+pub(super) fn is_host(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,5 +7,8 @@ mod harness;
 mod lifecycle;
 mod multipart;
 mod object;
+mod referer;
+mod settings;
 mod transport;
 mod versions;
+mod website;

@@ -128,6 +128,7 @@ pub(super) async fn put_acl(ask: &Ask<'_>) -> Result<Answer, OssError> {
 }
 
 async fn set_acl(ask: &Ask<'_>, bucket: &BucketRecord, acl: Acl) -> Result<(), OssError> {
+    super::settings::check_acl(bucket, acl, false)?;
     ask.deps.meta.set_bucket_acl(bucket.id, acl).await.map_err(|error| ask.store_error(error))
 }
 

@@ -7,6 +7,7 @@
 use http::StatusCode;
 
 use crate::clock::Wall;
+use crate::store::settings::RefererRefusal;
 
 #[cfg(test)]
 mod tests;
@@ -108,6 +109,62 @@ impl OssError {
     pub fn no_such_lifecycle(bucket: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NoSuchLifecycle", "No Row found in Lifecycle Table.")
             .with_detail("BucketName", bucket)
+    }
+
+    /// 404: the bucket is no website.
+    pub fn no_such_website_configuration(bucket: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "NoSuchWebsiteConfiguration",
+            "The specified bucket does not have a website configuration.",
+        )
+        .with_detail("BucketName", bucket)
+    }
+
+    /// 404: the bucket encrypts nothing by default.
+    pub fn no_such_server_side_encryption_rule(bucket: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "NoSuchServerSideEncryptionRule",
+            "The server side encryption rule does not exist.",
+        )
+        .with_detail("BucketName", bucket)
+    }
+
+    /// 404: transfer acceleration was never set.
+    pub fn no_such_transfer_acceleration_configuration(bucket: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "NoSuchTransferAccelerationConfiguration",
+            "The bucket has no transfer acceleration configuration.",
+        )
+        .with_detail("BucketName", bucket)
+    }
+
+    /// 400: access logs cannot go there.
+    pub fn invalid_target_bucket_for_logging(target: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidTargetBucketForLogging",
+            "The target bucket for logging does not exist or is not owned by you.",
+        )
+        .with_detail("TargetBucket", target)
+    }
+
+    /// 400: the bucket has no ACLs.
+    pub fn acl_not_supported(bucket: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "AccessControlListNotSupported", "The bucket does not allow ACLs")
+            .with_detail("BucketName", bucket)
+    }
+
+    /// 403: the page that a read comes from may not use the bucket's objects.
+    pub fn denied_by_referer(refusal: RefererRefusal) -> Self {
+        let ec = match refusal {
+            RefererRefusal::Empty => "0003-00000501",
+            RefererRefusal::Refused => "0003-00000502",
+            RefererRefusal::NotAllowed => "0003-00000503",
+        };
+        Self::access_denied_because("You are denied by bucket referer policy.").with_ec(ec)
     }
 
     /// 403: a preflight that no rule allows.

@@ -5,10 +5,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
 
+use super::encryption;
 use super::error::OssError;
 use super::object::{
-    CRC64, copy_source, echo_encryption, etag_value, existing_for_write, existing_object, not_modified, put_request,
-    receive, refuse_what_is_not_kept,
+    CRC64, copy_source, etag_value, existing_for_write, existing_object, not_modified, put_request, receive,
+    refuse_what_is_not_kept,
 };
 use super::operation::{ListPartsQuery, ListUploadsQuery, UploadTarget};
 use super::service::{Ask, body_error};
@@ -37,7 +38,9 @@ pub(super) async fn initiate(ask: &Ask<'_>, key: &ObjectKey, url_encoding: bool)
     let upload = ask.deps.objects.uploads().begin(request, None).await.map_err(|error| ask.key_error(error, key))?;
     let name = bucket.name.as_str();
     let mut answer = Answer::xml(xml::initiate_multipart_upload_result(name, key, upload.id, url_encoding));
-    echo_encryption(ask, &mut answer.headers);
+    if upload.attributes.encryption_stated {
+        encryption::confirm(&mut answer.headers);
+    }
     Ok(answer)
 }
 

@@ -9,9 +9,8 @@ use http::header::{self, HeaderMap, HeaderValue};
 use super::accept::Caller;
 use super::error::OssError;
 use super::service::{Ask, body_error};
-use super::tagging;
-use super::versions;
 use super::xml;
+use super::{encryption, settings, tagging, versions};
 use crate::auth::access::Action;
 use crate::http::body::{Content, Promised, RequestBody};
 use crate::http::headers::{self, conditions, content_headers};
@@ -21,16 +20,12 @@ use crate::store::objects::{
     ConditionOutcome, Digests, PutRequest, RangeOutcome, RangeRules, StoredBody, check_conditions, resolve_range,
 };
 use crate::store::{
-    Acl, BucketName, BucketRecord, ETag, Extent, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord, StorageClass,
+    Acl, BucketName, BucketRecord, ETag, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord, StorageClass,
     VersionName, WriteCondition,
 };
 
 const META_PREFIX: &str = "x-oss-meta-";
 pub(super) const CRC64: &str = "x-oss-hash-crc64ecma";
-const SSE: &str = "x-oss-server-side-encryption";
-const SSE_KEY_ID: &str = "x-oss-server-side-encryption-key-id";
-const SSE_DATA: &str = "x-oss-server-side-data-encryption";
-const AES256: &str = "AES256";
 const NEXT_POSITION: &str = "x-oss-next-append-position";
 
 // ---- writing -------------------------------------------------------------------------------------------------
@@ -46,7 +41,7 @@ pub(super) async fn put(ask: &Ask<'_>, body: &mut RequestBody, key: &ObjectKey) 
     answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
     put_content_md5(&object, &mut answer.headers);
     versions::show(bucket, object.version, &mut answer.headers);
-    echo_encryption(ask, &mut answer.headers);
+    encryption::describe(&object, &mut answer.headers);
     Ok(answer)
 }
 
@@ -83,7 +78,7 @@ pub(super) async fn append(
     answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
     answer.headers.insert(NEXT_POSITION, HeaderValue::from(object.size));
     versions::show(bucket, object.version, &mut answer.headers);
-    echo_encryption(ask, &mut answer.headers);
+    encryption::describe(&object, &mut answer.headers);
     Ok(answer)
 }
 
@@ -128,9 +123,8 @@ pub(super) async fn copy(
     }
     let mut request = put_request(ask, bucket, key, ObjectKind::Normal)?;
     // A copy shares its source's blobs, and those from before a master key was configured are plain.
-    let is_plain = |extent: &Extent| matches!(extent, Extent::Blob { id, .. } if !id.is_sealed());
-    if ask.head.headers.contains_key(SSE) && source.extents.iter().any(is_plain) {
-        return Err(OssError::not_implemented(SSE));
+    if ask.head.headers.contains_key(encryption::SSE) && source.has_plain_blob() {
+        return Err(OssError::not_implemented(encryption::SSE));
     }
     // A digest would be that of the request's empty body.
     request.expected_md5 = None;
@@ -152,7 +146,7 @@ pub(super) async fn copy(
     answer.headers.insert(CRC64, HeaderValue::from(copied.crc64));
     versions::show(bucket, copied.version, &mut answer.headers);
     versions::show_source(&source, &mut answer.headers);
-    echo_encryption(ask, &mut answer.headers);
+    encryption::describe(&copied, &mut answer.headers);
     Ok(answer)
 }
 
@@ -255,8 +249,8 @@ pub(super) fn put_request(
         user_metadata: user_metadata(&ask.head.headers)?,
         tags: tagging::header_tags(ask)?,
         storage_class: StorageClass::default(),
-        attributes: ObjectAttributes::default(),
-        acl: object_acl_header(ask)?.unwrap_or(None),
+        attributes: ObjectAttributes { encryption_stated: encryption::is_stated(ask, bucket)? },
+        acl: new_acl(ask, bucket)?.unwrap_or(None),
         condition,
         expected_md5: ask.content_md5()?,
     })
@@ -265,37 +259,16 @@ pub(super) fn put_request(
 /// Features that an upload may ask for and that would be lost in silence: callbacks, other classes, encryption that
 /// is not what happens here.
 pub(super) fn refuse_what_is_not_kept(ask: &Ask<'_>) -> Result<(), OssError> {
-    for name in ["x-oss-callback", SSE_KEY_ID, SSE_DATA] {
-        if ask.head.headers.contains_key(name) {
-            return Err(OssError::not_implemented(name));
-        }
+    if ask.head.headers.contains_key("x-oss-callback") {
+        return Err(OssError::not_implemented("x-oss-callback"));
     }
-    check_encryption(ask)?;
+    encryption::check(ask)?;
     match ask.header("x-oss-storage-class") {
         Some(class) if class != "Standard" => {
             let message = "Only Standard storage is kept here.";
             Err(OssError::invalid_argument(message, "x-oss-storage-class", &class))
         }
         _ => Ok(()),
-    }
-}
-
-/// `AES256` is what happens to every body once a master key is configured; without one it may not be promised, and keys
-/// of a key management service never.
-fn check_encryption(ask: &Ask<'_>) -> Result<(), OssError> {
-    match ask.header(SSE).as_deref() {
-        None => Ok(()),
-        Some(_) if !ask.deps.objects.seals() => Err(OssError::not_implemented(SSE)),
-        Some(AES256) => Ok(()),
-        Some("KMS" | "SM4") => Err(OssError::not_implemented(SSE)),
-        Some(other) => Err(OssError::invalid_encryption_algorithm(other)),
-    }
-}
-
-/// Confirms the encryption that an upload asked for and got.
-pub(super) fn echo_encryption(ask: &Ask<'_>, headers: &mut HeaderMap) {
-    if ask.head.headers.contains_key(SSE) {
-        headers.insert(SSE, HeaderValue::from_static(AES256));
     }
 }
 
@@ -436,6 +409,7 @@ pub(super) fn describe(object: &ObjectRecord, whole: bool, headers: &mut HeaderM
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert("x-oss-object-type", HeaderValue::from_static(kind_text(object.kind)));
     headers.insert("x-oss-storage-class", HeaderValue::from_static("Standard"));
+    encryption::describe(object, headers);
     headers.insert(CRC64, HeaderValue::from(object.crc64));
     if whole {
         put_content_md5(object, headers);
@@ -479,13 +453,22 @@ pub(super) async fn acl(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssErr
 pub(super) async fn put_acl(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
     let bucket = ask.bucket_for(Action::WriteSettings)?;
     let missing = || OssError::invalid_argument("The x-oss-object-acl header is missing.", "x-oss-object-acl", "");
-    let acl = object_acl_header(ask)?.ok_or_else(missing)?;
+    let acl = new_acl(ask, bucket)?.ok_or_else(missing)?;
     let version = ask.version();
     let set = ask.deps.meta.set_object_acl(bucket.id, key, version, acl).await;
     let set = set.map_err(|error| versions::error(ask, error, key, version))?;
     let mut answer = Answer::empty(StatusCode::OK);
     versions::show(bucket, set, &mut answer.headers);
     Ok(answer)
+}
+
+/// The ACL that a request puts on an object, when the bucket lets it; as [`object_acl_header`] has it.
+fn new_acl(ask: &Ask<'_>, bucket: &BucketRecord) -> Result<Option<Option<Acl>>, OssError> {
+    let acl = object_acl_header(ask)?;
+    if let Some(Some(acl)) = acl {
+        settings::check_acl(bucket, acl, true)?;
+    }
+    Ok(acl)
 }
 
 /// `x-oss-object-acl`: outer `None` when absent, inner `None` for `default`, which follows the bucket.

@@ -48,6 +48,14 @@ pub enum OssOperation {
     PutBucketTags,
     /// `DELETE /?tagging`.
     DeleteBucketTags,
+    /// `GET /?website`, or another document that is a setting.
+    GetBucketSetting(SettingName),
+    /// `PUT /?website` and the like.
+    PutBucketSetting(SettingName),
+    /// `DELETE /?website` and the like.
+    DeleteBucketSetting(SettingName),
+    /// `HEAD /` on a bucket: of its website, when it has one.
+    HeadBucket,
     /// `GET /` on a bucket.
     ListObjects(ListObjectsQuery),
     /// `GET /?list-type=2`.
@@ -172,6 +180,25 @@ pub enum OssOperation {
     },
     /// `GET /C?vod&startTime=&endTime=`.
     GetVodPlaylist(ChannelName, VodRange),
+}
+
+/// Settings of a bucket that are one document under one sub-resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingName {
+    /// `website`.
+    Website,
+    /// `referer`.
+    Referer,
+    /// `logging`.
+    Logging,
+    /// `encryption`.
+    Encryption,
+    /// `requestPayment`.
+    RequestPayment,
+    /// `transferAcceleration`.
+    TransferAcceleration,
+    /// `publicAccessBlock`.
+    PublicAccessBlock,
 }
 
 /// The upload that a request is about.

@@ -9,7 +9,7 @@ use http::Method;
 use super::error::OssError;
 use super::operation::{
     ListBucketsQuery, ListLiveChannelQuery, ListObjectsQuery, ListObjectsV2Query, MAX_KEYS_DEFAULT, OssOperation,
-    Query, VodRange, read_continuation_token,
+    Query, SettingName, VodRange, read_continuation_token,
 };
 use crate::live::channel;
 use crate::store::{BucketName, ChannelName, ObjectKey, VersionName};
@@ -29,31 +29,26 @@ const NOT_BUILT: &[&str] = &[
     "callback-var",
     "cname",
     "cnameTokens",
-    "encryption",
     "group",
     "httpsConfig",
     "img",
     "inventory",
     "inventoryId",
     "link",
-    "logging",
     "metaQuery",
     "objectInfo",
     "objectWorm",
     "policy",
     "policyStatus",
     "processConfiguration",
-    "publicAccessBlock",
     "qos",
     "qosInfo",
     "qosRequester",
     "redundancyTransition",
-    "referer",
     "regionList",
     "replication",
     "replicationLocation",
     "replicationProgress",
-    "requestPayment",
     "requesterQosInfo",
     "resourceGroup",
     "resourcePool",
@@ -64,7 +59,6 @@ const NOT_BUILT: &[&str] = &[
     "style",
     "styleName",
     "symlink",
-    "transferAcceleration",
     "udf",
     "udfApplication",
     "udfApplicationLog",
@@ -73,7 +67,6 @@ const NOT_BUILT: &[&str] = &[
     "udfImageDesc",
     "udfName",
     "userDefinedLogFieldsConfig",
-    "website",
     "worm",
     "wormExtend",
     "wormId",
@@ -100,7 +93,27 @@ const BUILT: &[(&str, &str, &str)] = &[
     ("uploads", "GET", "POST"),
     ("uploadId", "", "GET, PUT, POST, DELETE"),
     ("objectMeta", "", "HEAD, GET"),
+    ("website", "GET, PUT, DELETE", ""),
+    ("referer", "GET, PUT", ""),
+    ("logging", "GET, PUT, DELETE", ""),
+    ("encryption", "GET, PUT, DELETE", ""),
+    ("requestPayment", "GET, PUT", ""),
+    ("transferAcceleration", "GET, PUT", ""),
+    ("publicAccessBlock", "GET, PUT, DELETE", ""),
 ];
+
+fn setting_name(sub_resource: &str) -> Option<SettingName> {
+    Some(match sub_resource {
+        "website" => SettingName::Website,
+        "referer" => SettingName::Referer,
+        "logging" => SettingName::Logging,
+        "encryption" => SettingName::Encryption,
+        "requestPayment" => SettingName::RequestPayment,
+        "transferAcceleration" => SettingName::TransferAcceleration,
+        "publicAccessBlock" => SettingName::PublicAccessBlock,
+        _ => return None,
+    })
+}
 
 /// The one sub-resource of the service itself.
 const REGIONS: &str = "regions";
@@ -195,6 +208,14 @@ fn route_bucket(
     if query.filled("x-oss-process").is_some() {
         return Err(OssError::not_implemented("x-oss-process"));
     }
+    if let Some(setting) = sub_resource.and_then(setting_name) {
+        return Ok(match *method {
+            Method::GET => OssOperation::GetBucketSetting(setting),
+            Method::PUT => OssOperation::PutBucketSetting(setting),
+            // Another method is none of those in the table.
+            _ => OssOperation::DeleteBucketSetting(setting),
+        });
+    }
     match (method.as_str(), sub_resource) {
         ("GET", Some("acl")) => Ok(OssOperation::GetBucketAcl),
         ("PUT", Some("acl")) => Ok(OssOperation::PutBucketAcl),
@@ -222,7 +243,7 @@ fn route_bucket(
         ("DELETE", None) => Ok(OssOperation::DeleteBucket),
         // PostObject, the browser's form.
         ("POST", None) => Err(OssError::not_implemented("PostObject")),
-        // HEAD among them: no library of this dialect sends it to a bucket, they ask for its info or its ACL.
+        ("HEAD", None) => Ok(OssOperation::HeadBucket),
         _ => Err(OssError::method_not_allowed(method.as_str(), "GET, PUT, DELETE, POST")),
     }
 }

@@ -15,7 +15,9 @@ use super::error::{OssError, Subject};
 use super::operation::{ListPartsQuery, OssOperation};
 use super::urls::Known;
 use super::xml;
-use super::{bucket, cors, hls_sign, lifecycle, live, multipart, object, tagging, versions};
+use super::{
+    bucket, cors, hls_sign, lifecycle, live, multipart, object, referer, settings, tagging, versions, website,
+};
 use crate::auth::access::{Action, Requester, allowed};
 use crate::clock::Wall;
 use crate::http::body::{BodyError, Content, RequestBody};
@@ -82,6 +84,10 @@ pub(crate) fn too_busy(head: &Parts, request_id: &str, trail: &mut Trail) -> Ans
 
 async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssError> {
     use OssOperation as Op;
+    referer::check(ask)?;
+    if let Some(site) = website::of(ask) {
+        return site.answer().await;
+    }
     match &ask.accepted.operation {
         Op::ListBuckets(query) => bucket::list_buckets(ask, query).await,
         Op::DescribeRegions(wanted) => bucket::regions(ask, wanted.as_deref()),
@@ -101,6 +107,11 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssEr
         Op::GetBucketTags => tagging::bucket_tags(ask),
         Op::PutBucketTags => tagging::put_bucket_tags(ask, body).await,
         Op::DeleteBucketTags => tagging::delete_bucket_tags(ask).await,
+        Op::GetBucketSetting(name) => settings::get(ask, *name),
+        Op::PutBucketSetting(name) => settings::put(ask, body, *name).await,
+        Op::DeleteBucketSetting(name) => settings::delete(ask, *name).await,
+        // No library of this dialect sends it to a bucket, they ask for its info or its ACL.
+        Op::HeadBucket => Err(OssError::method_not_allowed("HEAD", "GET, PUT, DELETE, POST")),
         Op::ListObjects(query) => bucket::list_objects(ask, query).await,
         Op::ListObjectsV2(query) => bucket::list_objects_v2(ask, query).await,
         Op::GetBucketVersioning => versions::versioning(ask),
@@ -158,7 +169,8 @@ impl Ask<'_> {
     /// `Ok` when the caller may do `action` in `bucket`, to an object that has `object` as its own ACL.
     pub(super) fn decide(&self, bucket: &BucketRecord, object: Option<Acl>, action: Action) -> Result<(), OssError> {
         let requester = self.accepted.requester(bucket);
-        if allowed(requester, bucket.acl, object, action) {
+        let (bucket_acl, object_acl) = bucket.acls_in_force(object);
+        if allowed(requester, bucket_acl, object_acl, action) {
             return Ok(());
         }
         Err(match (action, requester) {
@@ -273,7 +285,7 @@ pub(super) fn body_error(error: BodyError, size_max: u64) -> OssError {
 }
 
 /// The host that the client addressed: of the request target where that is absolute, else `Host`.
-fn host_of(head: &Parts) -> Option<&str> {
+pub(super) fn host_of(head: &Parts) -> Option<&str> {
     match head.uri.authority() {
         Some(authority) => Some(authority.as_str()),
         None => head.headers.get(header::HOST).and_then(|host| host.to_str().ok()),
@@ -368,6 +380,10 @@ fn name(operation: &OssOperation) -> &'static str {
         Op::GetBucketTags => "GetBucketTags",
         Op::PutBucketTags => "PutBucketTags",
         Op::DeleteBucketTags => "DeleteBucketTags",
+        Op::GetBucketSetting(name) => settings::operation_names(*name)[0],
+        Op::PutBucketSetting(name) => settings::operation_names(*name)[1],
+        Op::DeleteBucketSetting(name) => settings::operation_names(*name)[2],
+        Op::HeadBucket => "HeadBucket",
         Op::ListObjects(_) => "ListObjects",
         Op::ListObjectsV2(_) => "ListObjectsV2",
         Op::GetBucketVersioning => "GetBucketVersioning",

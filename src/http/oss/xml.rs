@@ -25,15 +25,19 @@ use crate::store::{
 mod lifecycle;
 mod multipart;
 mod read;
+mod settings;
 mod tagging;
 #[cfg(test)]
 mod tests;
 mod versions;
+mod website;
 
 pub use lifecycle::*;
 pub use multipart::*;
+pub use settings::*;
 pub use tagging::*;
 pub use versions::*;
+pub use website::*;
 
 /// Where this service says it is.
 #[derive(Clone, Debug)]
@@ -161,18 +165,21 @@ pub fn bucket_info(bucket: &BucketRecord, place: &Place<'_>) -> Bytes {
             w.text("Comment", "");
             w.text("ResourceGroupId", "");
             w.text("AccessMonitor", "Disabled");
-            w.text("TransferAcceleration", "Disabled");
+            let accelerated = bucket.settings.transfer_acceleration == Some(true);
+            w.text("TransferAcceleration", if accelerated { "Enabled" } else { "Disabled" });
             w.text("CrossRegionReplication", "Disabled");
-            w.text("BlockPublicAccess", false);
+            w.text("BlockPublicAccess", settings::blocks_all(bucket.settings.public_access_block));
             if let Some(versioning) = versioning_text(bucket.versioning) {
                 w.text("Versioning", versioning);
             }
             write_owner(w, bucket.owner, &bucket.owner_name);
             w.element("AccessControlList", |w| w.text("Grant", acl_text(bucket.acl)));
-            w.element("ServerSideEncryptionRule", |w| w.text("SSEAlgorithm", "None"));
+            let algorithm = bucket.settings.encryption.map_or("None", |_| AES256);
+            w.element("ServerSideEncryptionRule", |w| w.text("SSEAlgorithm", algorithm));
+            let logs = bucket.settings.logging.as_ref();
             w.element("BucketPolicy", |w| {
-                w.text("LogBucket", "");
-                w.text("LogPrefix", "");
+                w.text("LogBucket", logs.map_or("", |logs| &logs.bucket));
+                w.text("LogPrefix", logs.map_or("", |logs| &logs.prefix));
             });
         });
     })
