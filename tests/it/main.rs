@@ -17,5 +17,6 @@ mod s3_answers;
 mod s3_checksums;
 mod s3_signatures;
 mod sealed;
+mod settings;
 mod stories;
 mod support;

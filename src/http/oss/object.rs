@@ -249,7 +249,10 @@ pub(super) fn put_request(
         user_metadata: user_metadata(&ask.head.headers)?,
         tags: tagging::header_tags(ask)?,
         storage_class: StorageClass::default(),
-        attributes: ObjectAttributes { encryption_stated: encryption::is_stated(ask, bucket)? },
+        attributes: ObjectAttributes {
+            encryption_stated: encryption::is_stated(ask, bucket)?,
+            ..ObjectAttributes::default()
+        },
         acl: new_acl(ask, bucket)?.unwrap_or(None),
         condition,
         expected_md5: ask.content_md5()?,

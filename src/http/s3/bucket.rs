@@ -12,11 +12,12 @@ use super::acl::{self, Canned};
 use super::error::S3Fault;
 use super::exchange::Ask;
 use super::listing::timestamp;
+use super::settings;
 use crate::auth::access::Action;
 use crate::http::server::Answer;
 use crate::http::xml::Writer;
 use crate::limits;
-use crate::store::{Acl, BucketName, CorsConfig, CorsRule, StoreError, What};
+use crate::store::{Acl, BucketName, BucketSetting, CorsConfig, CorsRule, StoreError, What};
 
 /// What S3 itself lists in one page, and the most that it takes.
 const BUCKETS_MAX: usize = 10_000;
@@ -81,8 +82,14 @@ pub(super) async fn create(
         Canned::Default => Acl::Private,
         Canned::Acl(acl) => acl,
     };
+    let ownership = settings::new_ownership(ask, acl)?;
     match ask.deps.meta.create_bucket(&valid, account, acl, ask.exchange.now).await {
-        Ok(_) => {}
+        Ok(bucket) => {
+            if ownership.is_some() {
+                let set = ask.deps.meta.set_bucket_setting(bucket.id, BucketSetting::Ownership(ownership)).await;
+                set.map_err(|error| ask.store_error(&error))?;
+            }
+        }
         Err(StoreError::AlreadyExists(What::Bucket)) => {
             let owned = ask.any_bucket(name).await.is_ok_and(|bucket| bucket.owner == account);
             let code = if owned { "BucketAlreadyOwnedByYou" } else { "BucketAlreadyExists" };
@@ -135,6 +142,7 @@ pub(super) async fn put_acl(ask: &Ask, name: &str, policy: Option<AccessControlP
         Canned::Acl(acl) => acl,
         Canned::Default => return Err(S3Fault::header_not_implemented("x-amz-acl")),
     };
+    settings::check_acl(&bucket, acl)?;
     ask.deps.meta.set_bucket_acl(bucket.id, acl).await.map_err(|error| ask.store_error(&error))?;
     Ok(Answer::empty(StatusCode::OK))
 }

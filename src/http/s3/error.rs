@@ -39,6 +39,7 @@ pub(super) struct Subject<'a> {
 
 /// Code, status and message. The messages are what the public service says, as far as it is known.
 const CODES: &[(&str, u16, &str)] = &[
+    ("AccessControlListNotSupported", 400, "The bucket does not allow ACLs"),
     ("AccessDenied", 403, "Access Denied"),
     ("AccessForbidden", 403, "CORSResponse: This CORS request is not allowed."),
     ("AccountProblem", 403, "There is a problem with your account that prevents the operation from completing."),
@@ -66,6 +67,11 @@ const CODES: &[(&str, u16, &str)] = &[
     ("InternalError", 500, "We encountered an internal error. Please try again."),
     ("InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."),
     ("InvalidArgument", 400, "Invalid Argument"),
+    (
+        "InvalidBucketAclWithObjectOwnership",
+        400,
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    ),
     ("InvalidBucketName", 400, "The specified bucket is not valid."),
     ("InvalidDigest", 400, "The Content-MD5 you specified is not valid."),
     ("InvalidLocationConstraint", 400, "The specified location-constraint is not valid"),
@@ -87,6 +93,11 @@ const CODES: &[(&str, u16, &str)] = &[
     ("InvalidRequest", 400, "Invalid Request"),
     ("InvalidStorageClass", 400, "The storage class you specified is not valid"),
     ("InvalidTag", 400, "The tag provided was not a valid tag."),
+    (
+        "InvalidTargetBucketForLogging",
+        400,
+        "The target bucket for logging does not exist, is not owned by you, or does not have the appropriate grants.",
+    ),
     ("InvalidToken", 400, "The provided token is malformed or otherwise invalid."),
     ("InvalidURI", 400, "Couldn't parse the specified URI."),
     ("KeyTooLongError", 400, "Your key is too long"),
@@ -107,6 +118,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist"),
     ("NoSuchCORSConfiguration", 404, "The CORS configuration does not exist"),
     ("NoSuchKey", 404, "The specified key does not exist."),
+    ("NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found"),
     ("NoSuchTagSet", 404, "The TagSet does not exist"),
     (
         "NoSuchUpload",
@@ -115,10 +127,13 @@ const CODES: &[(&str, u16, &str)] = &[
       been aborted or completed.",
     ),
     ("NoSuchVersion", 404, "The specified version does not exist."),
+    ("NoSuchWebsiteConfiguration", 404, "The specified bucket does not have a website configuration"),
     ("NotImplemented", 501, "A header or query you provided implies functionality that is not implemented."),
     ("NotModified", 304, "Not Modified"),
     ("OperationAborted", 409, "A conflicting conditional operation is currently in progress against this resource."),
+    ("OwnershipControlsNotFoundError", 404, "The bucket ownership controls were not found"),
     ("PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold"),
+    ("ReplicationConfigurationNotFoundError", 404, "The replication configuration was not found"),
     (
         "RequestTimeout",
         400,
@@ -126,6 +141,7 @@ const CODES: &[(&str, u16, &str)] = &[
       period.",
     ),
     ("RequestTimeTooSkewed", 403, "The difference between the request time and the server's time is too large."),
+    ("ServerSideEncryptionConfigurationNotFoundError", 404, "The server side encryption configuration was not found"),
     (
         "SignatureDoesNotMatch",
         403,

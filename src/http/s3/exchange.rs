@@ -149,7 +149,8 @@ impl Ask {
 
     /// `Ok` when the caller may do `action` in `bucket`, to an object that has `object` as its own ACL.
     pub(super) fn decide(&self, bucket: &BucketRecord, object: Option<Acl>, action: Action) -> Result<(), S3Fault> {
-        let allowed = allowed(self.requester(bucket), bucket.acl, object, action);
+        let (bucket_acl, object_acl) = bucket.acls_in_force(object);
+        let allowed = allowed(self.requester(bucket), bucket_acl, object_acl, action);
         if allowed { Ok(()) } else { Err(S3Fault::new("AccessDenied")) }
     }
 
@@ -163,6 +164,18 @@ impl Ask {
             Caller::Key { account, .. } if *account == bucket.owner => Requester::Owner,
             Caller::Key { .. } => Requester::OtherAccount,
         }
+    }
+
+    /// Refuses a read from a page that the bucket does not want; not one that is signed where no page can put it.
+    pub(super) fn check_referer(&self, bucket: &BucketRecord) -> Result<(), S3Fault> {
+        let Some(rules) = &bucket.settings.referer else { return Ok(()) };
+        let in_url = ["X-Amz-Signature", "Signature"].iter().any(|name| self.exchange.query.has(name));
+        if self.caller != Caller::Anonymous && !in_url {
+            return Ok(());
+        }
+        let referer = self.headers.get(http::header::REFERER).map_or(&b""[..], |value| value.as_bytes());
+        let denied = |_| S3Fault::new("AccessDenied").saying("You are denied by bucket referer policy.");
+        rules.judge(referer).map_err(denied)
     }
 
     /// The caller's account and its name; service operations need one.

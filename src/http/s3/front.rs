@@ -301,7 +301,22 @@ fn element(document: &[u8], name: &str) -> Option<String> {
 }
 
 /// Documents that the library reads whole before a handler can look at their digests.
-const DOCUMENTS: [&str; 7] = ["acl", "cors", "delete", "lifecycle", "tagging", "uploadId", "versioning"];
+const DOCUMENTS: &[&str] = &[
+    "accelerate",
+    "acl",
+    "cors",
+    "delete",
+    "encryption",
+    "lifecycle",
+    "logging",
+    "ownershipControls",
+    "publicAccessBlock",
+    "requestPayment",
+    "tagging",
+    "uploadId",
+    "versioning",
+    "website",
+];
 
 fn lend(body: LentBody, query: &Query, exchange: &Arc<Exchange>) -> s3s::Body {
     if DOCUMENTS.iter().any(|name| query.has(name)) && !query.has("partNumber") {

@@ -116,6 +116,13 @@ async fn before_document(
         | "PutObjectTagging"
         | "PutBucketLifecycleConfiguration"
         | "PutBucketVersioning"
+        | "PutBucketAccelerateConfiguration"
+        | "PutBucketEncryption"
+        | "PutBucketLogging"
+        | "PutBucketOwnershipControls"
+        | "PutBucketRequestPayment"
+        | "PutBucketWebsite"
+        | "PutPublicAccessBlock"
             if caller == Caller::Anonymous =>
         {
             Err(S3Fault::new("AccessDenied"))
@@ -129,7 +136,8 @@ async fn before_document(
                 Some(key) => deps.meta.object(bucket.id, &key).await.map_err(store)?.and_then(|object| object.acl),
                 None => None,
             };
-            let may = allowed(Requester::Anonymous, bucket.acl, object, Action::WriteObject);
+            let (bucket_acl, object_acl) = bucket.acls_in_force(object);
+            let may = allowed(Requester::Anonymous, bucket_acl, object_acl, Action::WriteObject);
             if may { Ok(()) } else { Err(S3Fault::new("AccessDenied")) }
         }
         _ => Ok(()),
@@ -137,7 +145,7 @@ async fn before_document(
 }
 
 /// Operations that answer, and those that have no sub-resource.
-const OPERATIONS: [&str; 40] = [
+const OPERATIONS: &[&str] = &[
     "ListBuckets",
     "CreateBucket",
     "DeleteBucket",
@@ -178,6 +186,26 @@ const OPERATIONS: [&str; 40] = [
     "AbortMultipartUpload",
     "ListParts",
     "ListMultipartUploads",
+    "DeleteBucketEncryption",
+    "DeleteBucketOwnershipControls",
+    "DeleteBucketWebsite",
+    "DeletePublicAccessBlock",
+    "GetBucketAccelerateConfiguration",
+    "GetBucketEncryption",
+    "GetBucketLogging",
+    "GetBucketNotificationConfiguration",
+    "GetBucketOwnershipControls",
+    "GetBucketReplication",
+    "GetBucketRequestPayment",
+    "GetBucketWebsite",
+    "GetPublicAccessBlock",
+    "PutBucketAccelerateConfiguration",
+    "PutBucketEncryption",
+    "PutBucketLogging",
+    "PutBucketOwnershipControls",
+    "PutBucketRequestPayment",
+    "PutBucketWebsite",
+    "PutPublicAccessBlock",
 ];
 
 /// The name for logs and metrics; those that are not built share one.

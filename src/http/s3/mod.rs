@@ -14,6 +14,7 @@ mod attributes;
 mod bucket;
 mod checksum;
 mod claim;
+mod encryption;
 mod error;
 mod exchange;
 mod front;
@@ -25,8 +26,10 @@ mod multipart;
 mod object;
 mod selection;
 mod service;
+mod settings;
 mod tagging;
 mod versions;
+mod website;
 
 pub(crate) use front::{S3Front, host_id_value, too_busy};
 

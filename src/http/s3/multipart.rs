@@ -14,6 +14,7 @@ use s3s::dto::{
 
 use super::acl;
 use super::checksum::{self, with_checksum};
+use super::encryption;
 use super::error::S3Fault;
 use super::exchange::Ask;
 use super::integrity::{Promises, content_md5};
@@ -39,6 +40,7 @@ pub(super) async fn create(ask: &Ask, bucket: &str, key: &str) -> Result<CreateM
     Ok(CreateMultipartUploadOutput {
         checksum_algorithm: form.map(|form| checksum::wire_algorithm(form.algorithm)),
         checksum_type: form.map(|form| checksum::wire_type(form.kind)),
+        server_side_encryption: encryption::told(upload.attributes.encryption_stated),
         bucket: Some(bucket.name.to_string()),
         key: Some(plain(key.as_bytes())),
         upload_id: Some(upload.id.to_string()),

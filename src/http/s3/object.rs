@@ -16,8 +16,7 @@ use super::exchange::{Ask, Caller};
 use super::integrity::{Promises, content_md5};
 use super::listing::{plain, timestamp};
 use super::selection::Selection;
-use super::tagging;
-use super::versions;
+use super::{encryption, settings, tagging, versions};
 use crate::auth::access::Action;
 use crate::http::body::{Content, Promised};
 use crate::http::headers::{self, conditions};
@@ -45,6 +44,7 @@ pub(super) async fn put(ask: &Ask, mut input: PutObjectInput) -> Result<Answer, 
     let mut answer = Answer::empty(StatusCode::OK);
     answer.headers.insert(header::ETAG, etag_value(object.etag));
     versions::show(&bucket, object.version, &mut answer.headers);
+    encryption::describe(&object, &mut answer.headers);
     if let Some(checksum) = &object.attributes.checksum {
         checksum::show(checksum, &mut answer.headers);
     }
@@ -188,10 +188,16 @@ pub(super) fn put_request(
         })?,
         tags: tagging::header_tags(ask)?,
         storage_class: crate::store::StorageClass::default(),
-        attributes: crate::store::ObjectAttributes::default(),
+        attributes: crate::store::ObjectAttributes {
+            encryption_stated: encryption::is_stated(ask, bucket)?,
+            ..crate::store::ObjectAttributes::default()
+        },
         acl: match acl::from_headers(&ask.headers, &bucket.owner.0.to_string())? {
             Canned::Default => None,
-            Canned::Acl(acl) => Some(acl),
+            Canned::Acl(acl) => {
+                settings::check_acl(bucket, acl)?;
+                Some(acl)
+            }
         },
         condition,
         expected_md5: content_md5(&ask.headers)?,
@@ -211,13 +217,10 @@ fn without_aws_chunked(encoding: &Bytes) -> Option<Bytes> {
 
 /// Features that an upload may ask for and that would be lost in silence.
 fn refuse_what_is_not_kept(ask: &Ask) -> Result<(), S3Fault> {
-    const NOT_KEPT: [&str; 8] = [
+    const NOT_KEPT: [&str; 5] = [
         "x-amz-object-lock-legal-hold",
         "x-amz-object-lock-mode",
         "x-amz-object-lock-retain-until-date",
-        "x-amz-server-side-encryption",
-        "x-amz-server-side-encryption-customer-algorithm",
-        "x-amz-server-side-encryption-customer-key",
         "x-amz-website-redirect-location",
         "x-amz-write-offset-bytes",
     ];
@@ -266,6 +269,10 @@ pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObject
         request.tags = source.tags.clone();
     }
     request.attributes.checksum = checksum::of_copy(ask, &source, checksum::asked_algorithm(&ask.headers)?).await?;
+    // A copy shares its source's blobs, and those from before a master key was configured are plain.
+    if encryption::is_requested(ask) && source.has_plain_blob() {
+        return Err(S3Fault::header_not_implemented("x-amz-server-side-encryption"));
+    }
     let copied = ask.deps.objects.copy(&source, request).await.map_err(|error| ask.store_error(&error))?;
     let sum = copied.attributes.checksum;
     let result = with_checksum!(
@@ -278,6 +285,7 @@ pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObject
     );
     Ok(CopyObjectOutput {
         copy_object_result: Some(result),
+        server_side_encryption: encryption::told(copied.is_encrypted_as_stated()),
         version_id: versions::shown(&bucket, copied.version),
         copy_source_version_id: versions::source(&source),
         ..CopyObjectOutput::default()
@@ -403,8 +411,10 @@ enum Opened {
 
 async fn open(ask: &Ask, bucket: &str, key: &str) -> Result<Opened, S3Fault> {
     let bucket = ask.bucket(bucket).await?;
+    ask.check_referer(&bucket)?;
     let key = ask.key(key)?;
     let object = versions::readable(ask, &bucket, &key, ask.version()?).await?;
+    encryption::refuse_customer_keys_of_reads(ask)?;
     let mut overrides = overrides(ask)?;
     versions::show(&bucket, object.version, &mut overrides);
     match check_conditions(&object, &conditions(&ask.headers, "")) {
@@ -450,6 +460,7 @@ fn answer_for(ask: &Ask, object: &ObjectRecord, shown: &Selection, overrides: He
     let headers = &mut answer.headers;
     headers::describe(object, META_PREFIX, headers);
     headers::describe_tags(object, "x-amz-tagging-count", headers);
+    encryption::describe(object, headers);
     if object.headers.content_type.is_none() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("binary/octet-stream"));
     }
@@ -490,7 +501,10 @@ pub(super) async fn put_acl(
     ask.check_document(false)?;
     let acl = match acl::requested(ask, policy.as_ref(), &bucket)? {
         Canned::Default => None,
-        Canned::Acl(acl) => Some(acl),
+        Canned::Acl(acl) => {
+            settings::check_acl(&bucket, acl)?;
+            Some(acl)
+        }
     };
     let version = ask.version()?;
     let set = ask.deps.meta.set_object_acl(bucket.id, &key, version, acl).await;

@@ -7,8 +7,9 @@ use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::exchange::Ask;
-use super::{attributes, bucket, lifecycle, listing, multipart, object, tagging, versions};
+use super::{attributes, bucket, lifecycle, listing, multipart, object, settings, tagging, versions, website};
 use crate::http::server::HttpDeps;
+use crate::store::BucketSetting;
 
 /// Answers over the service's own stores.
 pub(super) struct Operations(pub(super) Arc<HttpDeps>);
@@ -287,5 +288,169 @@ impl S3 for Operations {
     ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
         let (ask, input) = Ask::new(&self.0, request);
         ask.settle(multipart::list_uploads(&ask, input).await)
+    }
+
+    async fn get_bucket_website(
+        &self,
+        request: S3Request<GetBucketWebsiteInput>,
+    ) -> S3Result<S3Response<GetBucketWebsiteOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(website::get(&ask, &input.bucket).await)
+    }
+
+    async fn put_bucket_website(
+        &self,
+        request: S3Request<PutBucketWebsiteInput>,
+    ) -> S3Result<S3Response<PutBucketWebsiteOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(website::put_website(&ask, &input.bucket, input.website_configuration).await)
+    }
+
+    async fn delete_bucket_website(
+        &self,
+        request: S3Request<DeleteBucketWebsiteInput>,
+    ) -> S3Result<S3Response<DeleteBucketWebsiteOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(settings::delete(&ask, &input.bucket, BucketSetting::Website(None)).await)
+    }
+
+    async fn get_bucket_logging(
+        &self,
+        request: S3Request<GetBucketLoggingInput>,
+    ) -> S3Result<S3Response<GetBucketLoggingOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(settings::logging(&ask, &input.bucket).await)
+    }
+
+    async fn put_bucket_logging(
+        &self,
+        request: S3Request<PutBucketLoggingInput>,
+    ) -> S3Result<S3Response<PutBucketLoggingOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(settings::put_logging(&ask, &input.bucket, input.bucket_logging_status).await)
+    }
+
+    async fn get_bucket_encryption(
+        &self,
+        request: S3Request<GetBucketEncryptionInput>,
+    ) -> S3Result<S3Response<GetBucketEncryptionOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(settings::encryption(&ask, &input.bucket).await)
+    }
+
+    async fn put_bucket_encryption(
+        &self,
+        request: S3Request<PutBucketEncryptionInput>,
+    ) -> S3Result<S3Response<PutBucketEncryptionOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(
+            settings::put_encryption(&ask, &input.bucket, input.server_side_encryption_configuration).await,
+        )
+    }
+
+    async fn delete_bucket_encryption(
+        &self,
+        request: S3Request<DeleteBucketEncryptionInput>,
+    ) -> S3Result<S3Response<DeleteBucketEncryptionOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(settings::delete(&ask, &input.bucket, BucketSetting::Encryption(None)).await)
+    }
+
+    async fn get_bucket_request_payment(
+        &self,
+        request: S3Request<GetBucketRequestPaymentInput>,
+    ) -> S3Result<S3Response<GetBucketRequestPaymentOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(settings::request_payment(&ask, &input.bucket).await)
+    }
+
+    async fn put_bucket_request_payment(
+        &self,
+        request: S3Request<PutBucketRequestPaymentInput>,
+    ) -> S3Result<S3Response<PutBucketRequestPaymentOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(settings::put_request_payment(&ask, &input.bucket, input.request_payment_configuration).await)
+    }
+
+    async fn get_bucket_accelerate_configuration(
+        &self,
+        request: S3Request<GetBucketAccelerateConfigurationInput>,
+    ) -> S3Result<S3Response<GetBucketAccelerateConfigurationOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(settings::acceleration(&ask, &input.bucket).await)
+    }
+
+    async fn put_bucket_accelerate_configuration(
+        &self,
+        request: S3Request<PutBucketAccelerateConfigurationInput>,
+    ) -> S3Result<S3Response<PutBucketAccelerateConfigurationOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(settings::put_acceleration(&ask, &input.bucket, input.accelerate_configuration).await)
+    }
+
+    async fn get_public_access_block(
+        &self,
+        request: S3Request<GetPublicAccessBlockInput>,
+    ) -> S3Result<S3Response<GetPublicAccessBlockOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(settings::public_access_block(&ask, &input.bucket).await)
+    }
+
+    async fn put_public_access_block(
+        &self,
+        request: S3Request<PutPublicAccessBlockInput>,
+    ) -> S3Result<S3Response<PutPublicAccessBlockOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(
+            settings::put_public_access_block(&ask, &input.bucket, input.public_access_block_configuration).await,
+        )
+    }
+
+    async fn delete_public_access_block(
+        &self,
+        request: S3Request<DeletePublicAccessBlockInput>,
+    ) -> S3Result<S3Response<DeletePublicAccessBlockOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(settings::delete(&ask, &input.bucket, BucketSetting::PublicAccessBlock(None)).await)
+    }
+
+    async fn get_bucket_ownership_controls(
+        &self,
+        request: S3Request<GetBucketOwnershipControlsInput>,
+    ) -> S3Result<S3Response<GetBucketOwnershipControlsOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(settings::ownership(&ask, &input.bucket).await)
+    }
+
+    async fn put_bucket_ownership_controls(
+        &self,
+        request: S3Request<PutBucketOwnershipControlsInput>,
+    ) -> S3Result<S3Response<PutBucketOwnershipControlsOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(settings::put_ownership(&ask, &input.bucket, input.ownership_controls).await)
+    }
+
+    async fn delete_bucket_ownership_controls(
+        &self,
+        request: S3Request<DeleteBucketOwnershipControlsInput>,
+    ) -> S3Result<S3Response<DeleteBucketOwnershipControlsOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(settings::delete(&ask, &input.bucket, BucketSetting::Ownership(None)).await)
+    }
+
+    async fn get_bucket_notification_configuration(
+        &self,
+        request: S3Request<GetBucketNotificationConfigurationInput>,
+    ) -> S3Result<S3Response<GetBucketNotificationConfigurationOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(settings::notification(&ask, &input.bucket).await)
+    }
+
+    async fn get_bucket_replication(
+        &self,
+        request: S3Request<GetBucketReplicationInput>,
+    ) -> S3Result<S3Response<GetBucketReplicationOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(settings::replication(&ask, &input.bucket).await)
     }
 }
