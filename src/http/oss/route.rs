@@ -180,6 +180,10 @@ fn select(method: &Method, target: Target<'_>, query: &Query) -> Result<OssOpera
 }
 
 fn route_service(method: &Method, query: &Query) -> Result<OssOperation, OssError> {
+    // Of all buckets of an account at once.
+    if query.has("publicAccessBlock") {
+        return Err(OssError::not_implemented("publicAccessBlock"));
+    }
     if *method != Method::GET {
         return Err(OssError::method_not_allowed(method.as_str(), "GET"));
     }

@@ -126,10 +126,12 @@ pub fn read_website_configuration(body: &[u8]) -> Result<Website, OssError> {
         let number = twice.number.unwrap_or_default().to_string();
         return Err(OssError::invalid_argument("The RuleNumber must differ from rule to rule.", "RuleNumber", &number));
     }
+    // One library always writes both, empty where there is none.
+    let filled = |name, inside| root.child(name).filter(|document: &&Element| document.word_of(inside).is_some());
     let website = Website {
         redirect_all: None,
-        index: root.child("IndexDocument").map(read_index).transpose()?,
-        error: root.child("ErrorDocument").map(read_error).transpose()?,
+        index: filled("IndexDocument", "Suffix").map(read_index).transpose()?,
+        error: filled("ErrorDocument", "Key").map(read_error).transpose()?,
         rules,
     };
     if website == Website::default() {
@@ -144,7 +146,7 @@ pub fn read_website_configuration(body: &[u8]) -> Result<Website, OssError> {
 
 fn read_index(index: &Element) -> Result<IndexDocument, OssError> {
     let suffix = index.word_of("Suffix").unwrap_or_default();
-    if suffix.is_empty() || suffix.contains('/') {
+    if suffix.contains('/') {
         return Err(OssError::invalid_argument(
             "The Suffix of the index must be a name without slash.",
             "Suffix",
@@ -231,12 +233,10 @@ fn read_redirect(redirect: &Element) -> Result<Redirect, OssError> {
     };
     let (status, status_stated) = match redirect.word_of("HttpRedirectCode") {
         None => (REDIRECT_STATUS, false),
-        Some("301") => (301, true),
-        Some("302") => (302, true),
-        Some("307") => (307, true),
-        Some(other) => {
-            let message = "The HttpRedirectCode must be 301, 302 or 307.";
-            return Err(OssError::invalid_argument(message, "HttpRedirectCode", other));
+        Some(word) => {
+            let status = word.parse().ok().filter(|status| (301..400).contains(status));
+            let message = "The HttpRedirectCode must be a 3xx status but 300.";
+            (status.ok_or_else(|| OssError::invalid_argument(message, "HttpRedirectCode", word))?, true)
         }
     };
     let host_name = filled(redirect, "HostName");

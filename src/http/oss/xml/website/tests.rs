@@ -104,7 +104,8 @@ fn what_cannot_be_or_is_not_done_is_refused() {
     for (inside, expected) in [
         ("", MALFORMED),
         ("<RoutingRules></RoutingRules>", MALFORMED),
-        ("<IndexDocument></IndexDocument>", ARGUMENT),
+        ("<IndexDocument></IndexDocument>", MALFORMED),
+        ("<IndexDocument><Suffix/></IndexDocument><ErrorDocument><Key></Key></ErrorDocument>", MALFORMED),
         ("<IndexDocument><Suffix>a/b</Suffix></IndexDocument>", ARGUMENT),
         ("<IndexDocument><Suffix>i</Suffix><Type>3</Type></IndexDocument>", ARGUMENT),
         ("<IndexDocument><Suffix>i</Suffix><SupportSubDir>x</SupportSubDir></IndexDocument>", MALFORMED),
@@ -125,7 +126,8 @@ fn what_cannot_be_or_is_not_done_is_refused() {
         ("<RedirectType>Elsewhere</RedirectType>", ARGUMENT),
         ("<HostName>a.example</HostName>", ARGUMENT),
         (&format!("{EXTERNALLY}<Protocol>ftp</Protocol>"), ARGUMENT),
-        (&format!("{EXTERNALLY}<HttpRedirectCode>308</HttpRedirectCode>"), ARGUMENT),
+        (&format!("{EXTERNALLY}<HttpRedirectCode>300</HttpRedirectCode>"), ARGUMENT),
+        (&format!("{EXTERNALLY}<HttpRedirectCode>404</HttpRedirectCode>"), ARGUMENT),
         (&format!("{EXTERNALLY}<HostName>a.example/b</HostName>"), ARGUMENT),
         (&format!("{EXTERNALLY}<HostName>a.example\r\nSet-Cookie: a</HostName>"), ARGUMENT),
         (
