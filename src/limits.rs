@@ -206,6 +206,21 @@ pub const S3_PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
 /// A playlist that is signed line by line (`hls/sign`): OSS's own bound.
 pub const HLS_SIGN_BYTES_MAX: u64 = 1024 * 1024;
 
+// browser forms
+/// A boundary's characters: RFC 2046, 5.1.1.
+pub const FORM_BOUNDARY_BYTES_MAX: usize = 70;
+/// What may stand before the first boundary: nothing that clients send, or a blank line.
+pub const FORM_PREAMBLE_BYTES_MAX: usize = 1024;
+/// The head of one part: a file's name of a key's length, each byte percent-encoded, and its type.
+pub const FORM_PART_HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Fields before the file: the documented ones are some thirty, metadata and variables of a callback come on top.
+pub const FORM_FIELDS_MAX: usize = 100;
+/// Their names, values and heads together: metadata and headers of 8 KiB each, a policy and a callback in base64.
+pub const FORM_FIELDS_BYTES_MAX: usize = 64 * 1024;
+/// What may follow the file: a submit button, perhaps a repeated field. It is read, because nothing is stored before the
+/// form has ended, and thrown away.
+pub const FORM_REST_BYTES_MAX: usize = 64 * 1024;
+
 // ---- OSS documents -------------------------------------------------------------------------------------------
 
 /// Largest object of the OSS dialect that one PUT or all appends make: 5 GiB, as the public service has it.

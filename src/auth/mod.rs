@@ -10,6 +10,7 @@ pub mod access;
 pub mod oss_v1;
 pub mod oss_v2;
 pub mod oss_v4;
+pub mod post_policy;
 pub mod rtmp_url;
 pub mod sig_v2;
 pub mod sig_v4;

@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use super::form::{FormFault, PostedForm};
 use crate::clock::{Clock, timeout};
 use crate::limits;
 use crate::store::StoreError;
@@ -52,6 +53,8 @@ pub(crate) struct RequestBody {
     asked: bool,
     ended: bool,
     received: u64,
+    /// The fields of a browser form, which had to be read to know whose dialect it speaks.
+    form: Option<Result<Box<PostedForm>, FormFault>>,
     /// Time spent waiting for the client in the present window; our own slowness does not count against it.
     waited: Duration,
     /// `received` when that window began.
@@ -78,6 +81,7 @@ impl RequestBody {
             asked: false,
             ended,
             received: 0,
+            form: None,
             waited: Duration::ZERO,
             window_began: 0,
         }
@@ -97,6 +101,21 @@ impl RequestBody {
     /// or there is none to ask for.
     pub(super) fn skips_continue(&self) -> bool {
         self.expects_continue && (!self.asked || self.promised == Promised::Length(0))
+    }
+
+    /// Reads the fields of a browser form.
+    pub(super) async fn read_form(&mut self, head: &Parts) {
+        self.form = Some(PostedForm::read(head, self).await.map(Box::new));
+    }
+
+    /// The form whose fields were read.
+    pub(super) fn form(&self) -> Option<&Result<Box<PostedForm>, FormFault>> {
+        self.form.as_ref()
+    }
+
+    /// The form, its file still to be read from here.
+    pub(super) fn take_form(&mut self) -> Option<Result<Box<PostedForm>, FormFault>> {
+        self.form.take()
     }
 
     /// The next piece, never empty; `None` at the end.

@@ -3,6 +3,7 @@
 mod body;
 mod cors;
 pub mod dialect;
+pub mod form;
 mod headers;
 pub mod health;
 pub mod oss;

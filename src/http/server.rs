@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::{Content, RequestBody, ResponseBody, Witness};
 use super::dialect::{Dialect, dialect_of};
+use super::form;
 use super::oss::service as oss;
 use super::s3::{self, S3Front};
 use super::socket::{self, Busy, Phase};
@@ -138,10 +139,16 @@ impl HttpService {
         let started = self.deps.clock.monotonic();
         let request_id = self.ids.next(self.deps.clock.wall());
         let (head, incoming) = request.into_parts();
-        let dialect = dialect_of(&head);
         let mut body = RequestBody::new(incoming, &head, Arc::clone(&self.deps.clock));
         let mut line = RequestLine::new(&head, &request_id, door, started, Arc::clone(&self.deps.clock), phase.busy());
         line.permit = Arc::clone(&self.permits).try_acquire_owned().ok();
+        if line.permit.is_some() && form::is_form(&head) {
+            body.read_form(&head).await;
+        }
+        let dialect = match body.form() {
+            Some(Ok(form)) => form.dialect(&head),
+            _ => dialect_of(&head),
+        };
 
         let trail = &mut line.trail;
         let (answer, body) = match (dialect, line.permit.is_some()) {

@@ -3,6 +3,7 @@
 mod bucket;
 mod channel;
 mod errors;
+mod form;
 mod harness;
 mod lifecycle;
 mod multipart;

@@ -190,7 +190,7 @@ async fn first_existing(candidates: Vec<Candidate>, meta: &dyn MetaStore) -> Res
     Ok(first.expect("a head has at least one reading"))
 }
 
-async fn enabled_key(meta: &dyn MetaStore, id: &str) -> Result<AccessKeyRecord, OssError> {
+pub(super) async fn enabled_key(meta: &dyn MetaStore, id: &str) -> Result<AccessKeyRecord, OssError> {
     match meta.access_key(id).await? {
         None => Err(OssError::invalid_access_key_id(id)),
         Some(key) if !key.enabled => Err(OssError::access_key_disabled(id)),

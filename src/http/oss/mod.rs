@@ -8,6 +8,7 @@ mod bucket;
 mod cors;
 mod encryption;
 pub mod error;
+mod form;
 mod hls_sign;
 mod lifecycle;
 mod live;

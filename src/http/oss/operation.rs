@@ -71,6 +71,8 @@ pub enum OssOperation {
         /// `encoding-type=url`.
         url_encoding: bool,
     },
+    /// `POST /` with a form as its body; the key is one of its fields.
+    PostObject,
 
     /// `PUT /K`.
     PutObject(ObjectKey),

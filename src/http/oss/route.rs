@@ -118,6 +118,11 @@ fn setting_name(sub_resource: &str) -> Option<SettingName> {
 /// The one sub-resource of the service itself.
 const REGIONS: &str = "regions";
 
+/// Whether a query names a sub-resource, built or not.
+pub fn names_sub_resource(query: &Query) -> bool {
+    NOT_BUILT.iter().any(|name| query.has(name)) || BUILT.iter().any(|(name, ..)| query.has(name))
+}
+
 /// One reading of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
@@ -245,8 +250,7 @@ fn route_bucket(
         ("PUT", None) if bucket.contains('.') => Err(OssError::invalid_bucket_name(bucket)),
         ("PUT", None) => Ok(OssOperation::PutBucket),
         ("DELETE", None) => Ok(OssOperation::DeleteBucket),
-        // PostObject, the browser's form.
-        ("POST", None) => Err(OssError::not_implemented("PostObject")),
+        ("POST", None) => Ok(OssOperation::PostObject),
         ("HEAD", None) => Ok(OssOperation::HeadBucket),
         _ => Err(OssError::method_not_allowed(method.as_str(), "GET, PUT, DELETE, POST")),
     }
@@ -321,7 +325,7 @@ fn route_object(
 }
 
 /// 1 to 1023 bytes of UTF-8 that do not begin with a slash or a backslash. Nothing is ever normalised.
-fn object_key(bytes: &[u8]) -> Result<ObjectKey, OssError> {
+pub(super) fn object_key(bytes: &[u8]) -> Result<ObjectKey, OssError> {
     let valid = bytes.len() <= OBJECT_NAME_BYTES_MAX
         && !matches!(bytes.first(), Some(b'/' | b'\\'))
         && std::str::from_utf8(bytes).is_ok();

@@ -16,7 +16,7 @@ use super::operation::{ListPartsQuery, OssOperation};
 use super::urls::Known;
 use super::xml;
 use super::{
-    bucket, cors, hls_sign, lifecycle, live, multipart, object, referer, settings, tagging, versions, website,
+    bucket, cors, form, hls_sign, lifecycle, live, multipart, object, referer, settings, tagging, versions, website,
 };
 use crate::auth::access::{Action, Requester, allowed};
 use crate::clock::Wall;
@@ -66,7 +66,7 @@ pub(crate) async fn answer(
     };
     leave_trail(&accepted, trail);
     let ask = Ask { deps, head, accepted: &accepted, request_id, now, local: door.local };
-    let mut outcome = dispatch(&ask, body).await;
+    let mut outcome = dispatch(&ask, body, trail).await;
     if let (Ok(answer), true) = (&mut outcome, is_live(&accepted.operation)) {
         answer.headers.insert("x-oss-bucket-storage-type", HeaderValue::from_static("standard"));
     }
@@ -82,7 +82,7 @@ pub(crate) fn too_busy(head: &Parts, request_id: &str, trail: &mut Trail) -> Ans
     error_answer(&OssError::service_unavailable(), head, request_id, trail)
 }
 
-async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssError> {
+async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> Result<Answer, OssError> {
     use OssOperation as Op;
     referer::check(ask)?;
     if let Some(site) = website::of(ask) {
@@ -118,6 +118,7 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssEr
         Op::PutBucketVersioning => versions::put_versioning(ask, body).await,
         Op::ListObjectVersions(query) => versions::list(ask, query).await,
         Op::DeleteMultipleObjects { url_encoding } => object::delete_multiple(ask, body, *url_encoding).await,
+        Op::PostObject => form::post(ask, body, trail).await,
         Op::PutObject(key) => object::put(ask, body, key).await,
         Op::CopyObject { key, source_bucket, source_key, source_version } => {
             object::copy(ask, key, source_bucket, source_key, *source_version).await
@@ -159,6 +160,11 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Answer, OssEr
 }
 
 impl Ask<'_> {
+    /// The same request as another caller asks it, with another head: what a form's fields say in place of headers.
+    pub(super) fn restated<'b>(&'b self, head: &'b Parts, accepted: &'b Accepted) -> Ask<'b> {
+        Ask { head, accepted, ..*self }
+    }
+
     /// The bucket, when the caller may do `action` to it.
     pub(super) fn bucket_for(&self, action: Action) -> Result<&BucketRecord, OssError> {
         let bucket = self.accepted.existing_bucket()?;
@@ -390,6 +396,7 @@ fn name(operation: &OssOperation) -> &'static str {
         Op::PutBucketVersioning => "PutBucketVersioning",
         Op::ListObjectVersions(_) => "ListObjectVersions",
         Op::DeleteMultipleObjects { .. } => "DeleteMultipleObjects",
+        Op::PostObject => "PostObject",
         Op::PutObject(_) => "PutObject",
         Op::CopyObject { .. } => "CopyObject",
         Op::AppendObject { .. } => "AppendObject",

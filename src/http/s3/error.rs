@@ -63,6 +63,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size"),
     ("EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size"),
     ("IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header"),
+    ("IncorrectNumberOfFilesInPostRequest", 400, "POST requires exactly one file upload per request."),
     ("InsufficientStorage", 507, "There is not enough free space to store your data."),
     ("InternalError", 500, "We encountered an internal error. Please try again."),
     ("InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."),
@@ -89,6 +90,7 @@ const CODES: &[(&str, u16, &str)] = &[
         "The list of parts was not in ascending order.  The parts list must be specified in order \
       by part number.",
     ),
+    ("InvalidPolicyDocument", 400, "Invalid Policy"),
     ("InvalidRange", 416, "The requested range is not satisfiable"),
     ("InvalidRequest", 400, "Invalid Request"),
     ("InvalidStorageClass", 400, "The storage class you specified is not valid"),
@@ -101,6 +103,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("InvalidToken", 400, "The provided token is malformed or otherwise invalid."),
     ("InvalidURI", 400, "Couldn't parse the specified URI."),
     ("KeyTooLongError", 400, "Your key is too long"),
+    ("MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data."),
     (
         "MalformedTrailerError",
         400,
@@ -108,6 +111,7 @@ const CODES: &[(&str, u16, &str)] = &[
       our published schema.",
     ),
     ("MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema"),
+    ("MaxPostPreDataLengthExceeded", 400, "Your POST request fields preceding the upload file were too large."),
     ("MaxMessageLengthExceeded", 400, "Your request was too big."),
     ("MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size"),
     ("MethodNotAllowed", 405, "The specified method is not allowed against this resource."),

@@ -17,6 +17,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use super::claim::{self, Admitted, Claim};
 use super::error::S3Fault;
 use super::exchange::{Caller, Exchange, Notes};
+use super::form;
 use super::hooks::{Access, Hosts, Keys, Names, host_bucket};
 use super::integrity::DocumentDigests;
 use super::service::Operations;
@@ -66,18 +67,9 @@ impl S3Front {
             return (self.preflight(head, request_id, trail).await, Some(body));
         }
         let exchange = Exchange::new(request_id, self.deps.clock.wall(), body.promised(), query);
-        let (outcome, body) = match self.admit(head, &exchange).await {
-            Err(fault) => (Err(fault), Some(body)),
-            Ok((claim, admitted)) => {
-                let (outcome, body) = self.ask_library(head, admitted, body, &exchange).await;
-                let outcome = outcome.map_err(|fault| claim::explain(fault, &claim, head, &exchange.query));
-                match (outcome, body) {
-                    (Err(fault), Some(body)) if is_unreadable_range(&fault, head) => {
-                        self.ask_without_range(head, body, &exchange).await
-                    }
-                    settled => settled,
-                }
-            }
+        let (outcome, body) = match body.form() {
+            Some(_) => self.take_form(head, body, &exchange).await,
+            None => self.settle(head, body, &exchange).await,
         };
         let notes = std::mem::take(&mut *exchange.notes());
         let bucket = match notes.bucket {
@@ -92,11 +84,42 @@ impl S3Front {
         (answer, body)
     }
 
+    /// The library would hold the whole file in memory, and judge the policy by the machine's clock.
+    async fn take_form(
+        &self,
+        head: &Parts,
+        mut body: RequestBody,
+        exchange: &Arc<Exchange>,
+    ) -> (Result<Answer, S3Fault>, Option<RequestBody>) {
+        let outcome = form::post(&self.deps, exchange, head, &mut body).await;
+        (outcome, Some(body))
+    }
+
+    async fn settle(
+        &self,
+        head: &Parts,
+        body: RequestBody,
+        exchange: &Arc<Exchange>,
+    ) -> (Result<Answer, S3Fault>, Option<RequestBody>) {
+        let (claim, admitted) = match self.admit(head, exchange).await {
+            Err(fault) => return (Err(fault), Some(body)),
+            Ok(admitted) => admitted,
+        };
+        let (outcome, body) = self.ask_library(head, admitted, body, exchange).await;
+        let outcome = outcome.map_err(|fault| claim::explain(fault, &claim, head, &exchange.query));
+        match (outcome, body) {
+            (Err(fault), Some(body)) if is_unreadable_range(&fault, head) => {
+                self.ask_without_range(head, body, exchange).await
+            }
+            settled => settled,
+        }
+    }
+
     async fn admit(&self, head: &Parts, exchange: &Exchange) -> Result<(Claim, Admitted), S3Fault> {
         let kind = head.headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
         if head.method == Method::POST && kind.is_some_and(|kind| kind.starts_with(b"multipart/form-data")) {
-            // The library would hold the whole file in memory.
-            return Err(S3Fault::new("NotImplemented").saying("Browser forms are not implemented in this dialect."));
+            // A form is taken by `take_form`. This one names a sub-resource, or has no boundary.
+            return Err(S3Fault::new("MalformedPOSTRequest"));
         }
         let claim = claim::read(head, &exchange.query)?;
         let admitted = claim::admit(&claim, head, &exchange.query, &self.deps, exchange.now).await?;
@@ -232,7 +255,7 @@ fn is_unreadable_range(fault: &S3Fault, head: &Parts) -> bool {
 fn library_config() -> S3Config {
     let mut config = S3Config::default();
     config.xml_max_body_size = limits::OSS_DELETE_XML_BYTES_MAX;
-    // Forms are refused before; should one come through, nothing of it is kept.
+    // Forms do not come here; should one come through, nothing of it is kept.
     config.post_object_max_file_size = 0;
     config.form_max_field_size = 0;
     config.form_max_fields_size = 0;

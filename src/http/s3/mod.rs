@@ -17,6 +17,7 @@ mod claim;
 mod encryption;
 mod error;
 mod exchange;
+mod form;
 mod front;
 mod hooks;
 mod integrity;

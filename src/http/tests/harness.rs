@@ -174,6 +174,12 @@ impl Call {
         self
     }
 
+    /// Another path and query.
+    pub(super) fn target(mut self, target: &str) -> Self {
+        self.target = target.to_owned();
+        self
+    }
+
     /// Another `Host`, same bucket.
     pub(super) fn host(mut self, host: &str) -> Self {
         self.host = host.to_owned();
