@@ -8,6 +8,8 @@ COPY . .
 RUN cargo build --locked --release --bin livebucket
 
 FROM debian:bookworm-slim
+# The certificates by which an https callback is trusted.
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin livebucket \
     && install --directory --owner livebucket --group livebucket --mode 0700 /data
 COPY --from=build /source/target/release/livebucket /usr/local/bin/livebucket

@@ -23,6 +23,7 @@ use crate::http::health::HealthService;
 use crate::http::server::{HttpDeps, HttpService};
 use crate::limits;
 use crate::live::registry::{LiveDeps, Registry};
+use crate::net::guard::{Guard, system_roots};
 use crate::net::listen::{DoorKind, DoorStream, Doors, Handler};
 use crate::rtmp::server::{RtmpDeps, RtmpService};
 use crate::store::blob::fs::FsBlobStore;
@@ -164,6 +165,7 @@ impl Service {
                 objects: objects.clone(),
                 registry: registry.clone(),
                 clock: clock.clone(),
+                guard: Guard::new(config.outbound_allow.clone(), system_roots(), clock.clone()),
                 hosts: config.hosts.clone(),
                 public_endpoint: config.public_endpoint.clone(),
                 region: config.region.clone(),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
+use crate::net::guard::AllowRule;
 use crate::net::host::HostRules;
 use crate::store::BucketName;
 use crate::store::seal::MasterKeys;
@@ -62,6 +63,9 @@ pub struct Settings {
     /// Seconds between two passes of the lifecycle rules [default: 3600]
     #[arg(long, env = "LIVEBUCKET_LIFECYCLE_INTERVAL", value_name = "SECONDS")]
     pub lifecycle_interval: Option<u64>,
+    /// Network or HOST:PORT that callbacks may reach besides public addresses (repeatable)
+    #[arg(long, env = "LIVEBUCKET_OUTBOUND_ALLOW", value_name = "CIDR|HOST:PORT", value_delimiter = ',')]
+    pub outbound_allow: Option<Vec<String>>,
     /// Certificate chain (PEM)
     #[arg(long, env = "LIVEBUCKET_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
@@ -129,6 +133,8 @@ pub struct Config {
     pub free_space_floor: u64,
     /// Between two passes of the lifecycle rules.
     pub lifecycle_interval: Duration,
+    /// Where outbound connections may go besides public addresses.
+    pub outbound_allow: Vec<AllowRule>,
     /// Certificate and key files.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Log form.
@@ -186,6 +192,7 @@ impl Settings {
             max_object_bytes: self.max_object_bytes.or(below.max_object_bytes),
             free_space_floor: self.free_space_floor.or(below.free_space_floor),
             lifecycle_interval: self.lifecycle_interval.or(below.lifecycle_interval),
+            outbound_allow: self.outbound_allow.or(below.outbound_allow),
             tls_cert: self.tls_cert.or(below.tls_cert),
             tls_key: self.tls_key.or(below.tls_key),
             cname: self.cname.or(below.cname),
@@ -217,6 +224,7 @@ impl Settings {
             max_object_bytes: max_object_bytes(self.max_object_bytes.unwrap_or(limits::OBJECT_BYTES_MAX))?,
             free_space_floor: self.free_space_floor.unwrap_or(limits::FREE_SPACE_FLOOR),
             lifecycle_interval: lifecycle_interval(self.lifecycle_interval)?,
+            outbound_allow: outbound_allow(&self.outbound_allow.unwrap_or_default())?,
             tls: match (self.tls_cert, self.tls_key) {
                 (Some(cert), Some(key)) => Some((cert, key)),
                 (None, None) => None,
@@ -256,6 +264,7 @@ impl Config {
         put("max_object_bytes", i64::try_from(self.max_object_bytes).unwrap_or(i64::MAX).into());
         put("free_space_floor", i64::try_from(self.free_space_floor).unwrap_or(i64::MAX).into());
         put("lifecycle_interval", i64::try_from(self.lifecycle_interval.as_secs()).unwrap_or(i64::MAX).into());
+        put("outbound_allow", strings(self.outbound_allow.iter().map(ToString::to_string).collect()));
         if !self.master_key.is_empty() {
             put("master_key", "********".into());
         }
@@ -368,6 +377,10 @@ fn lifecycle_interval(seconds: Option<u64>) -> Result<Duration, ConfigError> {
     Ok(Duration::from_secs(seconds))
 }
 
+fn outbound_allow(texts: &[String]) -> Result<Vec<AllowRule>, ConfigError> {
+    texts.iter().map(|text| text.parse().map_err(|why: String| value_error("outbound_allow", why))).collect()
+}
+
 fn max_object_bytes(bytes: u64) -> Result<u64, ConfigError> {
     if !(1..=limits::OBJECT_BYTES_MAX).contains(&bytes) {
         let why = format!("{bytes} is not between 1 and {}", limits::OBJECT_BYTES_MAX);
@@ -449,6 +462,8 @@ mod tests {
             ("free_space_floor = -1", "free_space_floor"),
             ("lifecycle_interval = 0", "lifecycle_interval: 0 is not between"),
             ("lifecycle_interval = 86401", "lifecycle_interval: 86401 is not between"),
+            ("outbound_allow = ['app.internal']", "outbound_allow: `app.internal` is neither a network"),
+            ("outbound_allow = ['10.0.0.1/8']", "outbound_allow: `10.0.0.1/8` has bits behind its prefix"),
             ("tls_cert = 'a.pem'", "tls_cert: tls_cert and tls_key"),
             ("public_endpoint = 'oss.example.com'", "public_endpoint: `oss.example.com`"),
             ("public_endpoint = 'http://oss.example.com/x'", "public_endpoint:"),

@@ -14,6 +14,18 @@ pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// After a failed accept (no descriptors left) the door waits this long instead of spinning.
 pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// Outbound requests under way: each holds a descriptor and, for its time, a request of ours that waits for it.
+pub const OUTBOUND_REQUESTS_MAX: usize = 256;
+/// Names looked up at once: each look-up holds a thread until the resolver gives up, which may be half a minute.
+pub const OUTBOUND_LOOKUPS_MAX: usize = 16;
+/// A look-up before anything is sent: a name that takes longer is judged when it is connected to.
+pub const OUTBOUND_LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
+/// A connection within a continent takes a tenth of a second; one that hangs leaves time for the next address.
+pub const OUTBOUND_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Addresses of a name that are tried: both families, and a second of each.
+pub const OUTBOUND_ADDRESSES_TRIED_MAX: usize = 4;
+/// Bytes of an answer that are read ahead, its head among them.
+pub const OUTBOUND_READ_BUFFER_MAX: usize = 16 * 1024;
 /// All of a graceful stop: orchestrators kill after 30 s.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
 
@@ -203,6 +215,15 @@ pub const USER_METADATA_BYTES_MAX: usize = 8 * 1024;
 pub const S3_USER_METADATA_BYTES_MAX: usize = 2 * 1024;
 /// Parts but the last of a multipart upload over S3 have at least this: S3's own bound.
 pub const S3_PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
+/// URLs of one callback, tried in order: OSS's own bound.
+pub const CALLBACK_URLS_MAX: usize = 5;
+/// An application server must have answered a callback by then: OSS's own bound.
+pub const CALLBACK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of its answer, which become the uploader's: OSS's own bound.
+pub const CALLBACK_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// A callback's body once its variables are filled in: a template of a header's length, whose every variable may be a key
+/// of a kilobyte.
+pub const CALLBACK_BODY_BYTES_MAX: usize = 256 * 1024;
 /// A playlist that is signed line by line (`hls/sign`): OSS's own bound.
 pub const HLS_SIGN_BYTES_MAX: u64 = 1024 * 1024;
 

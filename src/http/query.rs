@@ -2,7 +2,8 @@
 
 /// Names whose values are base64 and what contains it. Such a value has pluses and never a blank, so a `+` that a client
 /// left unencoded is itself.
-const BASE64_VALUES: &[&[u8]] = &[b"Signature", b"security-token", b"x-oss-security-token", b"x-oss-signature"];
+const BASE64_VALUES: &[&[u8]] =
+    &[b"Signature", b"callback", b"callback-var", b"security-token", b"x-oss-security-token", b"x-oss-signature"];
 
 /// A request's query: names and values decoded once, in order; of a repeated name the first counts. `+` is a space, as
 /// HTML forms have it and as `oss2` sends it. (It is a plus in paths, and in the queries of RTMP URLs.)

@@ -24,6 +24,7 @@ use super::socket::{self, Busy, Phase};
 use crate::clock::{Clock, Monotonic, Wall};
 use crate::limits;
 use crate::live::registry::Registry;
+use crate::net::guard::Guard;
 use crate::net::host::HostRules;
 use crate::net::listen::DoorStream;
 use crate::store::objects::ObjectService;
@@ -41,6 +42,8 @@ pub struct HttpDeps {
     pub registry: Arc<Registry>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// The door outward, for callbacks.
+    pub guard: Guard,
     /// The operator's host names.
     pub hosts: HostRules,
     /// Address that clients are told, `[scheme://]host[:port]`; without it they are told the one they used.

@@ -8,8 +8,10 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 
 use super::accept::{Accepted, Caller, SignaturePlace, enabled_key};
+use super::callback::{self, Callback, Uploaded};
+use super::encryption;
 use super::error::OssError;
-use super::object::{CRC64, echo_encryption, etag_value, existing_for_write, put_request};
+use super::object::{CRC64, etag_value, existing_for_write, put_request};
 use super::route::object_key;
 use super::service::{Ask, body_error};
 use crate::auth::oss_v4::{self, Credential};
@@ -46,6 +48,9 @@ pub(super) async fn post(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trai
 
     existing_for_write(&ask, bucket, &key).await?;
     let request = put_request(&ask, bucket, &key, ObjectKind::Normal)?;
+    let variables = form.fields().filter(|(name, _)| name.starts_with("x:"));
+    let variables = variables.map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()));
+    let callback = Callback::read(&ask, variables.collect()).await?;
     let success = Success::read(&form, &["success_action_redirect"]);
     let stored = form.store_file(body, &ask.deps.objects, sizes).await.map_err(|fault| form_error(&ask, fault))?;
     let object = ask.deps.objects.put(request, stored).await.map_err(|error| ask.key_error(error, &key))?;
@@ -56,8 +61,8 @@ pub(super) async fn post(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trai
     let mut answer = success.answer(name, key.as_bytes(), &etag, &location);
     answer.headers.insert(header::ETAG, etag_value(object.etag));
     answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
-    echo_encryption(&ask, &mut answer.headers);
-    Ok(answer)
+    encryption::describe(&object, &mut answer.headers);
+    Ok(callback::announce(&ask, callback, || Uploaded::of_object(&object), answer).await)
 }
 
 fn key(form: &PostedForm) -> Result<ObjectKey, OssError> {

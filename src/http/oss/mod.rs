@@ -5,6 +5,7 @@
 
 pub mod accept;
 mod bucket;
+mod callback;
 mod cors;
 mod encryption;
 pub mod error;

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
 
+use super::callback::{self, Callback, Uploaded};
 use super::encryption;
 use super::error::OssError;
 use super::object::{
@@ -113,6 +114,7 @@ pub(super) async fn complete(
     existing_for_write(ask, bucket, &upload.key).await?;
     refuse_what_is_not_kept(ask)?;
     let forbids = ask.forbids_overwrite()? && versions::may_forbid_overwrite(bucket);
+    let callback = Callback::read(ask, Vec::new()).await?;
     let commit = CompleteCommit {
         bucket: bucket.id,
         key: upload.key.clone(),
@@ -131,7 +133,12 @@ pub(super) async fn complete(
     answer.headers.insert(header::ETAG, etag_value(done.etag));
     answer.headers.insert(CRC64, HeaderValue::from(done.crc64));
     versions::show(bucket, done.version, &mut answer.headers);
-    Ok(answer)
+    let Some(callback) = callback else { return Ok(answer) };
+    // The type was said when the upload began; the object may have been replaced or deleted since it was made.
+    let made = existing_object(ask, bucket, &upload.key).await.ok().flatten();
+    let content_type = made.and_then(|object| object.headers.content_type);
+    let uploaded = || Uploaded::of_upload(&done, content_type.as_deref());
+    Ok(callback::announce(ask, Some(callback), uploaded, answer).await)
 }
 
 /// The parts of the body, or with `x-oss-complete-all: yes` every part that is there.

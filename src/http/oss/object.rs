@@ -7,6 +7,7 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
 
 use super::accept::Caller;
+use super::callback::{self, Callback, Uploaded};
 use super::error::OssError;
 use super::service::{Ask, body_error};
 use super::xml;
@@ -34,6 +35,7 @@ pub(super) async fn put(ask: &Ask<'_>, body: &mut RequestBody, key: &ObjectKey) 
     let bucket = ask.accepted.existing_bucket()?;
     existing_for_write(ask, bucket, key).await?;
     let request = put_request(ask, bucket, key, ObjectKind::Normal)?;
+    let callback = Callback::read(ask, Vec::new()).await?;
     let stored = receive(ask, body, 0).await?;
     let object = ask.deps.objects.put(request, stored).await.map_err(|error| ask.key_error(error, key))?;
     let mut answer = Answer::empty(StatusCode::OK);
@@ -42,7 +44,7 @@ pub(super) async fn put(ask: &Ask<'_>, body: &mut RequestBody, key: &ObjectKey) 
     put_content_md5(&object, &mut answer.headers);
     versions::show(bucket, object.version, &mut answer.headers);
     encryption::describe(&object, &mut answer.headers);
-    Ok(answer)
+    Ok(callback::announce(ask, callback, || Uploaded::of_object(&object), answer).await)
 }
 
 pub(super) async fn append(
@@ -259,12 +261,9 @@ pub(super) fn put_request(
     })
 }
 
-/// Features that an upload may ask for and that would be lost in silence: callbacks, other classes, encryption that
-/// is not what happens here.
+/// Features that an upload may ask for and that would be lost in silence: other classes, encryption that is not what
+/// happens here.
 pub(super) fn refuse_what_is_not_kept(ask: &Ask<'_>) -> Result<(), OssError> {
-    if ask.head.headers.contains_key("x-oss-callback") {
-        return Err(OssError::not_implemented("x-oss-callback"));
-    }
     encryption::check(ask)?;
     match ask.header("x-oss-storage-class") {
         Some(class) if class != "Standard" => {

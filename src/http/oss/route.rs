@@ -25,8 +25,6 @@ const NOT_BUILT: &[&str] = &[
     "accessmonitor",
     "asyncFetch",
     "bucketArchiveDirectRead",
-    "callback",
-    "callback-var",
     "cname",
     "cnameTokens",
     "group",

@@ -16,7 +16,7 @@ use super::operation::{ListPartsQuery, OssOperation};
 use super::urls::Known;
 use super::xml;
 use super::{
-    bucket, cors, form, hls_sign, lifecycle, live, multipart, object, referer, settings, tagging, versions, website,
+    bucket, callback, cors, form, hls_sign, lifecycle, live, multipart, object, referer, settings, tagging, versions, website,
 };
 use crate::auth::access::{Action, Requester, allowed};
 use crate::clock::Wall;
@@ -33,6 +33,8 @@ pub(super) struct Ask<'a> {
     pub(super) accepted: &'a Accepted,
     pub(super) request_id: &'a str,
     pub(super) now: Wall,
+    /// The client.
+    pub(super) peer: SocketAddr,
     local: Option<SocketAddr>,
 }
 
@@ -65,7 +67,7 @@ pub(crate) async fn answer(
         }
     };
     leave_trail(&accepted, trail);
-    let ask = Ask { deps, head, accepted: &accepted, request_id, now, local: door.local };
+    let ask = Ask { deps, head, accepted: &accepted, request_id, now, peer: door.peer, local: door.local };
     let mut outcome = dispatch(&ask, body, trail).await;
     if let (Ok(answer), true) = (&mut outcome, is_live(&accepted.operation)) {
         answer.headers.insert("x-oss-bucket-storage-type", HeaderValue::from_static("standard"));
@@ -84,6 +86,7 @@ pub(crate) fn too_busy(head: &Parts, request_id: &str, trail: &mut Trail) -> Ans
 
 async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> Result<Answer, OssError> {
     use OssOperation as Op;
+    callback::refuse_elsewhere(ask)?;
     referer::check(ask)?;
     if let Some(site) = website::of(ask) {
         return site.answer().await;

@@ -15,6 +15,7 @@ use crate::clock::{Clock, ManualClock, Wall};
 use crate::http::oss::operation::Query;
 use crate::http::server::{HttpDeps, HttpService};
 use crate::live::registry::{LiveDeps, Registry};
+use crate::net::guard::Guard;
 use crate::net::host::HostRules;
 use crate::net::listen::DoorStream;
 use crate::store::blob::memory::MemoryBlobStore;
@@ -72,7 +73,8 @@ impl Running {
             meta: meta.clone(),
             objects,
             registry: registry.clone(),
-            clock: shared,
+            clock: shared.clone(),
+            guard: Guard::new(vec!["127.0.0.1".parse().expect("a rule")], rustls::RootCertStore::empty(), shared),
             hosts: HostRules { base_domains: vec![HOST.into()], cnames: BTreeMap::new() },
             public_endpoint: None,
             region: "cn-hangzhou".into(),

@@ -184,10 +184,10 @@ async fn completions_that_cannot_be_are_refused_and_leave_the_upload_open() {
     assert_eq!((reply.element("PartNumber").as_str(), reply.element("ETag")), ("2", small.clone()));
     assert_eq!(reply.element("ProposedSize"), (MINIMUM - 1).to_string());
     assert_eq!(reply.element("MinSizeAllowed"), MINIMUM.to_string());
-    socket.call(complete_all("/a", &id).header("x-oss-callback", "e30=")).await.assert_error(
-        501,
-        "NotImplemented",
-        None,
+    socket.call(complete_all("/a", &id).header("x-oss-callback", "?")).await.assert_error(
+        400,
+        "InvalidArgument",
+        Some("0007-00000002"),
     );
 
     let list = [(1, big.as_str()), (3, big.as_str()), (2, small.as_str())];

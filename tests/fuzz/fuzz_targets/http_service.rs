@@ -6,6 +6,7 @@ use std::cell::Cell;
 
 use libfuzzer_sys::fuzz_target;
 use livebucket::http::server::{HttpDeps, HttpService};
+use livebucket::net::guard::Guard;
 use livebucket::net::host::HostRules;
 use livebucket::store::recovery::{CheckOptions, check};
 use livebucket::task::Stop;
@@ -29,6 +30,7 @@ fuzz_target!(|data: &[u8]| {
             objects: room.objects.clone(),
             registry: room.registry.clone(),
             clock: room.clock.clone(),
+            guard: Guard::closed(room.clock.clone()),
             hosts: HostRules::default(),
             public_endpoint: None,
             region: "cn-hangzhou".into(),
