@@ -227,6 +227,15 @@ pub const CALLBACK_BODY_BYTES_MAX: usize = 256 * 1024;
 /// A playlist that is signed line by line (`hls/sign`): OSS's own bound.
 pub const HLS_SIGN_BYTES_MAX: u64 = 1024 * 1024;
 
+/// A traffic limit in bits a second: OSS's own bounds, 100 KiB/s to 100 MiB/s.
+pub const OSS_TRAFFIC_LIMIT_MIN: u64 = 819_200;
+/// The other end.
+pub const OSS_TRAFFIC_LIMIT_MAX: u64 = 838_860_800;
+/// How far behind its limit a transfer may fall and still catch up: a timer's lateness, and a busy moment of the machine.
+pub const TRAFFIC_CATCH_UP: Duration = Duration::from_millis(100);
+/// A limited transfer moves at least so many bytes at once: smaller pieces would cost more than they smooth.
+pub const TRAFFIC_PIECE_MIN: usize = 8 * 1024;
+
 // browser forms
 /// A boundary's characters: RFC 2046, 5.1.1.
 pub const FORM_BOUNDARY_BYTES_MAX: usize = 70;

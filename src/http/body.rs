@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,7 +13,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::form::{FormFault, PostedForm};
-use crate::clock::{Clock, timeout};
+use super::pace::{Pace, TrafficLimit};
+use crate::clock::{Clock, Monotonic, Sleep, timeout};
 use crate::limits;
 use crate::store::StoreError;
 use crate::store::objects::ObjectBody;
@@ -53,6 +54,9 @@ pub(crate) struct RequestBody {
     asked: bool,
     ended: bool,
     received: u64,
+    /// Holds the transfer back, and until when.
+    pace: Option<Pace>,
+    not_before: Option<Monotonic>,
     /// The fields of a browser form, which had to be read to know whose dialect it speaks.
     form: Option<Result<Box<PostedForm>, FormFault>>,
     /// Time spent waiting for the client in the present window; our own slowness does not count against it.
@@ -81,6 +85,8 @@ impl RequestBody {
             asked: false,
             ended,
             received: 0,
+            pace: None,
+            not_before: None,
             form: None,
             waited: Duration::ZERO,
             window_began: 0,
@@ -103,6 +109,11 @@ impl RequestBody {
         self.expects_continue && (!self.asked || self.promised == Promised::Length(0))
     }
 
+    /// Takes the body no faster than that from here on.
+    pub(super) fn hold_back(&mut self, limit: TrafficLimit) {
+        self.pace = Some(Pace::new(Arc::clone(&self.clock), limit));
+    }
+
     /// Reads the fields of a browser form.
     pub(super) async fn read_form(&mut self, head: &Parts) {
         self.form = Some(PostedForm::read(head, self).await.map(Box::new));
@@ -121,6 +132,10 @@ impl RequestBody {
     /// The next piece, never empty; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         self.asked = true;
+        // Our own pause, not the client's: the deadlines of its progress do not run meanwhile.
+        if let Some(until) = self.not_before.take() {
+            self.clock.sleep_until(until).await;
+        }
         while !self.ended {
             let mut frame = self.incoming.frame();
             let frame = match futures_util::poll!(&mut frame) {
@@ -143,6 +158,7 @@ impl RequestBody {
                         if self.received - self.window_began >= limits::HTTP_BODY_WINDOW_BYTES_MIN {
                             (self.waited, self.window_began) = (Duration::ZERO, self.received);
                         }
+                        self.not_before = self.pace.as_mut().map(|pace| pace.pay(data.len() as u64));
                         return Ok(Some(data));
                     }
                     _ => {}
@@ -173,6 +189,7 @@ impl RequestBody {
         if self.ended {
             return true;
         }
+        (self.pace, self.not_before) = (None, None);
         if self.skips_continue() {
             return false;
         }
@@ -303,6 +320,8 @@ pub(crate) enum Content {
         /// Bytes of all.
         length: u64,
     },
+    /// Content that is held back.
+    Paced(Box<Content>, Pace),
 }
 
 impl Content {
@@ -312,7 +331,14 @@ impl Content {
             Content::Empty => 0,
             Content::Bytes(bytes) => bytes.len() as u64,
             Content::Object { length, .. } => *length,
+            Content::Paced(content, _) => content.length(),
         }
+    }
+
+    /// The same, handed out no faster than that.
+    pub(super) fn held_back(self, limit: TrafficLimit, clock: &Arc<dyn Clock>) -> Self {
+        let limit = limit.for_answer_of(self.length());
+        Content::Paced(Box::new(self), Pace::new(Arc::clone(clock), limit))
     }
 }
 
@@ -339,20 +365,40 @@ pub(super) struct ResponseBody {
     source: Source,
     left: u64,
     witness: Option<Box<dyn Witness>>,
+    paced: Option<Paced>,
+}
+
+/// What holds a response body back.
+struct Paced {
+    pace: Pace,
+    /// Runs until the next bytes may go.
+    pause: Option<Sleep>,
+    /// Of the present piece, what has not gone.
+    rest: Bytes,
 }
 
 impl ResponseBody {
     pub(super) fn new(content: Content, witness: Option<Box<dyn Witness>>) -> Self {
         let left = content.length();
+        let (content, paced) = match content {
+            Content::Paced(content, pace) => (*content, Some(Paced { pace, pause: None, rest: Bytes::new() })),
+            content => (content, None),
+        };
         let source = match content {
             Content::Bytes(bytes) if !bytes.is_empty() => Source::Bytes(bytes),
             Content::Object { first, rest, length: 1.. } => Source::Begun(first, rest),
             _ => Source::Done,
         };
-        ResponseBody { source, left, witness }
+        ResponseBody { source, left, witness, paced }
     }
 
-    fn hand_out(&mut self, piece: Bytes) -> Poll<Option<Result<Frame<Bytes>, StoreError>>> {
+    fn hand_out(&mut self, mut piece: Bytes) -> Poll<Option<Result<Frame<Bytes>, StoreError>>> {
+        if let Some(paced) = &mut self.paced {
+            let now = paced.pace.split(&mut piece);
+            paced.rest = std::mem::replace(&mut piece, now);
+            let until = paced.pace.pay(piece.len() as u64);
+            paced.pause = Some(paced.pace.clock().sleep_until(until));
+        }
         let length = piece.len() as u64;
         if length > self.left {
             return self.fail(StoreError::Corrupt("an object's body is longer than its record says".to_owned()));
@@ -379,6 +425,16 @@ impl Body for ResponseBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StoreError>>> {
         let this = &mut *self;
+        if let Some(paced) = &mut this.paced {
+            if let Some(pause) = &mut paced.pause {
+                ready!(pause.as_mut().poll(cx));
+                paced.pause = None;
+            }
+            if !paced.rest.is_empty() {
+                let rest = std::mem::take(&mut paced.rest);
+                return this.hand_out(rest);
+            }
+        }
         loop {
             match std::mem::replace(&mut this.source, Source::Done) {
                 Source::Done => return Poll::Ready(None),
@@ -413,7 +469,7 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.source, Source::Done)
+        matches!(self.source, Source::Done) && self.paced.as_ref().is_none_or(|paced| paced.rest.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {

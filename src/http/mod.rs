@@ -7,6 +7,7 @@ pub mod form;
 mod headers;
 pub mod health;
 pub mod oss;
+mod pace;
 pub mod query;
 mod s3;
 pub mod server;

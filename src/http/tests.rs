@@ -9,6 +9,7 @@ mod harness;
 mod lifecycle;
 mod multipart;
 mod object;
+mod pace;
 mod referer;
 mod settings;
 mod transport;

@@ -390,6 +390,16 @@ impl OssError {
         )
     }
 
+    /// 400: `x-oss-traffic-limit` is no number of bits a second, or one out of bounds.
+    pub fn invalid_traffic_limit(value: &str) -> Self {
+        Self::invalid_argument(
+            "The x-oss-traffic-limit must be an integer from 819200 to 838860800.",
+            "x-oss-traffic-limit",
+            value,
+        )
+        .with_ec("0004-00000502")
+    }
+
     /// 400: user metadata is over its bound.
     pub fn metadata_too_large(bytes_max: usize) -> Self {
         Self::invalid_argument(

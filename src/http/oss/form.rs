@@ -48,6 +48,10 @@ pub(super) async fn post(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trai
 
     existing_for_write(&ask, bucket, &key).await?;
     let request = put_request(&ask, bucket, &key, ObjectKind::Normal)?;
+    // Perhaps a field; the head's own has been judged.
+    if let Some(limit) = ask.traffic_limit()? {
+        body.hold_back(limit);
+    }
     let variables = form.fields().filter(|(name, _)| name.starts_with("x:"));
     let variables = variables.map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()));
     let callback = Callback::read(&ask, variables.collect()).await?;

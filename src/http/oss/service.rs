@@ -22,6 +22,7 @@ use crate::auth::access::{Action, Requester, allowed};
 use crate::clock::Wall;
 use crate::http::body::{BodyError, Content, RequestBody};
 use crate::http::cors::decorate;
+use crate::http::pace::TrafficLimit;
 use crate::http::server::{Answer, Door, HttpDeps, Trail};
 use crate::net::host::without_port;
 use crate::store::{AccountId, Acl, BucketRecord, ObjectKey, StoreError};
@@ -68,7 +69,7 @@ pub(crate) async fn answer(
     };
     leave_trail(&accepted, trail);
     let ask = Ask { deps, head, accepted: &accepted, request_id, now, peer: door.peer, local: door.local };
-    let mut outcome = dispatch(&ask, body, trail).await;
+    let mut outcome = at_pace(&ask, body, trail).await;
     if let (Ok(answer), true) = (&mut outcome, is_live(&accepted.operation)) {
         answer.headers.insert("x-oss-bucket-storage-type", HeaderValue::from_static("standard"));
     }
@@ -82,6 +83,17 @@ pub(crate) async fn answer(
 /// The answer to one request too many.
 pub(crate) fn too_busy(head: &Parts, request_id: &str, trail: &mut Trail) -> Answer {
     error_answer(&OssError::service_unavailable(), head, request_id, trail)
+}
+
+/// With `x-oss-traffic-limit` bodies move no faster than it says.
+async fn at_pace(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> Result<Answer, OssError> {
+    let Some(limit) = ask.traffic_limit()? else { return dispatch(ask, body, trail).await };
+    body.hold_back(limit);
+    let mut answer = dispatch(ask, body, trail).await?;
+    if let Content::Object { .. } = answer.content {
+        answer.content = answer.content.held_back(limit, &ask.deps.clock);
+    }
+    Ok(answer)
 }
 
 async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> Result<Answer, OssError> {
@@ -214,6 +226,27 @@ impl Ask<'_> {
             Some(acl) => Ok(Some(acl)),
             None => Err(OssError::invalid_argument("no such bucket access control exists", name, &text)),
         }
+    }
+
+    /// `x-oss-traffic-limit`, in the header or in the query, of an operation that moves an object's bytes. (A copy moves
+    /// none here, and is none the slower.)
+    pub(super) fn traffic_limit(&self) -> Result<Option<TrafficLimit>, OssError> {
+        use OssOperation as Op;
+        const NAME: &str = "x-oss-traffic-limit";
+        let moves = matches!(
+            self.accepted.operation,
+            Op::PutObject(_)
+                | Op::PostObject
+                | Op::AppendObject { .. }
+                | Op::GetObject(_)
+                | Op::CopyObject { .. }
+                | Op::UploadPart { .. }
+                | Op::UploadPartCopy { .. }
+        );
+        let Some(text) = self.header(NAME).or_else(|| self.accepted.query.text(NAME)).filter(|_| moves) else {
+            return Ok(None);
+        };
+        TrafficLimit::read(&text).map(Some).ok_or_else(|| OssError::invalid_traffic_limit(&text))
     }
 
     /// Whether `x-oss-forbid-overwrite` says `true`.
