@@ -83,7 +83,7 @@ class NodeTest(pytest.Item):
     """Runs one file of node tests against a server of its own."""
 
     def runtest(self):
-        running = Server(_suite_name(self.path)).start()
+        running = Server(_suite_name(self.path), extra=_server_arguments(self.path)).start()
         try:
             result = subprocess.run(
                 ["node", "--test", str(self.path)],
@@ -128,6 +128,12 @@ def _failures(report: str) -> str:
         if not dropping and not bare.startswith("# Subtest"):
             kept.append(line)
     return "\n".join(kept[-200:])
+
+
+def _server_arguments(path: pathlib.Path) -> tuple:
+    """What a suite's first line asks of its server: `// Server: --flag value`."""
+    first = path.read_text().split("\n", 1)[0]
+    return tuple(first.removeprefix("// Server:").split()) if first.startswith("// Server:") else ()
 
 
 def _suite_name(path: pathlib.Path) -> str:

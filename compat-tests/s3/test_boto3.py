@@ -8,12 +8,14 @@ import os
 import socket
 import urllib.error
 import urllib.request
+from xml.etree import ElementTree
 
 import boto3
 import botocore.config
 import botocore.exceptions
 import oss2
 import pytest
+import requests
 
 DOMAIN = "compat.test"
 SERVER = {"extra": ("--base-domain", DOMAIN)}
@@ -350,6 +352,40 @@ def test_what_is_not_built_says_so_and_touches_nothing(way):
             call()
         assert (code_of(error), status_of(error)) == ("NotImplemented", 501)
     assert client.get_object(Bucket=bucket, Key="kept")["Body"].read() == b"kept"
+
+
+def test_a_presigned_form_uploads_within_its_conditions(way):
+    client, bucket = way
+    fields = {"acl": "public-read", "Content-Type": "image/png", "success_action_status": "201"}
+    conditions = [{"acl": "public-read"}, ["starts-with", "$Content-Type", "image/"], {"success_action_status": "201"},
+                  ["content-length-range", 1, 100]]
+    form = client.generate_presigned_post(bucket, "form/${filename}", Fields=fields, Conditions=conditions, ExpiresIn=60)
+
+    def post(content, **more):
+        answer = requests.post(form["url"], data={**form["fields"], **more}, files={"file": ("a b.png", content, "x/y")})
+        return answer.status_code, ElementTree.fromstring(answer.content)
+
+    status, told = post(b"png")
+    assert (status, told.findtext("Key"), told.findtext("Bucket")) == (201, "form/a b.png", bucket)
+    assert told.findtext("ETag") == f'"{hashlib.md5(b"png").hexdigest()}"'
+    got = client.get_object(Bucket=bucket, Key="form/a b.png")
+    assert (got["Body"].read(), got["ContentType"]) == (b"png", "image/png")
+    assert requests.get(told.findtext("Location")).content == b"png", "everybody may read it"
+    for content, more, status, code in [
+        (b"x" * 101, {}, 400, "EntityTooLarge"),
+        (b"", {}, 400, "EntityTooSmall"),
+        (b"png", {"Content-Type": "text/html"}, 403, "AccessDenied"),
+        (b"png", {"acl": "private"}, 403, "AccessDenied"),
+        (b"png", {"key": "elsewhere"}, 403, "AccessDenied"),
+        (b"png", {"x-amz-meta-extra": "1"}, 403, "AccessDenied"),
+    ]:
+        answered, error = post(content, **more)
+        assert (answered, error.findtext("Code")) == (status, code)
+        assert error.findtext("RequestId") and error.findtext("HostId")
+    form = client.generate_presigned_post(bucket, "form/late", ExpiresIn=-1)
+    status, error = post(b"png")
+    assert (status, error.findtext("Code")) == (403, "AccessDenied")
+    assert client.get_object(Bucket=bucket, Key="form/a b.png")["Body"].read() == b"png"
 
 
 def test_wrong_keys_are_told_apart(server, way):
