@@ -147,9 +147,17 @@ impl Policy {
         Ok(sizes)
     }
 
+    /// The fields that conditions speak of, their names in lower case.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.conditions.iter().filter_map(|condition| match condition {
+            Condition::Field { name, .. } => Some(name.as_str()),
+            Condition::LengthRange(_) => None,
+        })
+    }
+
     /// Whether a condition speaks of the field, its name in lower case.
     pub fn mentions(&self, field: &str) -> bool {
-        self.conditions.iter().any(|condition| matches!(condition, Condition::Field { name, .. } if name == field))
+        self.fields().any(|name| name == field)
     }
 }
 

@@ -181,14 +181,15 @@ impl Callback {
         let destinations = read_urls(&urls)?;
         // Whatever the values will be, the body is JSON if it is with these.
         let sample = fill(&template, form, |name| is_variable(name).then(|| Filled::Text(String::new())));
-        if form == BodyForm::Json && serde_json::from_str::<Value>(&sample).is_err() {
+        let is_json = sample.is_some_and(|sample| serde_json::from_str::<Value>(&sample).is_ok());
+        if form == BodyForm::Json && !is_json {
             return Err(not_json());
         }
         Ok(Some(Callback { destinations, host, template, form, names_server, variables: BTreeMap::new() }))
     }
 
-    /// The body for an object.
-    fn body(&self, ask: &Ask<'_>, uploaded: &Uploaded) -> String {
+    /// The body for an object; `None` when it would be too long.
+    fn body(&self, ask: &Ask<'_>, uploaded: &Uploaded) -> Option<String> {
         let text = |text: &str| Filled::Text(text.to_owned());
         let value = |name: &str| match name {
             "bucket" => text(ask.accepted.bucket_name.as_deref().unwrap_or_default()),
@@ -212,10 +213,8 @@ impl Callback {
 
     /// Asks one destination after the other until one agrees.
     async fn call(&self, ask: &Ask<'_>, uploaded: &Uploaded) -> Result<bytes::Bytes, OssError> {
-        let body = bytes::Bytes::from(self.body(ask, uploaded));
-        if body.len() > limits::CALLBACK_BODY_BYTES_MAX {
-            return Err(OssError::callback_failed("The callback body is too long."));
-        }
+        let body = self.body(ask, uploaded).map(bytes::Bytes::from);
+        let body = body.ok_or_else(|| OssError::callback_failed("The callback body is too long."))?;
         let mut failure = OssError::callback_failed("No callback was made.");
         for destination in &self.destinations {
             let post = Post {
@@ -373,12 +372,16 @@ enum Filled {
 }
 
 /// Fills `${name}` into a template. URL-encoded bodies get encoded values. In JSON a variable that stands by itself becomes
-/// a value with its quotes, one inside a string the text of it: both forms are about. What is no variable stays.
-fn fill(template: &str, form: BodyForm, value: impl Fn(&str) -> Option<Filled>) -> String {
+/// a value with its quotes, one inside a string the text of it: both forms are about. What is no variable stays. `None` when
+/// it comes to more than a callback's body may have: a short name may stand for a long value, and often.
+fn fill(template: &str, form: BodyForm, value: impl Fn(&str) -> Option<Filled>) -> Option<String> {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
     let mut in_string = false;
     while let Some(at) = rest.find("${") {
+        if filled.len() > limits::CALLBACK_BODY_BYTES_MAX {
+            return None;
+        }
         let (before, from) = rest.split_at(at);
         push_literal(&mut filled, before, &mut in_string);
         let variable = from[2..].split_once('}');
@@ -398,7 +401,7 @@ fn fill(template: &str, form: BodyForm, value: impl Fn(&str) -> Option<Filled>) 
         rest = after;
     }
     push_literal(&mut filled, rest, &mut in_string);
-    filled
+    (filled.len() <= limits::CALLBACK_BODY_BYTES_MAX).then_some(filled)
 }
 
 /// Copies a piece of the template and follows whether it ends inside a JSON string.

@@ -127,8 +127,15 @@ fn judge_policy(ask: &Ask<'_>, form: &PostedForm, key: &ObjectKey) -> Result<Siz
         "bucket" => Some(bucket.as_bytes()),
         other => form.get(other).map(<[u8]>::trim_ascii),
     };
-    let judged =
-        Policy::read(&policy).and_then(|policy| policy.judge(ask.now, &form.text("key").unwrap_or_default(), value));
+    let judged = Policy::read(&policy).and_then(|policy| {
+        // S3's old signature of a policy is the same as V1's, and there a policy speaks of every field that a form may have.
+        // One that was signed for it must not let more through here.
+        let foreign = policy.fields().find(|name| *name == "acl" || name.starts_with("x-amz-"));
+        match foreign {
+            Some(name) => Err(PolicyFault::ExtraField(name.to_owned())),
+            None => policy.judge(ask.now, &form.text("key").unwrap_or_default(), value),
+        }
+    });
     judged.map_err(|fault| {
         let text = fault.to_string();
         match fault {

@@ -240,6 +240,13 @@ async fn what_is_wrong_with_a_form_is_told_and_the_old_object_stays() {
         ("another day", other_day, 400, "InvalidArgument", None),
         ("a condition", plain().v1(r#"{"key": "j"}"#), 403, "AccessDenied", Some("0006-00000227")),
         ("the bucket", plain().v1(r#"{"bucket": "j"}"#), 403, "AccessDenied", Some("0006-00000227")),
+        (
+            "S3's own",
+            plain().field("acl", "private").v1(r#"{"acl": "private"}"#),
+            403,
+            "AccessDenied",
+            Some("0006-00000227"),
+        ),
         ("a mode", plain().v1(r#"["like", "$key", ""]"#), 400, "InvalidPolicyDocument", Some("0006-00000216")),
         ("too small", plain().v1(r#"["content-length-range", 8, 9]"#), 400, "EntityTooSmall", None),
         ("too large", plain().v1(r#"["content-length-range", 0, 6]"#), 400, "EntityTooLarge", None),

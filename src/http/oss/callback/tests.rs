@@ -89,8 +89,18 @@ fn variables_are_filled_in_as_the_body_needs_it() {
             "{\"o\":\"a/b \\\"c\\\"&\u{4e2d}\",\"s\":\"5\",\"q\":\"\\\"\"}",
         ),
     ] {
-        assert_eq!(fill(template, form, value), filled, "{template}");
+        assert_eq!(fill(template, form, value).as_deref(), Some(filled), "{template}");
     }
+}
+
+#[test]
+fn a_body_is_bounded_while_it_is_filled() {
+    let long = "v".repeat(30_000);
+    let value = |_: &str| Some(Filled::Text(long.clone()));
+    assert!(fill(&"${x:a}".repeat(8), BodyForm::UrlEncoded, value).is_some());
+    // It would come to 120 MB.
+    assert_eq!(fill(&"${x:a}".repeat(4_000), BodyForm::UrlEncoded, value), None);
+    assert_eq!(fill(&"x".repeat(limits::CALLBACK_BODY_BYTES_MAX + 1), BodyForm::UrlEncoded, value), None);
 }
 
 proptest! {
@@ -98,12 +108,12 @@ proptest! {
     #[test]
     fn a_value_never_breaks_out(text in any::<String>()) {
         for (template, inside) in [(r#"{"a":${v},"b":1}"#, false), (r#"{"a":"-${v}-","b":1}"#, true)] {
-            let filled = fill(template, BodyForm::Json, |_| Some(Filled::Text(text.clone())));
+            let filled = fill(template, BodyForm::Json, |_| Some(Filled::Text(text.clone()))).expect("short");
             let read: Value = serde_json::from_str(&filled).expect("JSON");
             let expected = if inside { format!("-{text}-") } else { text.clone() };
             prop_assert_eq!(read, serde_json::json!({"a": expected, "b": 1}));
         }
-        let filled = fill("a=${v}&b=1", BodyForm::UrlEncoded, |_| Some(Filled::Text(text.clone())));
+        let filled = fill("a=${v}&b=1", BodyForm::UrlEncoded, |_| Some(Filled::Text(text.clone()))).expect("short");
         let value = filled.strip_prefix("a=").and_then(|rest| rest.strip_suffix("&b=1")).expect("two pairs");
         prop_assert!(!value.contains(['&', '=', '+', ' ']));
         let decoded: Vec<u8> = percent_encoding::percent_decode_str(value).collect();

@@ -35,6 +35,27 @@ fn errors_whose_message_is_part_of_the_contract() {
             (400, "InvalidArgument", Some("0044-00000308"), "No ts file found in specified time span."),
         ),
         (
+            OssError::malformed_post_request(),
+            (
+                400,
+                "MalformedPOSTRequest",
+                None,
+                "The body of your POST request is not well-formed multipart/form-data.",
+            ),
+        ),
+        (
+            OssError::callback_not_json("callback", "x"),
+            (400, "InvalidArgument", Some("0007-00000003"), "The callback configuration is not json format."),
+        ),
+        (
+            OssError::private_callback_address("http://10.0.0.1/"),
+            (400, "InvalidArgument", Some("0007-00000008"), "Private address is forbidden to callback."),
+        ),
+        (
+            OssError::callback_answer_not_json(),
+            (203, "CallbackFailed", Some("0007-00000205"), "Response body is not valid json format."),
+        ),
+        (
             OssError::malformed_xml(),
             (
                 400,

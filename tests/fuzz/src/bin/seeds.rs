@@ -49,6 +49,7 @@ fn write_all() {
     media();
     transport_streams();
     texts();
+    forms();
     requests();
     std::process::exit(0);
 }
@@ -295,6 +296,33 @@ fn texts() {
         let head = [&[1][..], &[0, 0, 4, 0], &text(&[header, if_match, "W/\"x\", *"]), &[0; 8]].concat();
         write("range_conditions", &format!("range_{index}"), head);
     }
+}
+
+fn forms() {
+    let part =
+        |name: &str, value: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let file = |parameters: &str, content: &str| {
+        format!(
+            "--b\r\nContent-Disposition: form-data; name=\"file\"{parameters}\r\nContent-Type: a/b\r\n\r\n{content}\r\n"
+        )
+    };
+    let key = part("Key", "a/${filename}");
+    for (name, form) in [
+        (
+            "browser",
+            [key.clone(), file("; filename=\"C:\\x\\%22y.txt\"", "one\r\n--\r\n-b"), part("submit", "s")].concat(),
+        ),
+        ("extended", file("; filename*=utf-8''%E4%B8%AD", "")),
+        ("two_files", file("", "1") + &file("", "2")),
+        ("many", key.repeat(40)),
+    ] {
+        let head = [&[3][..], &text(&["multipart/form-data; boundary=b"]), &[0, 5, 0]].concat();
+        write("form", name, [head, format!("{form}--b--\r\n").into_bytes()].concat());
+    }
+    let policy = "{\"expiration\":\"2023-11-14T22:13:20.000Z\",\"conditions\":[{\"bucket\":\"b\"},[\"eq\",\"$key\",\"k\"],\
+                  [\"starts-with\",\"$x\",\"\"],[\"in\",\"$a\",[\"1\"]],[\"not-in\",\"$a\",[\"2\"]],[\"content-length-range\",1,2]]}";
+    let head = [&[0][..], &1_700_000_000u32.to_be_bytes(), &[0, 9], &text(&["k"])].concat();
+    write("form", "policy", [head, policy.as_bytes().to_vec()].concat());
 }
 
 fn requests() {
