@@ -193,6 +193,12 @@ impl ManualClock {
         }
     }
 
+    /// When the next sleeper is due that still waits.
+    pub fn next_deadline(&self) -> Option<Monotonic> {
+        let state = self.lock();
+        state.sleepers.iter().find(|(_, wake)| !wake.is_closed()).map(|((deadline, _), _)| *deadline)
+    }
+
     /// Sets the wall clock, as an operator or NTP may, without moving monotonic time.
     pub fn set_wall(&self, wall: Wall) {
         self.lock().wall = wall;

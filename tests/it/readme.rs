@@ -72,6 +72,38 @@ const PROOFS: &[Proof] = &[
         &["compat-tests/s3/test_boto3.py::test_copies"],
     ),
     (
+        "browser form (`POST` multipart/form-data)",
+        &[
+            "compat-tests/oss2/test_callback.py::test_a_form_uploads",
+            "compat-tests/oss2/test_callback.py::test_what_the_policy_does_not_allow_is_refused",
+            "compat-tests/ali-oss/callbacks.test.mjs::${title}: a page uploads",
+            "src/http/tests/form.rs::what_is_wrong_with_a_form_is_told_and_the_old_object_stays",
+        ],
+        &[
+            "compat-tests/s3/test_boto3.py::test_a_presigned_form_uploads_within_its_conditions",
+            "src/http/tests/form.rs::s3_forms_speak_of_every_field_and_answer_in_their_own_words",
+        ],
+    ),
+    (
+        "callback after upload",
+        &[
+            "compat-tests/oss2/test_callback.py::test_put_object_calls_back",
+            "compat-tests/oss2/test_callback.py::test_complete_multipart_upload_calls_back",
+            "compat-tests/oss2/test_callback.py::test_a_form_calls_back",
+            "compat-tests/oss2/test_callback.py::test_a_callback_that_fails_is_203_and_the_object_is_there",
+            "compat-tests/ali-oss/callbacks.test.mjs::a private address is refused",
+        ],
+        &[],
+    ),
+    (
+        "traffic limit of one transfer",
+        &[
+            "compat-tests/oss2/test_callback.py::test_a_transfer_is_held_back",
+            "src/http/tests/pace.rs::every_transfer_takes_the_time_that_it_asks_for",
+        ],
+        &[],
+    ),
+    (
         "multipart: create, part, part copy, complete, abort, lists",
         &[
             "compat-tests/oss2/test_multipart.py::test_init_parts_and_complete_with_crc",

@@ -14,6 +14,7 @@ use super::error::OssError;
 use super::object::{CRC64, etag_value, existing_for_write, put_request};
 use super::route::object_key;
 use super::service::{Ask, body_error};
+use super::versions;
 use crate::auth::oss_v4::{self, Credential};
 use crate::auth::post_policy;
 use crate::http::body::{Promised, RequestBody};
@@ -65,6 +66,7 @@ pub(super) async fn post(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trai
     let mut answer = success.answer(name, key.as_bytes(), &etag, &location);
     answer.headers.insert(header::ETAG, etag_value(object.etag));
     answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
+    versions::show(bucket, object.version, &mut answer.headers);
     encryption::describe(&object, &mut answer.headers);
     Ok(callback::announce(&ask, callback, || Uploaded::of_object(&object), answer).await)
 }

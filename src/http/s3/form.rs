@@ -15,6 +15,7 @@ use super::exchange::{Ask, Caller, Exchange};
 use super::hooks::{enabled_key, host_bucket};
 use super::listing::KEY;
 use super::object::{etag_value, existing_for_write, put_request};
+use super::versions;
 use crate::auth::post_policy;
 use crate::auth::sig_v4;
 use crate::http::body::{Promised, RequestBody};
@@ -65,6 +66,7 @@ pub(super) async fn post(
     let etag = format!("\"{}\"", object.etag.to_lower_hex());
     let mut answer = success.answer(&name, key.as_bytes(), &etag, &location(&ask, &name, &key));
     answer.headers.insert(header::ETAG, etag_value(object.etag));
+    versions::show(&bucket, object.version, &mut answer.headers);
     Ok(answer)
 }
 

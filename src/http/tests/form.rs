@@ -359,6 +359,22 @@ async fn s3_forms_speak_of_every_field_and_answer_in_their_own_words() {
 }
 
 #[tokio::test]
+async fn a_form_makes_a_version_where_the_bucket_keeps_them() {
+    let running = Running::start().await;
+    let enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    running.call(Call::new("PUT", "/?versioning").body(enabled)).await.assert_empty(200);
+    let key = r#"{"key": "k"}"#;
+    let plain = |content: &[u8]| Form::default().field("key", "k").file("f", content);
+    let first = running.call(plain(b"first").v1(key).call()).await;
+    let version = first.header("x-oss-version-id").expect("a version").to_owned();
+    let second = running.call(plain(b"second").s3_v4(key).call()).await;
+    assert_eq!(second.status, 204, "{}", second.text());
+    assert!(second.header("x-amz-version-id").is_some_and(|id| id != version));
+    assert_eq!(get(&running, "/k").await.body, b"second");
+    assert_eq!(get(&running, &format!("/k?versionId={version}")).await.body, b"first");
+}
+
+#[tokio::test]
 async fn a_form_is_streamed_and_the_socket_goes_on() {
     let running = Running::start().await;
     let mut socket = running.connect().await;
