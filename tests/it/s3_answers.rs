@@ -40,7 +40,8 @@ async fn every_error_says_what_about_what_and_under_which_ids() {
     let (no_md5, bad_md5) = (("content-md5", "x"), ("content-md5", "AAAAAAAAAAAAAAAAAAAAAA=="));
     let empty_list = "<CompleteMultipartUpload></CompleteMultipartUpload>";
     let nothing: &[(&str, &str)] = &[];
-    let cases: &[(&str, &str, &[(&str, &str)], &str, u16, &str)] = &[
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+    let cases: &[Case<'_>] = &[
         ("GET", "/none", nothing, "", 404, "NoSuchBucket"),
         ("PUT", "/none/a", nothing, "x", 404, "NoSuchBucket"),
         ("DELETE", "/none", nothing, "", 404, "NoSuchBucket"),

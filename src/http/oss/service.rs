@@ -16,7 +16,8 @@ use super::operation::{ListPartsQuery, OssOperation};
 use super::urls::Known;
 use super::xml;
 use super::{
-    bucket, callback, cors, form, hls_sign, lifecycle, live, multipart, object, referer, settings, tagging, versions, website,
+    bucket, callback, cors, form, hls_sign, lifecycle, live, multipart, object, referer, settings, tagging, versions,
+    website,
 };
 use crate::auth::access::{Action, Requester, allowed};
 use crate::clock::Wall;
