@@ -131,6 +131,52 @@ const PROOFS: &[Proof] = &[
         &["compat-tests/alibabacloud-oss-v2/test_objects.py::test_bucket_tags"],
         &["compat-tests/s3/test_boto3.py::test_tagging"],
     ),
+    (
+        "bucket website",
+        &[
+            "compat-tests/oss2/test_settings.py::test_website",
+            "compat-tests/oss2/test_settings.py::test_website_routing_rules",
+            "src/http/tests/website.rs::root_folders_and_missing_pages_are_answered_as_set",
+        ],
+        &["compat-tests/s3/test_settings.py::test_website"],
+    ),
+    (
+        "referer rules",
+        &["compat-tests/oss2/test_settings.py::test_referer"],
+        &["tests/it/settings.rs::presigned_reads_are_judged_by_their_page_over_s3"],
+    ),
+    (
+        "bucket logging",
+        &["compat-tests/oss2/test_settings.py::test_logging"],
+        &["compat-tests/s3/test_settings.py::test_logging"],
+    ),
+    (
+        "default encryption, `x-oss-`, `x-amz-server-side-encryption: AES256`",
+        &[
+            "compat-tests/oss2/test_settings.py::test_encryption",
+            "compat-tests/oss2/test_encryption.py::test_an_upload_that_asks_for_aes256_is_confirmed_and_reads_back",
+        ],
+        &["compat-tests/s3/test_settings.py::test_encryption"],
+    ),
+    (
+        "request payment, transfer acceleration",
+        &[
+            "compat-tests/oss2/test_settings.py::test_request_payment",
+            "compat-tests/oss2/test_settings.py::test_transfer_acceleration",
+        ],
+        &["compat-tests/s3/test_settings.py::test_request_payment_and_acceleration"],
+    ),
+    (
+        "public access block",
+        &["compat-tests/oss2/test_settings.py::test_public_access_block"],
+        &["compat-tests/s3/test_settings.py::test_public_access_block"],
+    ),
+    ("ownership controls", &[], &["compat-tests/s3/test_settings.py::test_ownership_controls"]),
+    (
+        "GetBucketReplication, GetBucketNotificationConfiguration",
+        &[],
+        &["compat-tests/s3/test_settings.py::test_what_a_look_at_the_whole_bucket_asks_for"],
+    ),
     ("GetObjectAttributes", &[], &["compat-tests/s3/test_boto3.py::test_attributes_and_tags"]),
     (
         "live channels, VOD playlists",

@@ -37,7 +37,8 @@ pub(super) struct Site<'a> {
 pub(super) fn of<'a>(ask: &'a Ask<'a>) -> Option<Site<'a>> {
     let bucket = ask.accepted.bucket.as_ref()?;
     let website = bucket.settings.website.as_ref()?;
-    if ask.accepted.caller != Caller::Anonymous {
+    // Who names a version means an object.
+    if ask.accepted.caller != Caller::Anonymous || ask.accepted.query.has("versionId") {
         return None;
     }
     let key = match &ask.accepted.operation {
