@@ -3,6 +3,7 @@
 use livebucket::config::Settings;
 
 use crate::support::http::Response;
+use crate::support::rtmp::{Answer, Publisher};
 use crate::support::{Client, KEY, Server, check_sealed};
 
 /// Fails unless it is this error of S3.
@@ -306,6 +307,23 @@ async fn each_part_of_the_public_access_block_does_its_own() {
     s3.send("PUT", "/films/new", &public, "x").await.expect(200);
     s3.delete("/films?publicAccessBlock").await.expect(204);
     assert_eq!(anonymous().await, 200);
+    server.stop_and_check().await;
+}
+
+#[tokio::test]
+async fn who_publishes_without_a_key_is_kept_out_by_the_public_access_block() {
+    let server = Server::start().await;
+    let (oss, s3) = (server.client(), server.s3());
+    s3.send("PUT", "/films", &[("x-amz-acl", "public-read-write")], "").await.expect(200);
+    let channel = "<LiveChannelConfiguration><Target><Type>HLS</Type></Target></LiveChannelConfiguration>";
+    oss.put("/films/cam?live", channel).await.expect(200);
+    let publish = || Publisher::open(server.service.rtmp_listen[0], "films/live", "cam");
+    let (publisher, answer) = publish().await;
+    assert_eq!(answer, Answer::Published);
+    publisher.finish().await;
+    s3.put("/films?publicAccessBlock", block(false, true)).await.expect(200);
+    let (_, answer) = publish().await;
+    assert!(matches!(answer, Answer::Refused(..)), "{answer:?}");
     server.stop_and_check().await;
 }
 

@@ -1,4 +1,4 @@
-//! The documents of the OSS dialect that clients send; what we read of CORS rules, we write so that it reads the same.
+//! The documents of the OSS dialect that clients send; what we read of a setting, we write so that it reads the same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -18,4 +18,20 @@ fuzz_target!(|data: &[u8]| {
         // Escaping may lengthen a document over the bound of 64 KiB.
         assert!(again.is_ok_and(|again| again == cors) || data.len() > 8 * 1024);
     }
+    if let Ok(website) = xml::read_website_configuration(data) {
+        let written = xml::website_configuration(&website);
+        let again = xml::read_website_configuration(&written);
+        assert!(again.is_ok_and(|again| xml::website_configuration(&again) == written) || data.len() > 8 * 1024);
+    }
+    if let Ok(rules) = xml::read_referer_configuration(data) {
+        let written = xml::referer_configuration(&rules);
+        let again = xml::read_referer_configuration(&written);
+        assert!(again.is_ok_and(|again| xml::referer_configuration(&again) == written) || data.len() > 8 * 1024);
+        let _ = rules.judge(data);
+    }
+    let _ = xml::read_bucket_logging_status(data);
+    let _ = xml::read_server_side_encryption_rule(data);
+    let _ = xml::read_request_payment_configuration(data);
+    let _ = xml::read_transfer_acceleration_configuration(data);
+    let _ = xml::read_public_access_block_configuration(data);
 });
