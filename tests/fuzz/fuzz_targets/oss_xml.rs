@@ -3,14 +3,17 @@
 
 use libfuzzer_sys::fuzz_target;
 use livebucket::http::oss::xml;
+use livebucket::store::DeleteOutcome;
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(settings) = xml::read_live_channel_configuration(data) {
         let _ = settings.validate();
     }
     if let Ok(request) = xml::read_delete(data) {
-        assert!((1..=1_000).contains(&request.keys.len()));
-        let _ = xml::delete_result(&request.keys, true);
+        assert!((1..=1_000).contains(&request.targets.len()));
+        let deleted = |(key, version)| xml::Deleted { key, version, outcome: DeleteOutcome::Deleted };
+        let deleted: Vec<_> = request.targets.into_iter().map(deleted).collect();
+        let _ = xml::delete_result(&deleted, true);
     }
     let _ = xml::read_create_bucket_configuration(data);
     if let Ok(cors) = xml::read_cors_configuration(data) {
