@@ -127,6 +127,12 @@ const PROOFS: &[Proof] = &[
         &["compat-tests/s3/test_boto3.py::test_tagging"],
     ),
     (
+        "lifecycle: expiration by days or date, of old versions and of lone delete markers, transitions, abort of stale uploads; prefix, \
+         tags, size",
+        &["compat-tests/lifecycle/test_lifecycle.py::test_oss2_rules_read_back_and_end_what_they_name"],
+        &["compat-tests/lifecycle/test_lifecycle.py::test_boto3_rules_read_back_and_end_what_they_name"],
+    ),
+    (
         "bucket tagging",
         &["compat-tests/alibabacloud-oss-v2/test_objects.py::test_bucket_tags"],
         &["compat-tests/s3/test_boto3.py::test_tagging"],
