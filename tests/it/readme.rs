@@ -63,6 +63,7 @@ const PROOFS: &[Proof] = &[
             "compat-tests/s3/test_boto3.py::test_an_object_comes_back_as_it_was_put",
             "compat-tests/s3/test_boto3.py::test_many_are_deleted_at_once",
             "compat-tests/s3/test_boto3.py::test_conditions",
+            "tests/it/s3_checksums.rs::of_writers_that_want_to_be_the_first_one_is",
             "compat-tests/s3/test_boto3.py::test_checksums_are_verified_and_echoed",
         ],
     ),
@@ -183,7 +184,25 @@ const PROOFS: &[Proof] = &[
         &[],
         &["compat-tests/s3/test_settings.py::test_what_a_look_at_the_whole_bucket_asks_for"],
     ),
-    ("GetObjectAttributes", &[], &["compat-tests/s3/test_boto3.py::test_attributes_and_tags"]),
+    (
+        "checksums: CRC32, CRC32C, CRC64NVME, SHA-1, SHA-256",
+        &[],
+        &[
+            "compat-tests/s3/test_checksums.py::test_a_put_keeps_its_checksum_and_boto3_compares_it",
+            "compat-tests/s3/test_checksums.py::test_upload_file_and_download_file",
+            "compat-tests/s3/test_checksums.py::test_awscli_checksum_algorithm",
+            "tests/it/s3_checksums.rs::checksums_of_parts_come_to_that_of_the_object",
+        ],
+    ),
+    (
+        "GetObjectAttributes, reads by `partNumber`",
+        &[],
+        &[
+            "compat-tests/s3/test_boto3.py::test_attributes_and_tags",
+            "compat-tests/s3/test_checksums.py::test_parts_by_hand",
+            "tests/it/s3_checksums.rs::parts_of_an_object_are_read_one_by_one",
+        ],
+    ),
     (
         "live channels, VOD playlists",
         &[
@@ -199,6 +218,7 @@ const PROOFS: &[Proof] = &[
             "compat-tests/browser/ali-oss.test.mjs::presigned URLs of OSS and of S3, by fetch",
         ],
         &[
+            "tests/it/s3_signatures.rs::every_signature_puts_and_gets_by_path_and_by_host",
             "tests/it/s3.rs::every_form_of_signature_opens_a_private_object_and_a_wrong_one_does_not",
             "compat-tests/s3/test_boto3.py::test_presigned_urls",
         ],

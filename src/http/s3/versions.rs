@@ -156,6 +156,10 @@ fn write_entry(w: &mut Writer, names: Names, entry: &VersionEntry, bucket: &Buck
             identity(w, &summary.key, *version, *is_latest);
             w.text("LastModified", time_text(summary.last_modified));
             w.text("ETag", format_args!("\"{}\"", summary.etag.to_lower_hex()));
+            if let Some(form) = summary.checksum {
+                w.text("ChecksumAlgorithm", form.algorithm.name());
+                w.text("ChecksumType", form.kind.name());
+            }
             w.text("Size", summary.size);
             w.text("StorageClass", StorageClass::STANDARD);
             write_owner(w);
