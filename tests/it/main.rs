@@ -20,3 +20,4 @@ mod sealed;
 mod settings;
 mod stories;
 mod support;
+mod versions;

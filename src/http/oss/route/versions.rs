@@ -28,6 +28,8 @@ fn takes_version(operation: &OssOperation) -> bool {
             | Op::GetObjectTagging(_)
             | Op::PutObjectTagging(_)
             | Op::DeleteObjectTagging(_)
+            // `oss2` repeats the source's version there.
+            | Op::UploadPartCopy { .. }
     )
 }
 
