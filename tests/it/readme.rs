@@ -34,7 +34,40 @@ const PROOFS: &[Proof] = &[
             "compat-tests/s3/test_browser.py::test_a_page_uploads_and_reads",
         ],
     ),
-    ("HeadBucket, GetBucketVersioning", &[], &["compat-tests/s3/test_boto3.py::test_buckets_are_listed_and_described"]),
+    ("HeadBucket", &[], &["compat-tests/s3/test_boto3.py::test_buckets_are_listed_and_described"]),
+    (
+        "versioning: get, put",
+        &[
+            "compat-tests/oss2/test_versions.py::test_suspending_keeps_what_is_there",
+            "compat-tests/ali-oss/versions.test.mjs::a suspended bucket replaces the null version alone",
+        ],
+        &[
+            "compat-tests/s3/test_versions.py::test_suspending_keeps_what_is_there",
+            "compat-tests/s3/test_versions.py::test_a_second_factor_is_not_promised",
+        ],
+    ),
+    (
+        "list versions",
+        &[
+            "compat-tests/oss2/test_versions.py::test_a_listing_pages_and_rolls_up",
+            "src/store/meta/sqlite/versions/tests.rs::listing_versions_costs_its_page",
+        ],
+        &["compat-tests/s3/test_versions.py::test_a_listing_pages_and_rolls_up"],
+    ),
+    (
+        "`versionId` on get, head, delete, delete many, ACL, tagging, copy and part copy sources",
+        &[
+            "compat-tests/oss2/test_versions.py::test_versions_are_read_by_id",
+            "compat-tests/oss2/test_versions.py::test_a_delete_is_undone",
+            "compat-tests/oss2/test_versions.py::test_settings_and_copies_of_a_version",
+            "src/http/tests/versions.rs::only_the_owner_removes_a_version_for_good",
+        ],
+        &[
+            "compat-tests/s3/test_versions.py::test_versions_are_read_by_id",
+            "compat-tests/s3/test_versions.py::test_many_are_deleted_at_once",
+            "compat-tests/s3/test_versions.py::test_settings_and_copies_of_a_version",
+        ],
+    ),
     ("bucket info", &["compat-tests/oss2/test_objects.py::test_info_location_and_acl"], &[]),
     (
         "bucket stat",
