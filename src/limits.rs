@@ -253,6 +253,8 @@ pub const FORM_REST_BYTES_MAX: usize = 64 * 1024;
 
 // ---- OSS documents -------------------------------------------------------------------------------------------
 
+/// Days of the longest default retention of a bucket that locks its objects: S3's own bound, a hundred years.
+pub const RETENTION_DAYS_MAX: u32 = 36_500;
 /// Largest object of the OSS dialect that one PUT or all appends make: 5 GiB, as the public service has it.
 pub const OSS_OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 /// A multi-delete of 1000 keys of 1023 bytes, every byte a numeric character reference, is 6 MiB.

@@ -27,6 +27,9 @@ pub enum StoreError {
     /// An append to an object that was not made by appending.
     #[error("object is not appendable")]
     NotAppendable,
+    /// Retention or a legal hold keeps the version as it is.
+    #[error("the version is locked")]
+    Locked,
     /// The version that was named is a delete marker, which has nothing to read or to set.
     #[error("the version is a delete marker")]
     IsMarker,

@@ -21,6 +21,7 @@ pub mod data_dir;
 pub mod digest;
 pub mod error;
 pub mod lifecycle;
+pub mod lock;
 pub mod meta;
 pub mod objects;
 pub mod records;
@@ -34,6 +35,7 @@ pub mod versions;
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumForm, ChecksumType, ObjectChecksum};
 pub use error::{Result, StoreError, What};
 pub use lifecycle::{Expiry, Lifecycle, Seen, SeenAs};
+pub use lock::{DefaultRetention, LockChange, ObjectLock, Retention, RetentionMode, RetentionPeriod};
 pub use records::*;
 pub use settings::{BucketSetting, BucketSettings, Payer};
 pub use versions::{
@@ -358,9 +360,10 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     /// `NotFound(Bucket)`. An empty set removes the tags.
     async fn set_bucket_tags(&self, bucket: BucketId, tags: Vec<Tag>) -> Result<()>;
     /// Sets whether versions are kept from now on; what is there stays as it is. A bucket that has kept versions is never again
-    /// one that did not: `PreconditionFailed`. `NotFound(Bucket)`.
+    /// one that did not, and one that locks its objects keeps them: `PreconditionFailed`. `NotFound(Bucket)`.
     async fn set_bucket_versioning(&self, bucket: BucketId, versioning: Versioning) -> Result<()>;
-    /// Puts one setting in place of the one before. `NotFound(Bucket)`.
+    /// Puts one setting in place of the one before. `NotFound(Bucket)`; object lock only where each write makes a version, else
+    /// `PreconditionFailed`.
     async fn set_bucket_setting(&self, bucket: BucketId, setting: BucketSetting) -> Result<()>;
     /// Puts lifecycle rules in place of those before. `NotFound(Bucket)`. The default removes them.
     async fn set_bucket_lifecycle(&self, bucket: BucketId, lifecycle: Lifecycle) -> Result<()>;
@@ -377,11 +380,11 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     // -- objects
     /// Puts an object in place of the one under its key, or on top of it where the bucket keeps versions: the null version
     /// replaces the null version, wherever that stands, and nothing else does. Blobs that lose their last name become garbage
-    /// (I2). Returns the object as committed. `NotFound(Bucket)`, and the condition's errors; a condition is judged by the
-    /// current object.
+    /// (I2). Returns the object as committed, with the bucket's default retention where it brings none. `NotFound(Bucket)`,
+    /// `Locked` when what it would replace is, and the condition's errors; a condition is judged by the current object.
     async fn commit_object(&self, commit: ObjectCommit, now: Wall) -> Result<ObjectRecord>;
-    /// Appends to the current object, of whatever version. `PositionNotLength`, `NotAppendable`, `NotFound(Bucket)`. Returns
-    /// the whole object.
+    /// Appends to the current object, of whatever version. `PositionNotLength`, `NotAppendable`, `Locked`, `NotFound(Bucket)`.
+    /// Returns the whole object.
     async fn commit_append(&self, commit: AppendCommit, now: Wall) -> Result<ObjectRecord>;
     /// The current object with its extents.
     async fn object(&self, bucket: BucketId, key: &ObjectKey) -> Result<Option<ObjectRecord>>;
@@ -399,7 +402,8 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     ///
     /// Without a version: where none are kept the object goes; where they are, a marker is made, and where they were, it takes
     /// the place of the null version. With one, that version goes for good, and the newest that remains is the current object
-    /// again unless it is a marker. A fragment's index row goes when its key has no current object any more.
+    /// again unless it is a marker. What a lock keeps stays, and its outcome says so; the others go all the same. A fragment's
+    /// index row goes when its key has no current object any more.
     async fn delete_objects(&self, commit: DeleteCommit, now: Wall) -> Result<Vec<DeleteOutcome>>;
     /// Ends in one transaction what is still as it was seen, and leaves the rest: a current object as a delete without a
     /// version does, any other version for good. Returns how many it ended.
@@ -423,6 +427,17 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
         key: &ObjectKey,
         version: Option<VersionName>,
         tags: Vec<Tag>,
+    ) -> Result<Option<VersionId>>;
+    /// Changes what locks a version, the current object when none is named, and says which that was. `Locked` when what locks
+    /// it now may not be weakened; else as `set_object_acl`.
+    async fn set_object_lock(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        change: LockChange,
+        bypass_governance: bool,
+        now: Wall,
     ) -> Result<Option<VersionId>>;
     /// A page of a listing. Its cost follows the page, not the bucket: common prefixes are skipped over.
     async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>>;

@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::checksum::{Checksum, ChecksumForm, ObjectChecksum};
+use super::lock::Retention;
 use super::settings::BucketSettings;
 pub use crate::auth::access::Acl;
 use crate::clock::Wall;
@@ -399,6 +400,12 @@ pub struct ObjectAttributes {
     /// Whoever made it, or its bucket's default, said that it be encrypted at rest, so that reads are told.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub encryption_stated: bool,
+    /// Until when, and how strictly, this version may not be removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+    /// Whether this version may not be removed until it is let go. `None`: nobody ever said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legal_hold: Option<bool>,
 }
 
 /// Content headers as they were sent, byte for byte.

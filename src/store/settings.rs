@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lock::ObjectLock;
+
 mod public_access;
 mod referer;
 mod website;
@@ -45,6 +47,9 @@ pub struct BucketSettings {
     /// Whom objects belong to. `None`: never set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ownership: Option<ObjectOwnership>,
+    /// Whether versions may be locked. `None`: they may not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_lock: Option<ObjectLock>,
 }
 
 /// Where access logs should go. The setting is kept for those who read it: nothing writes such logs.
@@ -94,6 +99,8 @@ pub enum BucketSetting {
     PublicAccessBlock(Option<PublicAccessBlock>),
     /// See [`BucketSettings::ownership`].
     Ownership(Option<ObjectOwnership>),
+    /// See [`BucketSettings::object_lock`].
+    ObjectLock(ObjectLock),
 }
 
 impl BucketSettings {
@@ -109,6 +116,7 @@ impl BucketSettings {
             BucketSetting::TransferAcceleration(enabled) => self.transfer_acceleration = Some(enabled),
             BucketSetting::PublicAccessBlock(block) => self.public_access_block = block,
             BucketSetting::Ownership(ownership) => self.ownership = ownership,
+            BucketSetting::ObjectLock(lock) => self.object_lock = Some(lock),
         }
     }
 }

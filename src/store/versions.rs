@@ -72,6 +72,8 @@ pub struct DeleteCommit {
     pub bucket: BucketId,
     /// Keys and versions, in order; one that is not there is no error.
     pub targets: Vec<DeleteTarget>,
+    /// Who asks may set retention of mode governance aside, and does.
+    pub bypass_governance: bool,
 }
 
 /// One key, or one version of it, to delete.
@@ -97,6 +99,8 @@ pub enum DeleteOutcome {
         /// It was a delete marker.
         was_marker: bool,
     },
+    /// A lock keeps it.
+    Locked,
 }
 
 /// Where a listing of versions begins and what it rolls up.

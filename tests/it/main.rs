@@ -5,6 +5,7 @@ mod cli;
 mod layers;
 mod lifecycle;
 mod live;
+mod lock;
 mod memory;
 mod objects;
 mod queries;

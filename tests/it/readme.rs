@@ -149,6 +149,16 @@ const PROOFS: &[Proof] = &[
             "compat-tests/s3/test_browser.py::test_an_upload_is_resumed_from_its_list_of_parts",
         ],
     ),
+    (
+        "object lock: configuration, retention, legal hold",
+        &[],
+        &[
+            "compat-tests/s3/test_lock.py::test_default_retention",
+            "compat-tests/s3/test_lock.py::test_retention",
+            "compat-tests/s3/test_lock.py::test_legal_hold",
+            "tests/it/lock.rs::what_is_locked_over_s3_stays_over_both_dialects",
+        ],
+    ),
     ("append", &["compat-tests/oss2/test_objects.py::test_append_with_crc"], &[]),
     (
         "object ACL",

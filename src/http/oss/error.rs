@@ -205,6 +205,20 @@ impl OssError {
             .with_detail("VersionId", version)
     }
 
+    /// 409: retention or a legal hold keeps the object as it is.
+    pub fn file_immutable() -> Self {
+        Self::new(StatusCode::CONFLICT, "FileImmutable", "The object you specified is immutable.")
+    }
+
+    /// 409: the bucket locks its objects, so that it keeps versions for good.
+    pub fn versions_are_locked() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "InvalidBucketState",
+            "The bucket locks its objects, so its versioning cannot be suspended.",
+        )
+    }
+
     /// 405: the version is a delete marker, which can only be deleted.
     pub fn delete_marker_not_allowed() -> Self {
         Self::new(

@@ -21,8 +21,8 @@ use crate::store::objects::{
     ConditionOutcome, Digests, PutRequest, RangeOutcome, RangeRules, StoredBody, check_conditions, resolve_range,
 };
 use crate::store::{
-    Acl, BucketName, BucketRecord, ETag, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord, StorageClass,
-    VersionName, WriteCondition,
+    Acl, BucketName, BucketRecord, DeleteOutcome, ETag, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord,
+    StorageClass, VersionName, WriteCondition,
 };
 
 const META_PREFIX: &str = "x-oss-meta-";
@@ -179,10 +179,10 @@ pub(super) async fn delete(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, Oss
     let bucket = ask.accepted.existing_bucket()?;
     let version = ask.version();
     versions::may_delete(ask, bucket, key, version).await?;
-    let deleted = ask.deps.objects.delete_versions(bucket.id, vec![(key.clone(), version)]).await;
+    let deleted = ask.deps.objects.delete_versions(bucket.id, vec![(key.clone(), version)], false).await;
     let mut answer = Answer::empty(StatusCode::NO_CONTENT);
     for outcome in deleted.map_err(|error| ask.key_error(error, key))? {
-        versions::show_outcome(outcome, version, &mut answer.headers);
+        versions::show_outcome(outcome, version, &mut answer.headers)?;
     }
     Ok(answer)
 }
@@ -206,12 +206,13 @@ pub(super) async fn delete_multiple(
             versions::may_delete(ask, bucket, key, *version).await?;
         }
     }
-    let outcomes = ask.deps.objects.delete_versions(bucket.id, request.targets.clone()).await;
+    let outcomes = ask.deps.objects.delete_versions(bucket.id, request.targets.clone(), false).await;
     let outcomes = outcomes.map_err(|error| ask.store_error(error))?;
     if request.quiet {
         return Ok(Answer::empty(StatusCode::OK));
     }
-    let deleted = request.targets.into_iter().zip(outcomes);
+    // What a lock keeps is left out: this document has no place for what was not deleted.
+    let deleted = request.targets.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome != DeleteOutcome::Locked);
     let deleted: Vec<_> = deleted.map(|((key, version), outcome)| xml::Deleted { key, version, outcome }).collect();
     Ok(Answer::xml(xml::delete_result(&deleted, url_encoding)))
 }

@@ -40,7 +40,11 @@ pub(super) async fn put_versioning(ask: &Ask<'_>, body: &mut RequestBody) -> Res
     let bucket = ask.bucket_for(Action::WriteSettings)?;
     let document = ask.document(body, limits::OSS_XML_BYTES_MAX).await?;
     let versioning = xml::read_versioning_configuration(&document)?;
-    ask.deps.meta.set_bucket_versioning(bucket.id, versioning).await.map_err(|error| ask.store_error(error))?;
+    let set = ask.deps.meta.set_bucket_versioning(bucket.id, versioning).await;
+    set.map_err(|error| match error {
+        StoreError::PreconditionFailed => OssError::versions_are_locked(),
+        error => ask.store_error(error),
+    })?;
     Ok(Answer::empty(StatusCode::OK))
 }
 
@@ -165,10 +169,15 @@ pub(super) fn show_source(source: &ObjectRecord, headers: &mut HeaderMap) {
     }
 }
 
-/// Says what a delete came to.
-pub(super) fn show_outcome(outcome: DeleteOutcome, named: Option<VersionName>, headers: &mut HeaderMap) {
+/// Says what a delete came to, or that a lock kept it from coming to anything.
+pub(super) fn show_outcome(
+    outcome: DeleteOutcome,
+    named: Option<VersionName>,
+    headers: &mut HeaderMap,
+) -> Result<(), OssError> {
     let (version, is_marker) = match outcome {
-        DeleteOutcome::Deleted => return,
+        DeleteOutcome::Deleted => return Ok(()),
+        DeleteOutcome::Locked => return Err(OssError::file_immutable()),
         DeleteOutcome::MarkerMade(version) => (version, true),
         DeleteOutcome::VersionRemoved { was_marker } => (named.and_then(VersionName::id), was_marker),
     };
@@ -176,6 +185,7 @@ pub(super) fn show_outcome(outcome: DeleteOutcome, named: Option<VersionName>, h
     if is_marker {
         headers.insert(DELETE_MARKER, HeaderValue::from_static("true"));
     }
+    Ok(())
 }
 
 /// Whether a write may be forbidden to overwrite: where versions are kept nothing is overwritten, and the header is void.

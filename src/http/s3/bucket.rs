@@ -12,7 +12,7 @@ use super::acl::{self, Canned};
 use super::error::S3Fault;
 use super::exchange::Ask;
 use super::listing::timestamp;
-use super::settings;
+use super::{lock, settings};
 use crate::auth::access::Action;
 use crate::http::server::Answer;
 use crate::http::xml::Writer;
@@ -75,9 +75,6 @@ pub(super) async fn create(
     {
         return Err(S3Fault::new("InvalidLocationConstraint").with("LocationConstraint", location.as_str()));
     }
-    if ask.header("x-amz-bucket-object-lock-enabled").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
-        return Err(S3Fault::header_not_implemented("x-amz-bucket-object-lock-enabled"));
-    }
     let acl = match acl::from_headers(&ask.headers, &account.0.to_string())? {
         Canned::Default => Acl::Private,
         Canned::Acl(acl) => acl,
@@ -88,6 +85,9 @@ pub(super) async fn create(
             if ownership.is_some() {
                 let set = ask.deps.meta.set_bucket_setting(bucket.id, BucketSetting::Ownership(ownership)).await;
                 set.map_err(|error| ask.store_error(&error))?;
+            }
+            if lock::is_wanted(ask) {
+                lock::enable_for_new(ask, &bucket).await?;
             }
         }
         Err(StoreError::AlreadyExists(What::Bucket)) => {

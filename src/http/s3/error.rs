@@ -73,6 +73,7 @@ const CODES: &[(&str, u16, &str)] = &[
         400,
         "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
     ),
+    ("InvalidBucketState", 409, "The request is not valid with the current state of the bucket."),
     ("InvalidBucketName", 400, "The specified bucket is not valid."),
     ("InvalidDigest", 400, "The Content-MD5 you specified is not valid."),
     ("InvalidLocationConstraint", 400, "The specified location-constraint is not valid"),
@@ -93,6 +94,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("InvalidPolicyDocument", 400, "Invalid Policy"),
     ("InvalidRange", 416, "The requested range is not satisfiable"),
     ("InvalidRequest", 400, "Invalid Request"),
+    ("InvalidRetentionPeriod", 400, "Default retention period must be a positive integer value of at most 36500 days."),
     ("InvalidStorageClass", 400, "The storage class you specified is not valid"),
     ("InvalidTag", 400, "The tag provided was not a valid tag."),
     (
@@ -123,6 +125,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("NoSuchCORSConfiguration", 404, "The CORS configuration does not exist"),
     ("NoSuchKey", 404, "The specified key does not exist."),
     ("NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found"),
+    ("NoSuchObjectLockConfiguration", 404, "The specified object does not have a ObjectLock configuration"),
     ("NoSuchTagSet", 404, "The TagSet does not exist"),
     (
         "NoSuchUpload",
@@ -134,6 +137,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("NoSuchWebsiteConfiguration", 404, "The specified bucket does not have a website configuration"),
     ("NotImplemented", 501, "A header or query you provided implies functionality that is not implemented."),
     ("NotModified", 304, "Not Modified"),
+    ("ObjectLockConfigurationNotFoundError", 404, "Object Lock configuration does not exist for this bucket"),
     ("OperationAborted", 409, "A conflicting conditional operation is currently in progress against this resource."),
     ("OwnershipControlsNotFoundError", 404, "The bucket ownership controls were not found"),
     ("PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold"),
@@ -200,6 +204,11 @@ impl S3Fault {
         Self::new("NoSuchKey").with("Key", key)
     }
 
+    /// 403: retention or a legal hold keeps the version as it is.
+    pub(super) fn locked() -> Self {
+        Self::new("AccessDenied").saying("Access Denied because object protected by object lock.")
+    }
+
     /// 405: a delete marker can only be deleted.
     pub(super) fn is_marker() -> Self {
         Self::new("MethodNotAllowed")
@@ -262,6 +271,7 @@ impl S3Fault {
             },
             StoreError::BucketNotEmpty => Self::new("BucketNotEmpty").with("BucketName", bucket),
             StoreError::PreconditionFailed => Self::precondition_failed("If-Match"),
+            StoreError::Locked => Self::locked(),
             StoreError::IsMarker => Self::is_marker(),
             StoreError::InvalidPart(number) => Self::new("InvalidPart").with("PartNumber", number.to_string()),
             StoreError::InvalidPartOrder => Self::new("InvalidPartOrder"),
@@ -345,6 +355,7 @@ mod tests {
             (StoreError::NotFound(What::Blob), 500, "InternalError"),
             (StoreError::NotFound(What::Version), 404, "NoSuchVersion"),
             (StoreError::IsMarker, 405, "MethodNotAllowed"),
+            (StoreError::Locked, 403, "AccessDenied"),
             (StoreError::AlreadyExists(What::Bucket), 409, "BucketAlreadyExists"),
             (StoreError::AlreadyExists(What::Object), 412, "PreconditionFailed"),
             (StoreError::BucketNotEmpty, 409, "BucketNotEmpty"),

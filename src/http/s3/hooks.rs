@@ -123,6 +123,9 @@ async fn before_document(
         | "PutBucketRequestPayment"
         | "PutBucketWebsite"
         | "PutPublicAccessBlock"
+        | "PutObjectLockConfiguration"
+        | "PutObjectRetention"
+        | "PutObjectLegalHold"
             if caller == Caller::Anonymous =>
         {
             Err(S3Fault::new("AccessDenied"))
@@ -159,6 +162,12 @@ const OPERATIONS: &[&str] = &[
     "GetBucketVersioning",
     "PutBucketVersioning",
     "ListObjectVersions",
+    "GetObjectLockConfiguration",
+    "PutObjectLockConfiguration",
+    "GetObjectRetention",
+    "PutObjectRetention",
+    "GetObjectLegalHold",
+    "PutObjectLegalHold",
     "ListObjects",
     "ListObjectsV2",
     "PutObject",

@@ -23,6 +23,7 @@ mod hooks;
 mod integrity;
 mod lifecycle;
 mod listing;
+mod lock;
 mod multipart;
 mod object;
 mod selection;

@@ -15,6 +15,7 @@ use super::error::S3Fault;
 use super::exchange::{Ask, Caller};
 use super::integrity::{Promises, content_md5};
 use super::listing::{plain, timestamp};
+use super::lock;
 use super::selection::Selection;
 use super::{encryption, settings, tagging, versions};
 use crate::auth::access::Action;
@@ -23,7 +24,9 @@ use crate::http::headers::{self, conditions};
 use crate::http::server::{Answer, http_date};
 use crate::limits;
 use crate::store::objects::{ConditionOutcome, Digests, PutRequest, StoredBody, check_conditions};
-use crate::store::{BucketRecord, Checksum, ETag, ObjectChecksum, ObjectKey, ObjectKind, ObjectRecord, WriteCondition};
+use crate::store::{
+    BucketRecord, Checksum, DeleteOutcome, ETag, ObjectChecksum, ObjectKey, ObjectKind, ObjectRecord, WriteCondition,
+};
 
 const META_PREFIX: &str = "x-amz-meta-";
 
@@ -190,7 +193,7 @@ pub(super) fn put_request(
         storage_class: crate::store::StorageClass::default(),
         attributes: crate::store::ObjectAttributes {
             encryption_stated: encryption::is_stated(ask, bucket)?,
-            ..crate::store::ObjectAttributes::default()
+            ..lock::requested(ask, bucket)?
         },
         acl: match acl::from_headers(&ask.headers, &bucket.owner.0.to_string())? {
             Canned::Default => None,
@@ -217,10 +220,7 @@ fn without_aws_chunked(encoding: &Bytes) -> Option<Bytes> {
 
 /// Features that an upload may ask for and that would be lost in silence.
 fn refuse_what_is_not_kept(ask: &Ask) -> Result<(), S3Fault> {
-    const NOT_KEPT: [&str; 5] = [
-        "x-amz-object-lock-legal-hold",
-        "x-amz-object-lock-mode",
-        "x-amz-object-lock-retain-until-date",
+    const NOT_KEPT: [&str; 2] = [
         "x-amz-website-redirect-location",
         "x-amz-write-offset-bytes",
     ];
@@ -325,10 +325,10 @@ pub(super) async fn delete(ask: &Ask, bucket: &str, key: &str) -> Result<Answer,
     }
     let version = ask.version()?;
     versions::may_delete(ask, &bucket, &key, version).await?;
-    let deleted = ask.deps.objects.delete_versions(bucket.id, vec![(key, version)]).await;
+    let deleted = ask.deps.objects.delete_versions(bucket.id, vec![(key, version)], lock::bypasses(ask)).await;
     let mut answer = Answer::empty(StatusCode::NO_CONTENT);
     for outcome in deleted.map_err(|error| ask.store_error(&error))? {
-        versions::show_outcome(outcome, version, &mut answer.headers);
+        versions::show_outcome(outcome, version, &mut answer.headers)?;
     }
     Ok(answer)
 }
@@ -363,9 +363,12 @@ pub(super) async fn delete_many(ask: &Ask, bucket: &str, delete: Delete) -> Resu
             }),
         }
     }
-    let outcomes = ask.deps.objects.delete_versions(bucket.id, targets.clone()).await;
+    let outcomes = ask.deps.objects.delete_versions(bucket.id, targets.clone(), lock::bypasses(ask)).await;
     let outcomes = outcomes.map_err(|error| ask.store_error(&error))?;
-    let deleted = targets.iter().zip(outcomes).map(|((key, named), outcome)| versions::deleted(key, *named, outcome));
+    let (kept, gone): (Vec<_>, Vec<_>) =
+        targets.iter().zip(outcomes).partition(|(_, outcome)| *outcome == DeleteOutcome::Locked);
+    errors.extend(kept.into_iter().map(|((key, named), _)| lock::delete_error(key, *named)));
+    let deleted = gone.into_iter().map(|((key, named), outcome)| versions::deleted(key, *named, outcome));
     let quiet = delete.quiet.unwrap_or(false);
     Ok(DeleteObjectsOutput {
         deleted: (!quiet).then(|| deleted.collect()),
@@ -417,6 +420,9 @@ async fn open(ask: &Ask, bucket: &str, key: &str) -> Result<Opened, S3Fault> {
     encryption::refuse_customer_keys_of_reads(ask)?;
     let mut overrides = overrides(ask)?;
     versions::show(&bucket, object.version, &mut overrides);
+    if ask.is_owner(&bucket) {
+        lock::show(&object, &mut overrides);
+    }
     match check_conditions(&object, &conditions(&ask.headers, "")) {
         ConditionOutcome::Proceed => Ok(Opened::Object(Box::new(object), overrides)),
         ConditionOutcome::Failed(condition) => Err(S3Fault::precondition_failed(condition)),

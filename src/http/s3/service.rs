@@ -7,7 +7,7 @@ use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::exchange::Ask;
-use super::{attributes, bucket, lifecycle, listing, multipart, object, settings, tagging, versions, website};
+use super::{attributes, bucket, lifecycle, listing, lock, multipart, object, settings, tagging, versions, website};
 use crate::http::server::HttpDeps;
 use crate::store::BucketSetting;
 
@@ -92,6 +92,54 @@ impl S3 for Operations {
     ) -> S3Result<S3Response<PutBucketVersioningOutput>> {
         let (ask, input) = Ask::new(&self.0, request);
         ask.settle_answer(versions::put_versioning(&ask, input).await)
+    }
+
+    async fn get_object_lock_configuration(
+        &self,
+        request: S3Request<GetObjectLockConfigurationInput>,
+    ) -> S3Result<S3Response<GetObjectLockConfigurationOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(lock::configuration(&ask, &input.bucket).await)
+    }
+
+    async fn put_object_lock_configuration(
+        &self,
+        request: S3Request<PutObjectLockConfigurationInput>,
+    ) -> S3Result<S3Response<PutObjectLockConfigurationOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(lock::put_configuration(&ask, &input.bucket, input.object_lock_configuration).await)
+    }
+
+    async fn get_object_retention(
+        &self,
+        request: S3Request<GetObjectRetentionInput>,
+    ) -> S3Result<S3Response<GetObjectRetentionOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(lock::retention(&ask, &input.bucket, &input.key).await)
+    }
+
+    async fn put_object_retention(
+        &self,
+        request: S3Request<PutObjectRetentionInput>,
+    ) -> S3Result<S3Response<PutObjectRetentionOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(lock::put_retention(&ask, &input.bucket, &input.key, input.retention).await)
+    }
+
+    async fn get_object_legal_hold(
+        &self,
+        request: S3Request<GetObjectLegalHoldInput>,
+    ) -> S3Result<S3Response<GetObjectLegalHoldOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(lock::legal_hold(&ask, &input.bucket, &input.key).await)
+    }
+
+    async fn put_object_legal_hold(
+        &self,
+        request: S3Request<PutObjectLegalHoldInput>,
+    ) -> S3Result<S3Response<PutObjectLegalHoldOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(lock::put_legal_hold(&ask, &input.bucket, &input.key, input.legal_hold).await)
     }
 
     async fn list_object_versions(

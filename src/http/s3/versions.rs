@@ -69,7 +69,7 @@ pub(super) async fn put_versioning(ask: &Ask, input: PutBucketVersioningInput) -
         _ => return Err(S3Fault::new("MalformedXML")),
     };
     let set = ask.deps.meta.set_bucket_versioning(bucket.id, versioning).await;
-    set.map_err(|error| ask.store_error(&error))?;
+    set.map_err(|error| super::lock::versioning_error(ask, &error))?;
     Ok(Answer::empty(StatusCode::OK))
 }
 
@@ -174,7 +174,7 @@ fn write_entry(w: &mut Writer, names: Names, entry: &VersionEntry, bucket: &Buck
 }
 
 /// As the library writes times.
-fn time_text(at: Wall) -> String {
+pub(super) fn time_text(at: Wall) -> String {
     let mut text = Vec::new();
     let written = timestamp(at).format(TimestampFormat::DateTime, &mut text);
     written.ok().and_then(|()| String::from_utf8(text).ok()).unwrap_or_default()
@@ -285,19 +285,27 @@ pub(super) fn source(source: &ObjectRecord) -> Option<String> {
 /// Which version a delete was about, and whether that is a marker.
 fn told(outcome: DeleteOutcome, named: Option<VersionName>) -> Option<(String, bool)> {
     match outcome {
-        DeleteOutcome::Deleted => None,
+        DeleteOutcome::Deleted | DeleteOutcome::Locked => None,
         DeleteOutcome::MarkerMade(version) => Some((text(version), true)),
         DeleteOutcome::VersionRemoved { was_marker } => named.map(|named| (named.to_string(), was_marker)),
     }
 }
 
-/// Says what a delete came to.
-pub(super) fn show_outcome(outcome: DeleteOutcome, named: Option<VersionName>, headers: &mut HeaderMap) {
-    let Some((version, is_marker)) = told(outcome, named) else { return };
+/// Says what a delete came to, or that a lock kept it from coming to anything.
+pub(super) fn show_outcome(
+    outcome: DeleteOutcome,
+    named: Option<VersionName>,
+    headers: &mut HeaderMap,
+) -> Result<(), S3Fault> {
+    if outcome == DeleteOutcome::Locked {
+        return Err(S3Fault::locked());
+    }
+    let Some((version, is_marker)) = told(outcome, named) else { return Ok(()) };
     headers.insert(VERSION_ID, HeaderValue::from_str(&version).expect("hex digits are a header value"));
     if is_marker {
         headers.insert(DELETE_MARKER, HeaderValue::from_static("true"));
     }
+    Ok(())
 }
 
 /// One line of DeleteObjects' answer.

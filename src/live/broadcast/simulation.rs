@@ -83,7 +83,8 @@ async fn live(acts: Vec<Act>) {
                 if let Some(oldest) = bed.fragments().await.first() {
                     let key = ObjectKey::in_channel(&channel(), &format!("{}.ts", oldest.name_ms));
                     let target = DeleteTarget { key, version: None, marker: VersionId(0) };
-                    let commit = DeleteCommit { bucket: bed.bucket.id, targets: vec![target] };
+                    let commit =
+                        DeleteCommit { bucket: bed.bucket.id, targets: vec![target], bypass_governance: false };
                     bed.meta.delete_objects(commit, Wall(BEGIN)).await.expect("memory");
                 }
             }

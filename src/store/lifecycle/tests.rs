@@ -396,6 +396,7 @@ impl Bed {
         let key = ObjectKey::new(name).expect("a key");
         let marker = VersionId(day.unsigned_abs().into());
         let commit = crate::store::DeleteCommit {
+            bypass_governance: false,
             bucket: self.bucket,
             targets: vec![crate::store::DeleteTarget { key, version: None, marker }],
         };
@@ -516,7 +517,7 @@ async fn a_version_that_came_back_stays() {
     let seen = Seen { key: key.clone(), what, last_modified: at(1, 12) };
     let expiry = Expiry { seen, marker: VersionId(9) };
     let back = crate::store::DeleteTarget { key, version: Some(VersionName::Id(VersionId(2))), marker: VersionId(9) };
-    let commit = crate::store::DeleteCommit { bucket: bed.bucket, targets: vec![back] };
+    let commit = crate::store::DeleteCommit { bucket: bed.bucket, targets: vec![back], bypass_governance: false };
     bed.meta.delete_objects(commit, at(3, 0)).await.expect("the marker is gone");
     assert_eq!(bed.meta.expire(bed.bucket, vec![expiry], at(9, 0)).await, Ok(0));
     assert_eq!(bed.days("a").await, [1]);

@@ -185,6 +185,10 @@ calls! {
         bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, tags: Vec<Tag>
     ) -> Option<VersionId>;
     ObjectParts object_parts(object: &ObjectRecord) -> Option<Vec<ObjectPart>>;
+    SetObjectLock set_object_lock(
+        bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, change: LockChange, bypass_governance: bool,
+        now: Wall
+    ) -> Option<VersionId>;
     ListObjects list_objects(bucket: BucketId, query: &ListQuery) -> Page<ListEntry>;
     ListVersions list_versions(bucket: BucketId, query: &VersionsQuery) -> Page<VersionEntry>;
     BeginUpload begin_upload(upload: UploadRecord, now: Wall) -> UploadRecord;

@@ -260,7 +260,7 @@ impl MetaStore for MemoryMetaStore {
     async fn set_bucket_versioning(&self, bucket: BucketId, versioning: Versioning) -> Result<()> {
         self.with(|s| {
             let bucket = s.bucket(bucket)?;
-            rules::check_versioning(bucket.versioning, versioning)?;
+            rules::check_versioning(bucket.versioning, &bucket.settings, versioning)?;
             bucket.versioning = versioning;
             Ok(())
         })
@@ -268,7 +268,9 @@ impl MetaStore for MemoryMetaStore {
 
     async fn set_bucket_setting(&self, bucket: BucketId, setting: BucketSetting) -> Result<()> {
         self.with(|s| {
-            s.bucket(bucket)?.settings.set(setting);
+            let bucket = s.bucket(bucket)?;
+            rules::check_setting(bucket.versioning, &setting)?;
+            bucket.settings.set(setting);
             Ok(())
         })
     }
@@ -328,11 +330,13 @@ impl MetaStore for MemoryMetaStore {
 
     async fn commit_object(&self, commit: ObjectCommit, now: Wall) -> Result<ObjectRecord> {
         self.with(|s| {
-            let versioning = s.bucket(commit.object.bucket)?.versioning;
-            let version = rules::version_of_write(versioning, commit.object.version);
+            let bucket = s.bucket(commit.object.bucket)?.clone();
+            let version = rules::version_of_write(bucket.versioning, commit.object.version);
             let object = ObjectRecord { last_modified: now, version, ..commit.object };
+            let object = rules::retained(object, &bucket.settings);
             let present = s.objects.get(&(object.bucket, object.key.clone())).map(|o| o.etag);
             rules::check_condition(commit.condition, present)?;
+            s.check_lock(&object, now)?;
             s.check_blobs(&object.extents)?;
             s.place(object.clone(), now);
             Ok(object)
@@ -341,12 +345,15 @@ impl MetaStore for MemoryMetaStore {
 
     async fn commit_append(&self, commit: AppendCommit, now: Wall) -> Result<ObjectRecord> {
         self.with(|s| {
-            let versioning = s.bucket(commit.first.bucket)?.versioning;
-            let version = rules::version_of_write(versioning, commit.first.version);
+            let bucket = s.bucket(commit.first.bucket)?.clone();
+            let version = rules::version_of_write(bucket.versioning, commit.first.version);
             let present = s.objects.get(&(commit.first.bucket, commit.first.key.clone())).cloned();
             let extents = commit.first.extents.clone();
             let first = ObjectRecord { version, ..commit.first };
+            let is_first = present.is_none();
             let object = rules::appended(present, first, commit.position, now)?;
+            let object = if is_first { rules::retained(object, &bucket.settings) } else { object };
+            s.check_lock(&object, now)?;
             s.check_blobs(&extents)?;
             s.place(object.clone(), now);
             Ok(object)
@@ -372,7 +379,8 @@ impl MetaStore for MemoryMetaStore {
 
     async fn delete_objects(&self, commit: DeleteCommit, now: Wall) -> Result<Vec<DeleteOutcome>> {
         self.with(|s| {
-            Ok(commit.targets.into_iter().map(|target| s.delete_target(commit.bucket, target, now)).collect())
+            let DeleteCommit { bucket, targets, bypass_governance } = commit;
+            Ok(targets.into_iter().map(|target| s.delete_target(bucket, target, bypass_governance, now)).collect())
         })
     }
 
@@ -408,6 +416,22 @@ impl MetaStore for MemoryMetaStore {
         self.with(|s| {
             let object = s.object_mut(bucket, key, version)?;
             object.tags = tags;
+            Ok(object.version)
+        })
+    }
+
+    async fn set_object_lock(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        change: LockChange,
+        bypass_governance: bool,
+        now: Wall,
+    ) -> Result<Option<VersionId>> {
+        self.with(|s| {
+            let object = s.object_mut(bucket, key, version)?;
+            object.attributes = rules::relocked(object.attributes.clone(), change, bypass_governance, now)?;
             Ok(object.version)
         })
     }
@@ -606,8 +630,12 @@ impl MetaStore for MemoryMetaStore {
             s.check_blobs(&commit.object.extents)?;
             s.check_blobs(&commit.playlist.extents)?;
 
-            s.place(ObjectRecord { last_modified: now, version: None, ..commit.object }, now);
-            s.place(ObjectRecord { last_modified: now, version: None, ..commit.playlist }, now);
+            let fragment = ObjectRecord { last_modified: now, version: None, ..commit.object };
+            let playlist = ObjectRecord { last_modified: now, version: None, ..commit.playlist };
+            s.check_lock(&fragment, now)?;
+            s.check_lock(&playlist, now)?;
+            s.place(fragment, now);
+            s.place(playlist, now);
             s.fragments.insert((id.clone(), commit.fragment.name_ms), commit.fragment);
             s.windows.insert((id.clone(), commit.playlist_name), commit.window);
             if let Some(open) = s.open_connection(&id) {

@@ -6,10 +6,10 @@ use md5::{Digest, Md5};
 use crate::clock::Wall;
 use crate::limits::{COMPLETED_UPLOAD_KEPT, INLINE_BYTES_MAX};
 use crate::store::{
-    BlobId, ChannelName, Checksum, ChecksumForm, ChecksumType, CompleteCommit, CompletedUpload, ETag, ExpectedObject,
-    Extent, FragmentCommit, ListedPart, ObjectChecksum, ObjectKey, ObjectKind, ObjectPart, ObjectRecord, Page,
-    PartChoice, PartSummary, Result, StoreError, UploadRecord, VersionId, VersionName, Versioning, What,
-    WriteCondition, digest,
+    BlobId, BucketSetting, BucketSettings, ChannelName, Checksum, ChecksumForm, ChecksumType, CompleteCommit,
+    CompletedUpload, ETag, ExpectedObject, Extent, FragmentCommit, ListedPart, LockChange, ObjectAttributes,
+    ObjectChecksum, ObjectKey, ObjectKind, ObjectPart, ObjectRecord, Page, PartChoice, PartSummary, Result, Retention,
+    RetentionMode, StoreError, UploadRecord, VersionId, VersionName, Versioning, What, WriteCondition, digest,
 };
 
 /// The common prefix that `key` rolls up into: everything up to and including the first delimiter behind `prefix`.
@@ -55,11 +55,61 @@ pub(super) fn version_of_write(versioning: Versioning, fresh: Option<VersionId>)
 }
 
 /// Judges a change of whether versions are kept: what was kept is never again treated as if there were none.
-pub(super) fn check_versioning(present: Versioning, wanted: Versioning) -> Result<()> {
+/// Locks hang on versions, so a bucket that has locks keeps both.
+pub(super) fn check_versioning(present: Versioning, settings: &BucketSettings, wanted: Versioning) -> Result<()> {
     match (present, wanted) {
         (Versioning::Enabled | Versioning::Suspended, Versioning::Never) => Err(StoreError::PreconditionFailed),
+        (_, Versioning::Suspended) if settings.object_lock.is_some() => Err(StoreError::PreconditionFailed),
         _ => Ok(()),
     }
+}
+
+/// Judges a setting by what the bucket is.
+pub(super) fn check_setting(versioning: Versioning, setting: &BucketSetting) -> Result<()> {
+    match setting {
+        BucketSetting::ObjectLock(_) if versioning != Versioning::Enabled => Err(StoreError::PreconditionFailed),
+        _ => Ok(()),
+    }
+}
+
+/// Judges whether a version may be removed, replaced or appended to.
+pub(super) fn check_lock(attributes: &ObjectAttributes, bypass_governance: bool, now: Wall) -> Result<()> {
+    let is_retained = attributes.retention.is_some_and(|retention| {
+        retention.holds(now) && !(bypass_governance && retention.mode == RetentionMode::Governance)
+    });
+    if is_retained || attributes.legal_hold == Some(true) { Err(StoreError::Locked) } else { Ok(()) }
+}
+
+/// The attributes after a change of the locks. A retention that holds may be prolonged; to shorten or end it, or to change
+/// its mode, governance must be bypassed, and compliance cannot be.
+pub(super) fn relocked(
+    attributes: ObjectAttributes,
+    change: LockChange,
+    bypass_governance: bool,
+    now: Wall,
+) -> Result<ObjectAttributes> {
+    let wanted = match change {
+        LockChange::LegalHold(held) => return Ok(ObjectAttributes { legal_hold: Some(held), ..attributes }),
+        LockChange::Retention(wanted) => wanted,
+    };
+    if let Some(present) = attributes.retention.filter(|present| present.holds(now)) {
+        let prolongs = |wanted: Retention| wanted.mode == present.mode && wanted.until_ms >= present.until_ms;
+        let may_weaken = bypass_governance && present.mode == RetentionMode::Governance;
+        if !may_weaken && !wanted.is_some_and(prolongs) {
+            return Err(StoreError::Locked);
+        }
+    }
+    Ok(ObjectAttributes { retention: wanted, ..attributes })
+}
+
+/// A new version as its bucket retains it.
+pub(super) fn retained(mut object: ObjectRecord, settings: &BucketSettings) -> ObjectRecord {
+    if object.attributes.retention.is_none()
+        && let Some(default) = settings.object_lock.and_then(|lock| lock.default_retention)
+    {
+        object.attributes.retention = Some(default.from(object.last_modified));
+    }
+    object
 }
 
 /// Whether a version is older than one of its key that is gone, as far as that one's name still tells.

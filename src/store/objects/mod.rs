@@ -187,7 +187,7 @@ impl ObjectService {
 
     /// Deletes objects as their bucket does it; keys that are not there are no error.
     pub async fn delete(&self, bucket: BucketId, keys: &[ObjectKey]) -> Result<Vec<DeleteOutcome>> {
-        self.delete_versions(bucket, keys.iter().map(|key| (key.clone(), None)).collect()).await
+        self.delete_versions(bucket, keys.iter().map(|key| (key.clone(), None)).collect(), false).await
     }
 
     /// Deletes objects, or where a version is named that version for good. Says what became of each, in their order.
@@ -195,11 +195,12 @@ impl ObjectService {
         &self,
         bucket: BucketId,
         targets: Vec<(ObjectKey, Option<VersionName>)>,
+        bypass_governance: bool,
     ) -> Result<Vec<DeleteOutcome>> {
         let now = self.clock.wall();
         let target = |(key, version)| Ok(DeleteTarget { key, version, marker: fresh_version(now)? });
         let targets = targets.into_iter().map(target).collect::<Result<_>>()?;
-        self.meta.delete_objects(DeleteCommit { bucket, targets }, now).await
+        self.meta.delete_objects(DeleteCommit { bucket, targets, bypass_governance }, now).await
     }
 
     /// Takes a body away that no object will name. Failing is no harm: the collector comes back to it.
@@ -237,6 +238,7 @@ fn is_refusal(error: &StoreError) -> bool {
         | StoreError::PositionNotLength(_)
         | StoreError::NotAppendable
         | StoreError::IsMarker
+        | StoreError::Locked
         | StoreError::InvalidPart(_)
         | StoreError::InvalidPartOrder
         | StoreError::PartTooSmall { .. }

@@ -48,6 +48,7 @@ impl OssError {
             StoreError::PreconditionFailed => Self::precondition_failed("If-Match"),
             StoreError::PositionNotLength(length) => Self::position_not_equal_to_length(length),
             StoreError::NotAppendable => Self::object_not_appendable(),
+            StoreError::Locked => Self::file_immutable(),
             StoreError::IsMarker => Self::delete_marker_not_allowed(),
             StoreError::InvalidPart(number) => Self::invalid_part(number),
             StoreError::InvalidPartOrder => Self::invalid_part_order(),

@@ -125,7 +125,9 @@ pub fn delete_result(deleted: &[Deleted], url_encoding: bool) -> Bytes {
                     DeleteOutcome::VersionRemoved { was_marker: true } => {
                         one.version.map(|version| version.to_string())
                     }
-                    DeleteOutcome::VersionRemoved { was_marker: false } | DeleteOutcome::Deleted => None,
+                    DeleteOutcome::VersionRemoved { was_marker: false }
+                    | DeleteOutcome::Deleted
+                    | DeleteOutcome::Locked => None,
                 };
                 if let Some(marker) = marker {
                     w.text("DeleteMarker", true);

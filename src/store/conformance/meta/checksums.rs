@@ -197,7 +197,9 @@ pub(super) async fn parts_stay_with_a_version_that_is_not_current(s: &dyn MetaSt
 
 async fn delete_version(s: &dyn MetaStore, bucket: BucketId, name: &str, version: VersionName, now: i64) {
     let targets = vec![target(name, Some(version), now)];
-    s.delete_objects(DeleteCommit { bucket, targets }, Wall(now)).await.expect("deleting is always allowed");
+    s.delete_objects(DeleteCommit { bucket, targets, bypass_governance: false }, Wall(now))
+        .await
+        .expect("deleting is always allowed");
 }
 
 pub(super) async fn checksum_of_a_put_object_is_kept(s: &dyn MetaStore) {

@@ -82,7 +82,7 @@ pub(super) async fn only_versions_that_are_still_as_they_were_seen_expire(s: &dy
     assert!(matches!(newest, Some(Versioned::Object(object)) if object.version == Some(VersionId(3))));
 
     let target = DeleteTarget { key: key("m"), version: None, marker: VersionId(7) };
-    let commit = DeleteCommit { bucket: b, targets: vec![target.clone()] };
+    let commit = DeleteCommit { bucket: b, targets: vec![target.clone()], bypass_governance: false };
     s.delete_objects(commit.clone(), Wall(11)).await.expect("a marker");
     assert_eq!(expire("m", SeenAs::Kept(id(7)), 11).await, 0, "it is the newest");
     let second = DeleteTarget { marker: VersionId(8), ..target };

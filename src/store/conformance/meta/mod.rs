@@ -9,6 +9,7 @@ mod checksums;
 mod lifecycle;
 mod listing;
 mod live;
+mod lock;
 mod objects;
 mod random;
 mod uploads;
@@ -138,7 +139,10 @@ async fn delete(store: &dyn MetaStore, bucket: BucketId, name: &str, now: i64) {
 /// Deletes without naming versions.
 async fn delete_all(store: &dyn MetaStore, bucket: BucketId, names: &[&str], now: i64) -> Vec<DeleteOutcome> {
     let targets = names.iter().map(|name| target(name, None, now)).collect();
-    store.delete_objects(DeleteCommit { bucket, targets }, Wall(now)).await.expect("deleting is always allowed")
+    store
+        .delete_objects(DeleteCommit { bucket, targets, bypass_governance: false }, Wall(now))
+        .await
+        .expect("deleting is always allowed")
 }
 
 /// A marker that this makes has the time as its identity.
@@ -416,6 +420,17 @@ on_every_backend! {
         usage_counts_versions_and_markers
         bucket_with_a_version_or_a_marker_is_not_deleted
         versions_are_audited_in_pages
+    ]
+    lock: [
+        a_bucket_that_locks_keeps_its_versions
+        what_is_retained_is_not_removed_before_its_time
+        governance_may_be_bypassed_and_compliance_not
+        a_legal_hold_has_no_end
+        one_that_is_locked_does_not_keep_the_others
+        a_retention_that_holds_is_not_weakened
+        new_versions_get_what_their_bucket_says
+        what_is_locked_is_neither_replaced_nor_appended_to
+        locks_need_an_object
     ]
     channels: [
         channel_is_read_back

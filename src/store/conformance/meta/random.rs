@@ -29,12 +29,24 @@ enum Op {
     Delete {
         bucket: usize,
         keys: Vec<(ObjectKey, Option<usize>)>,
+        bypass: bool,
     },
     SetAcl {
         bucket: usize,
         key: ObjectKey,
         version: Option<usize>,
         acl: Option<Acl>,
+    },
+    Lock {
+        bucket: usize,
+        key: ObjectKey,
+        version: Option<usize>,
+        change: LockChange,
+        bypass: bool,
+    },
+    LockBucket {
+        bucket: usize,
+        days: Option<u32>,
     },
     SetVersioning {
         bucket: usize,
@@ -189,6 +201,16 @@ fn uploads_queries() -> impl Strategy<Value = UploadsQuery> {
     })
 }
 
+/// Retentions that end within the run, and holds that are mostly let go again.
+fn lock_changes() -> impl Strategy<Value = LockChange> {
+    let mode = prop::sample::select(vec![RetentionMode::Governance, RetentionMode::Compliance]);
+    let retention = (mode, 0..100i64).prop_map(|(mode, until_ms)| Retention { mode, until_ms });
+    prop_oneof![
+        2 => prop::option::of(retention).prop_map(LockChange::Retention),
+        1 => prop::bool::weighted(0.3).prop_map(LockChange::LegalHold),
+    ]
+}
+
 /// How many versions behind the newest; far behind there is none.
 fn versions() -> impl Strategy<Value = Option<usize>> {
     prop::option::of(0..5usize)
@@ -228,7 +250,11 @@ fn ops() -> impl Strategy<Value = Op> {
         3 => (bucket(), hot_keys(), bodies(), prop::bool::weighted(0.8))
             .prop_map(|(bucket, key, body, at_end)| Op::Append { bucket, key, body, at_end }),
         2 => (bucket(), hot_keys(), hot_keys()).prop_map(|(bucket, from, to)| Op::Copy { bucket, from, to }),
-        5 => (bucket(), vec((hot_keys(), versions()), 0..3)).prop_map(|(bucket, keys)| Op::Delete { bucket, keys }),
+        5 => (bucket(), vec((hot_keys(), versions()), 0..3), any::<bool>())
+            .prop_map(|(bucket, keys, bypass)| Op::Delete { bucket, keys, bypass }),
+        2 => (bucket(), hot_keys(), versions(), lock_changes(), any::<bool>())
+            .prop_map(|(bucket, key, version, change, bypass)| Op::Lock { bucket, key, version, change, bypass }),
+        1 => (bucket(), prop::option::weighted(0.1, 0..2u32)).prop_map(|(bucket, days)| Op::LockBucket { bucket, days }),
         2 => (bucket(), hot_keys(), versions(), acl)
             .prop_map(|(bucket, key, version, acl)| Op::SetAcl { bucket, key, version, acl }),
         2 => (bucket(), versioning).prop_map(|(bucket, versioning)| Op::SetVersioning { bucket, versioning }),
@@ -295,18 +321,31 @@ async fn apply(s: &dyn MetaStore, buckets: &[BucketId], op: &Op, now: Wall) -> S
             }
             None => String::new(),
         },
-        Op::Delete { bucket, keys } => {
+        Op::Delete { bucket, keys, bypass } => {
             let mut targets = Vec::new();
             for (at, (key, behind)) in keys.into_iter().enumerate() {
                 let version = version_at(s, buckets[bucket], &key, behind).await;
                 let marker = version_id(now.0.unsigned_abs() * 1_000 + at as u64 + 10_000);
                 targets.push(DeleteTarget { key, version, marker });
             }
-            seen(s.delete_objects(DeleteCommit { bucket: buckets[bucket], targets }, now).await)
+            seen(
+                s.delete_objects(DeleteCommit { bucket: buckets[bucket], targets, bypass_governance: bypass }, now)
+                    .await,
+            )
         }
         Op::SetAcl { bucket, key, version, acl } => {
             let version = version_at(s, buckets[bucket], &key, version).await;
             seen(s.set_object_acl(buckets[bucket], &key, version, acl).await)
+        }
+        Op::Lock { bucket, key, version, change, bypass } => {
+            let version = version_at(s, buckets[bucket], &key, version).await;
+            seen(s.set_object_lock(buckets[bucket], &key, version, change, bypass, now).await)
+        }
+        Op::LockBucket { bucket, days } => {
+            let default =
+                |days| DefaultRetention { mode: RetentionMode::Governance, period: RetentionPeriod::Days(days) };
+            let lock = ObjectLock { default_retention: days.map(default) };
+            seen(s.set_bucket_setting(buckets[bucket], BucketSetting::ObjectLock(lock)).await)
         }
         Op::SetVersioning { bucket, versioning } => seen(s.set_bucket_versioning(buckets[bucket], versioning).await),
         Op::ReadVersion { bucket, key, version } => {

@@ -16,7 +16,7 @@ async fn put_part(s: &dyn MetaStore, upload: &UploadRecord, number: u32, extents
     try_part(s, upload, part(number, extents), 11).await.expect("an open upload")
 }
 
-fn completion(upload: &UploadRecord, parts: PartChoice) -> CompleteCommit {
+pub(super) fn completion(upload: &UploadRecord, parts: PartChoice) -> CompleteCommit {
     let (bucket, key) = (upload.bucket, upload.key.clone());
     CompleteCommit {
         bucket,

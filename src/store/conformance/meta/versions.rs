@@ -24,7 +24,7 @@ async fn write(s: &dyn MetaStore, b: BucketId, name: &str, text: &str, now: i64)
 }
 
 async fn remove(s: &dyn MetaStore, b: BucketId, name: &str, version: VersionName, now: i64) -> DeleteOutcome {
-    let commit = DeleteCommit { bucket: b, targets: vec![target(name, Some(version), now)] };
+    let commit = DeleteCommit { bucket: b, targets: vec![target(name, Some(version), now)], bypass_governance: false };
     s.delete_objects(commit, Wall(now)).await.expect("allowed")[0]
 }
 

@@ -16,8 +16,8 @@ impl State {
         for Expiry { seen, marker } in expired {
             if self.is_as_seen(bucket, &seen) {
                 let target = DeleteTarget { key: seen.key, version: seen.what.version(), marker };
-                self.delete_target(bucket, target, now);
-                count += 1;
+                let outcome = self.delete_target(bucket, target, false, now);
+                count += u64::from(outcome != DeleteOutcome::Locked);
             }
         }
         count

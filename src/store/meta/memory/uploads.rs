@@ -108,12 +108,14 @@ impl State {
         };
         let uploaded: Vec<PartSummary> = open.parts.values().map(|part| part.summary).collect();
         let chosen = rules::chosen_parts(&commit.parts, &uploaded, commit.part_bytes_min)?;
-        let versioning = self.buckets.get(&commit.bucket).map(|bucket| bucket.versioning).unwrap_or_default();
-        let version = rules::version_of_write(versioning, commit.version);
+        let bucket = self.buckets.get(&commit.bucket).ok_or(StoreError::NotFound(What::Bucket))?;
+        let version = rules::version_of_write(bucket.versioning, commit.version);
         let present = self.objects.get(&(commit.bucket, commit.key)).map(|o| o.etag);
         rules::check_condition(commit.condition, present)?;
         let extents = chosen.iter().flat_map(|part| open.parts[&part.number].extents.clone());
         let object = rules::completed_object(open.record.clone(), &chosen, &commit.expected, extents, version, now)?;
+        let object = rules::retained(object, &bucket.settings);
+        self.check_lock(&object, now)?;
 
         let done = rules::completed_upload(&object);
         let list = (object.etag, object.last_modified, rules::object_parts(&chosen));

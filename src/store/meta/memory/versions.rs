@@ -120,9 +120,42 @@ impl State {
         }
     }
 
-    pub(super) fn delete_target(&mut self, bucket: BucketId, target: DeleteTarget, now: Wall) -> DeleteOutcome {
+    /// Judges whether a write may take the place of what has the same identity.
+    pub(super) fn check_lock(&self, object: &ObjectRecord, now: Wall) -> Result<()> {
+        let id = (object.bucket, object.key.clone());
+        self.check_lock_of(&id, object.version, false, now)
+    }
+
+    fn check_lock_of(
+        &self,
+        id: &ObjectId,
+        version: Option<VersionId>,
+        bypass_governance: bool,
+        now: Wall,
+    ) -> Result<()> {
+        match self.object_version(id, Some(version.into())) {
+            Some(Versioned::Object(object)) => rules::check_lock(&object.attributes, bypass_governance, now),
+            Some(Versioned::Marker(_)) | None => Ok(()),
+        }
+    }
+
+    pub(super) fn delete_target(
+        &mut self,
+        bucket: BucketId,
+        target: DeleteTarget,
+        bypass_governance: bool,
+        now: Wall,
+    ) -> DeleteOutcome {
         let versioning = self.buckets.get(&bucket).map(|bucket| bucket.versioning).unwrap_or_default();
         let id = (bucket, target.key);
+        // What goes for good: the version that is named, or the null version whose place is taken.
+        let removed = match target.version {
+            Some(name) => Some(name.id()),
+            None => rules::version_of_write(versioning, Some(target.marker)).is_none().then_some(None),
+        };
+        if removed.is_some_and(|version| self.check_lock_of(&id, version, bypass_governance, now).is_err()) {
+            return DeleteOutcome::Locked;
+        }
         let outcome = match target.version {
             Some(name) => {
                 let removed = self.remove_version(&id, name.id(), now);

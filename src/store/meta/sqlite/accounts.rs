@@ -159,17 +159,31 @@ pub(super) fn versioning(conn: &Connection, bucket: BucketId) -> Sql<Option<Vers
     one(conn, "SELECT versioning FROM bucket WHERE id = ?1", [bucket.0], |row| rows::versioning(row.get(0)?))
 }
 
+/// What decides over the versions of a bucket.
+pub(super) struct Keeping {
+    pub(super) versioning: Versioning,
+    pub(super) settings: BucketSettings,
+}
+
+/// `NotFound(Bucket)`.
+pub(super) fn keeping(conn: &Connection, bucket: BucketId) -> Sql<Keeping> {
+    let found = one(conn, "SELECT versioning, settings FROM bucket WHERE id = ?1", [bucket.0], |row| {
+        Ok(Keeping { versioning: rows::versioning(row.get(0)?)?, settings: rows::settings(row, 1)? })
+    })?;
+    found.ok_or_else(|| StoreError::NotFound(What::Bucket).into())
+}
+
 pub(super) fn set_bucket_versioning(conn: &Connection, bucket: BucketId, versioning: Versioning) -> Sql<()> {
-    let present = self::versioning(conn, bucket)?.ok_or(StoreError::NotFound(What::Bucket))?;
-    rules::check_versioning(present, versioning)?;
+    let present = keeping(conn, bucket)?;
+    rules::check_versioning(present.versioning, &present.settings, versioning)?;
     let code = rows::versioning_code(versioning);
     run(conn, "UPDATE bucket SET versioning = ?2 WHERE id = ?1", params![bucket.0, code])?;
     Ok(())
 }
 
 pub(super) fn set_bucket_setting(conn: &Connection, bucket: BucketId, setting: BucketSetting) -> Sql<()> {
-    let found = one(conn, "SELECT settings FROM bucket WHERE id = ?1", [bucket.0], |row| rows::settings(row, 0))?;
-    let mut settings = found.ok_or(StoreError::NotFound(What::Bucket))?;
+    let Keeping { versioning, mut settings } = keeping(conn, bucket)?;
+    rules::check_setting(versioning, &setting)?;
     settings.set(setting);
     let text = rows::json_unless_default(&settings)?;
     run(conn, "UPDATE bucket SET settings = ?2 WHERE id = ?1", params![bucket.0, text])?;

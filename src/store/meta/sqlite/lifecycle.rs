@@ -41,8 +41,9 @@ pub(super) fn expire(conn: &Connection, bucket: BucketId, expired: Vec<Expiry>, 
     for Expiry { seen, marker } in expired {
         if is_as_seen(conn, bucket, &seen)? {
             let target = DeleteTarget { key: seen.key, version: seen.what.version(), marker };
-            versions::delete(conn, DeleteCommit { bucket, targets: vec![target] }, now)?;
-            count += 1;
+            let commit = DeleteCommit { bucket, targets: vec![target], bypass_governance: false };
+            let outcomes = versions::delete(conn, commit, now)?;
+            count += u64::from(!outcomes.contains(&DeleteOutcome::Locked));
         }
     }
     Ok(count)

@@ -246,6 +246,20 @@ impl MetaStore for SqliteMetaStore {
         self.writer.submit("set_object_tags", move |c| objects::set_tags(c, bucket, &key, version, &tags)).await
     }
 
+    async fn set_object_lock(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        change: LockChange,
+        bypass_governance: bool,
+        now: Wall,
+    ) -> Result<Option<VersionId>> {
+        let key = key.clone();
+        let work = move |c: &_| versions::set_lock(c, bucket, &key, version, change, bypass_governance, now);
+        self.writer.submit("set_object_lock", work).await
+    }
+
     async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>> {
         let query = query.clone();
         self.readers.scan("list_objects", move |c| objects::list(c, bucket, &query)).await

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, Rows, params};
 
-use super::accounts::versioning;
+use super::accounts::{Keeping, keeping};
 use super::error::{Sql, corrupt};
 use super::parts;
 use super::query::{all, exists, one, run};
@@ -19,24 +19,31 @@ pub(super) struct Present {
     body: Option<i64>,
     size: u64,
     version: Option<VersionId>,
+    attributes: ObjectAttributes,
 }
 
 pub(super) fn present(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> Sql<Option<Present>> {
     one(
         conn,
-        "SELECT etag, etag_parts, body, size, version FROM object WHERE bucket = ?1 AND key = ?2",
+        "SELECT etag, etag_parts, body, size, version, attributes FROM object WHERE bucket = ?1 AND key = ?2",
         params![bucket.0, key.as_bytes()],
         |row| {
             let etag = ETag { digest: rows::bytes16(row, 0)?, parts: row.get(1)? };
-            Ok(Present { etag, body: row.get(2)?, size: rows::uint(row, 3)?, version: rows::version_id(row, 4)? })
+            Ok(Present {
+                etag,
+                body: row.get(2)?,
+                size: rows::uint(row, 3)?,
+                version: rows::version_id(row, 4)?,
+                attributes: rows::json_or_default(row, 5)?,
+            })
         },
     )
 }
 
 pub(super) fn commit(conn: &Connection, commit: ObjectCommit, now: Wall) -> Sql<ObjectRecord> {
-    let versioning = existing_versioning(conn, commit.object.bucket)?;
+    let Keeping { versioning, settings } = keeping(conn, commit.object.bucket)?;
     let version = rules::version_of_write(versioning, commit.object.version);
-    let object = ObjectRecord { last_modified: now, version, ..commit.object };
+    let object = rules::retained(ObjectRecord { last_modified: now, version, ..commit.object }, &settings);
     let present = present(conn, object.bucket, &object.key)?;
     rules::check_condition(commit.condition, present.as_ref().map(|p| p.etag))?;
     place(conn, &object, present, versioning)?;
@@ -45,7 +52,7 @@ pub(super) fn commit(conn: &Connection, commit: ObjectCommit, now: Wall) -> Sql<
 
 /// Puts an object as the null version, whatever its bucket makes of other writes.
 pub(super) fn put_null(conn: &Connection, object: ObjectRecord, now: Wall) -> Sql<()> {
-    let versioning = existing_versioning(conn, object.bucket)?;
+    let versioning = keeping(conn, object.bucket)?.versioning;
     let present = present(conn, object.bucket, &object.key)?;
     place(conn, &ObjectRecord { last_modified: now, version: None, ..object }, present, versioning)
 }
@@ -56,11 +63,11 @@ pub(super) fn is_taken(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> 
 
 pub(super) fn append(conn: &Connection, commit: AppendCommit, now: Wall) -> Sql<ObjectRecord> {
     let (bucket, key) = (commit.first.bucket, commit.first.key.clone());
-    let versioning = existing_versioning(conn, bucket)?;
+    let Keeping { versioning, settings } = keeping(conn, bucket)?;
     let Some((body, old_size)) = present(conn, bucket, &key)?.map(|p| (p.body, p.size)) else {
         let version = rules::version_of_write(versioning, commit.first.version);
         let first = ObjectRecord { version, ..commit.first };
-        let object = rules::appended(None, first, commit.position, now)?;
+        let object = rules::retained(rules::appended(None, first, commit.position, now)?, &settings);
         place(conn, &object, None, versioning)?;
         return Ok(object);
     };
@@ -68,6 +75,7 @@ pub(super) fn append(conn: &Connection, commit: AppendCommit, now: Wall) -> Sql<
     let old_last = old.as_ref().and_then(|o| o.extents.last().cloned());
     let old_count = old.as_ref().map_or(0, |o| o.extents.len());
     let object = rules::appended(old, commit.first, commit.position, now)?;
+    rules::check_lock(&object.attributes, false, now)?;
     // The last extent may have been joined with what is new; those before it stay as they are.
     let is_joined = old_last.is_some_and(|last| object.extents[old_count - 1] != last);
     let kept = old_count - usize::from(is_joined);
@@ -99,8 +107,14 @@ pub(super) fn place(
         versions::keep(conn, bucket, key)?;
     }
     let replaced = present.filter(|_| !is_kept);
+    if let Some(replaced) = &replaced {
+        rules::check_lock(&replaced.attributes, false, object.last_modified)?;
+    }
     let change = Change::of_object(object.size, replaced.as_ref().map(|p| p.size))?;
     let stands_elsewhere = replaced.is_none() && object.version.is_none() && versioning != Versioning::Never;
+    if stands_elsewhere {
+        versions::check_lock_of_null(conn, bucket, key, object.last_modified)?;
+    }
     let gone = match replaced.and_then(|p| p.body) {
         Some(body) => remove_body(conn, body)?,
         None => Vec::new(),
@@ -112,11 +126,6 @@ pub(super) fn place(
         versions::remove_kept(conn, bucket, key, None, object.last_modified)?;
     }
     retire(conn, &gone, object.last_modified)
-}
-
-/// Whether a bucket keeps versions. `NotFound(Bucket)`.
-pub(super) fn existing_versioning(conn: &Connection, bucket: BucketId) -> Sql<Versioning> {
-    versioning(conn, bucket)?.ok_or_else(|| StoreError::NotFound(What::Bucket).into())
 }
 
 /// Writes a new body and returns its number; `None` for an empty one.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
 
-use super::accounts::check_bucket;
+use super::accounts::{Keeping, check_bucket, keeping};
 use super::error::{Sql, corrupt};
 use super::objects;
 use super::parts as part_lists;
@@ -120,9 +120,10 @@ pub(super) fn complete(conn: &Connection, commit: CompleteCommit, now: Wall) -> 
     rules::check_condition(commit.condition, present.as_ref().map(|p| p.etag))?;
 
     let extents = extents_of(conn, commit.upload, &chosen)?;
-    let versioning = objects::existing_versioning(conn, commit.bucket)?;
+    let Keeping { versioning, settings } = keeping(conn, commit.bucket)?;
     let version = rules::version_of_write(versioning, commit.version);
     let object = rules::completed_object(record, &chosen, &commit.expected, extents.into_iter(), version, now)?;
+    let object = rules::retained(object, &settings);
     objects::place(conn, &object, present, versioning)?;
     part_lists::remember(conn, &object, &rules::object_parts(&chosen))?;
     end(conn, commit.bucket, commit.upload, &object.extents, now)?;

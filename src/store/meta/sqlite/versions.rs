@@ -78,6 +78,30 @@ fn removed(row: &Row<'_>) -> Sql<Removed> {
     Ok(Removed { was_marker: row.get(0)?, body: row.get(1)?, size: row.get(2)? })
 }
 
+/// Judges whether a write may take the place of the null version, wherever that stands. `Locked`.
+pub(super) fn check_lock_of_null(conn: &Connection, bucket: BucketId, key: &ObjectKey, now: Wall) -> Sql<()> {
+    match locks(conn, bucket, key, None)? {
+        Some(attributes) => Ok(rules::check_lock(&attributes, false, now)?),
+        None => Ok(()),
+    }
+}
+
+/// What may lock a version, wherever it stands.
+fn locks(
+    conn: &Connection,
+    bucket: BucketId,
+    key: &ObjectKey,
+    version: Option<VersionId>,
+) -> Sql<Option<ObjectAttributes>> {
+    let sql = "SELECT attributes FROM object WHERE bucket = ?1 AND key = ?2 AND version IS ?3";
+    let id = params![bucket.0, key.as_bytes(), rows::version_bytes(version)];
+    if let Some(current) = one(conn, sql, id, |row| rows::json_or_default(row, 0))? {
+        return Ok(Some(current));
+    }
+    let sql = "SELECT attributes FROM version WHERE bucket = ?1 AND key = ?2 AND ifnull(version, x'') = ?3";
+    one(conn, sql, params![bucket.0, key.as_bytes(), identity(version)], |row| rows::json_or_default(row, 0))
+}
+
 /// Removes a version that is not current, and counts it. Says whether it was a marker; `None` when it was not there.
 pub(super) fn remove_kept(
     conn: &Connection,
@@ -136,7 +160,7 @@ fn remove(
 pub(super) fn delete(conn: &Connection, commit: DeleteCommit, now: Wall) -> Sql<Vec<DeleteOutcome>> {
     let versioning = accounts::versioning(conn, commit.bucket)?.unwrap_or_default();
     let delete = |target: DeleteTarget| {
-        let outcome = delete_target(conn, commit.bucket, versioning, &target, now)?;
+        let outcome = delete_target(conn, commit.bucket, versioning, &target, commit.bypass_governance, now)?;
         if let Some((channel, name_ms)) = rules::fragment_of(&target.key)
             && !objects::is_taken(conn, commit.bucket, &target.key)?
         {
@@ -156,9 +180,22 @@ fn delete_target(
     bucket: BucketId,
     versioning: Versioning,
     target: &DeleteTarget,
+    bypass_governance: bool,
     now: Wall,
 ) -> Sql<DeleteOutcome> {
     let key = &target.key;
+    let version = rules::version_of_write(versioning, Some(target.marker));
+    // What goes for good: the version that is named, or the null version whose place is taken.
+    let removed = match target.version {
+        Some(name) => Some(name.id()),
+        None => version.is_none().then_some(None),
+    };
+    if let Some(removed) = removed
+        && let Some(attributes) = locks(conn, bucket, key, removed)?
+        && rules::check_lock(&attributes, bypass_governance, now).is_err()
+    {
+        return Ok(DeleteOutcome::Locked);
+    }
     if let Some(name) = target.version {
         let removed = remove(conn, bucket, key, name.id(), now)?;
         promote(conn, bucket, key)?;
@@ -168,7 +205,6 @@ fn delete_target(
         remove_current(conn, bucket, key, None, now)?;
         return Ok(DeleteOutcome::Deleted);
     }
-    let version = rules::version_of_write(versioning, Some(target.marker));
     if version.is_none() {
         remove(conn, bucket, key, None, now)?;
     }
@@ -289,6 +325,24 @@ pub(super) fn set(
             Ok(version)
         }
     }
+}
+
+pub(super) fn set_lock(
+    conn: &Connection,
+    bucket: BucketId,
+    key: &ObjectKey,
+    name: Option<VersionName>,
+    change: LockChange,
+    bypass_governance: bool,
+    now: Wall,
+) -> Sql<Option<VersionId>> {
+    let version = match locate(conn, bucket, key, name)? {
+        Place::Current(version) | Place::Kept(_, version) => version,
+    };
+    let attributes = locks(conn, bucket, key, version)?.unwrap_or_default();
+    let attributes = rules::relocked(attributes, change, bypass_governance, now)?;
+    let text = rows::json_unless_default(&attributes)?;
+    set(conn, bucket, key, Some(version.into()), "attributes", text)
 }
 
 // ---- listing -------------------------------------------------------------------------------------------------

@@ -32,7 +32,10 @@ async fn fill(store: &crate::store::meta::sqlite::SqliteMetaStore, dirs: u32, ke
         marker: id(1_000_000),
     };
     let targets = (0..dirs).flat_map(|dir| (0..keys).step_by(2).map(move |n| target(dir, n))).collect();
-    store.delete_objects(DeleteCommit { bucket: b, targets }, Wall(3)).await.expect("deleted");
+    store
+        .delete_objects(DeleteCommit { bucket: b, targets, bypass_governance: false }, Wall(3))
+        .await
+        .expect("deleted");
     b
 }
 
@@ -180,7 +183,10 @@ async fn objects_tags_and_uploads_of_the_fourth_version_are_kept() {
     // What was there before is the null version from now on.
     store.set_bucket_versioning(films.id, Versioning::Enabled).await.expect("there");
     let target = DeleteTarget { key: a.clone(), version: None, marker: id(1) };
-    store.delete_objects(DeleteCommit { bucket: films.id, targets: vec![target] }, Wall(20)).await.expect("deleted");
+    store
+        .delete_objects(DeleteCommit { bucket: films.id, targets: vec![target], bypass_governance: false }, Wall(20))
+        .await
+        .expect("deleted");
     let null = store.object_version(films.id, &a, Some(VersionName::Null)).await;
     assert_eq!(null, Ok(Some(Versioned::Object(Box::new(kept)))));
     assert_eq!(store.audit_backend().await, Ok(vec![]));
