@@ -220,10 +220,7 @@ fn without_aws_chunked(encoding: &Bytes) -> Option<Bytes> {
 
 /// Features that an upload may ask for and that would be lost in silence.
 fn refuse_what_is_not_kept(ask: &Ask) -> Result<(), S3Fault> {
-    const NOT_KEPT: [&str; 2] = [
-        "x-amz-website-redirect-location",
-        "x-amz-write-offset-bytes",
-    ];
+    const NOT_KEPT: [&str; 2] = ["x-amz-website-redirect-location", "x-amz-write-offset-bytes"];
     if let Some(name) = NOT_KEPT.iter().find(|name| ask.headers.contains_key(**name)) {
         return Err(S3Fault::header_not_implemented(name));
     }
