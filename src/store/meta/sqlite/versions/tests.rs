@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use rusqlite::{Connection, StatementStatus};
 
 use super::*;
+use crate::limits::META_QUEUE_MAX;
 use crate::store::meta::sqlite::schema;
 use crate::store::meta::sqlite::sealing;
 use crate::store::meta::sqlite::tests::{ROWS_OF_V1, ROWS_OF_V2, bucket, database, object, open};
@@ -23,6 +24,10 @@ async fn fill(store: &crate::store::meta::sqlite::SqliteMetaStore, dirs: u32, ke
             let mut record = object(b, &format!("x{dir}/{n:03}"), b"").object;
             record.version = Some(id(version));
             puts.push(store.commit_object(ObjectCommit { object: record, condition: WriteCondition::Always }, Wall(2)));
+            // More than the writer's queue takes would overtake one another.
+            if puts.len() == META_QUEUE_MAX / 2 {
+                assert!(join_all(std::mem::take(&mut puts)).await.iter().all(Result::is_ok));
+            }
         }
     }
     assert!(join_all(puts).await.iter().all(Result::is_ok));
