@@ -44,8 +44,14 @@ pub const RTMP_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const RTMP_LINGER: Duration = Duration::from_secs(2);
 /// One read of a socket that does not publish yet: its commands fit, and ten thousand idle sockets cost 40 MiB.
 pub const RTMP_COMMAND_BYTES: usize = 4 * 1024;
-/// One read of a publisher's socket: a key frame of a usual stream in one call.
-pub const RTMP_READ_BYTES: usize = 64 * 1024;
+/// One read of a publisher's socket: a key frame of a usual stream in one call. One buffer for each thread of the runtime.
+pub const RTMP_READ_BYTES: usize = 128 * 1024;
+/// A publisher's socket reports itself when this much waits; less is taken at the next tick. A 10 Mbit/s stream stays
+/// below, a sender that is faster is read as it comes.
+pub const RTMP_READ_LOW_WATER: usize = 128 * 1024;
+/// How long what a publisher sent may wait to be read, when it is little: ten reads a second instead of one for each frame.
+/// The ticks of all sockets fall together, so that they share their wake-ups.
+pub const RTMP_READ_TICK: Duration = Duration::from_millis(100);
 /// Buckets looked at for a publish URL that names none.
 pub const RTMP_BUCKETS_TRIED_MAX: usize = 64;
 

@@ -199,8 +199,9 @@ impl Publisher {
     }
 
     /// Ready once somebody asked for the end of the connection; call [`Publisher::finish`] then.
-    pub async fn ended(&self) -> TerminationCause {
-        self.shared.end_requested().await
+    pub fn ended(&self) -> impl Future<Output = TerminationCause> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        async move { shared.end_requested().await }
     }
 
     /// Ends the connection (an earlier cause stays) and waits until what was sent is committed and history closed.

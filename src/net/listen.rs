@@ -18,6 +18,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::clock::{Clock, timeout};
 use crate::limits;
+use crate::net::merge::{self, MergedRead};
 use crate::task::{Stop, TaskSet};
 
 /// An accepted stream whose protocol is known; no byte of it has been taken.
@@ -119,6 +120,23 @@ impl AsyncWrite for DoorStream {
         match &mut self.inner {
             Inner::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Inner::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+impl MergedRead for DoorStream {
+    fn set_low_water(&mut self, bytes: usize) -> bool {
+        match &self.inner {
+            Inner::Plain(stream) => merge::set_low_water(stream, bytes),
+            // What TLS has read of the socket and not yet given out, the socket knows nothing of.
+            Inner::Tls(_) => false,
+        }
+    }
+
+    fn read_arrived(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.inner {
+            Inner::Plain(stream) => merge::read_arrived(stream, buffer),
+            Inner::Tls(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 }

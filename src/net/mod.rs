@@ -3,3 +3,4 @@
 pub mod guard;
 pub mod host;
 pub mod listen;
+pub mod merge;

@@ -4,19 +4,29 @@
 //! owner's queue is full the pump waits in [`Publisher::send`] and the socket is not read: that is the back pressure.
 //! Every end that this side decides is said in an `onStatus` before the socket is closed, because a bare close tells
 //! nothing to whoever looks into an encoder's log.
+//!
+//! While a publish runs, small reads are merged ([`crate::net::merge`]): the socket reports itself when much has arrived,
+//! and what little there is otherwise is taken at a tick that all sockets share. Before a publish nothing waits.
 
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadBuf};
 
-use crate::clock::{Monotonic, timeout};
+use crate::clock::{Monotonic, Sleep, timeout};
 use crate::codec::flv::{FlvError, FlvEvent, FlvReader};
 use crate::codec::rtmp::{AmfValue, ConnectInfo, MediaKind, Output, PeerEvent, PeerLimits, ServerPeer};
 use crate::limits;
 use crate::live::registry::{MediaInput, Publisher};
 use crate::live::stat::StreamMetadata;
 use crate::media::CodecConfig;
+use crate::net::merge::MergedRead;
 use crate::rtmp::admit::{self, Admitted, Asked, REJECTED, Refusal, admit};
 use crate::rtmp::server::RtmpDeps;
 use crate::store::TerminationCause;
@@ -25,7 +35,7 @@ use crate::task::Stop;
 /// Serves one socket of any kind to its end. A pulled `stop` ends its publish as `ServiceShutdown`.
 pub async fn serve<S>(deps: &RtmpDeps, stream: S, peer: SocketAddr, stop: &Stop)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: MergedRead,
 {
     metrics::counter!("livebucket_rtmp_connections_total").increment(1);
     let gauge = metrics::gauge!("livebucket_rtmp_connections");
@@ -91,6 +101,10 @@ struct Connection<'a, S> {
     /// When the present wait began: for `connect`, for `publish`, or for the next byte of a publisher.
     waiting_since: Monotonic,
     received: u64,
+    /// Ready when the owner of the publish wants it to end; never without a publish.
+    owner_ends: Pin<Box<dyn Future<Output = TerminationCause> + Send>>,
+    /// When to take what has arrived unreported; `None` while the stream reports every byte.
+    tick: Option<Sleep>,
 }
 
 /// An accepted publish.
@@ -103,7 +117,12 @@ struct Publishing {
     received_before: u64,
 }
 
-impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
+thread_local! {
+    /// What is read is digested before anybody waits again, so sockets need no buffer of their own.
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; limits::RTMP_READ_BYTES]);
+}
+
+impl<'a, S: MergedRead> Connection<'a, S> {
     fn new(deps: &'a RtmpDeps, stream: S, peer: SocketAddr) -> Self {
         let mut random = [0u8; 1528];
         if getrandom::fill(&mut random).is_err() {
@@ -119,19 +138,23 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             connected: false,
             waiting_since: deps.clock.monotonic(),
             received: 0,
+            owner_ends: Box::pin(std::future::pending()),
+            tick: None,
         }
     }
 
     async fn run(&mut self, stop: &Stop) -> Result<std::convert::Infallible, End> {
         let clock = &self.deps.clock;
-        let mut buffer = vec![0u8; limits::RTMP_COMMAND_BYTES];
+        let mut stopped = pin!(stop.pulled());
         let (deadline, _) = self.deadline();
         let mut timer = clock.sleep_until(deadline);
         loop {
-            let read = tokio::select! {
+            let bytes_max =
+                if self.publishing.is_some() { limits::RTMP_READ_BYTES } else { limits::RTMP_COMMAND_BYTES };
+            let taken = tokio::select! {
                 biased;
-                cause = owner_ends(self.publishing.as_ref()) => return Err(End::Ended(cause)),
-                () = stop.pulled() => return Err(End::Stopped),
+                cause = &mut self.owner_ends => return Err(End::Ended(cause)),
+                () = &mut stopped => return Err(End::Stopped),
                 () = &mut timer => {
                     // The deadline moves with every byte; the timer is set again only when it fires.
                     let (deadline, waiting_for) = self.deadline();
@@ -141,15 +164,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                     timer = clock.sleep_until(deadline);
                     continue;
                 }
-                read = self.stream.read(&mut buffer) => read,
+                () = ticks(&mut self.tick) => {
+                    self.tick = Some(clock.sleep_until(next_tick(clock.monotonic())));
+                    take_arrived(&mut self.stream, &mut self.peer, bytes_max)
+                }
+                taken = poll_fn(|cx| poll_take(&mut self.stream, &mut self.peer, bytes_max, cx)) => taken,
             };
-            match read {
-                Ok(0) => return Err(End::Lost("closed by the other side".into())),
-                Ok(length) => self.received(&buffer[..length]).await?,
-                Err(error) => return Err(End::Lost(error.to_string())),
-            }
-            if self.publishing.is_some() && buffer.len() < limits::RTMP_READ_BYTES {
-                buffer = vec![0u8; limits::RTMP_READ_BYTES];
+            if let Some(bytes) = taken? {
+                self.received(bytes).await?;
             }
         }
     }
@@ -163,9 +185,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         (self.waiting_since + patience, waiting_for)
     }
 
-    async fn received(&mut self, bytes: &[u8]) -> Result<(), End> {
-        self.received += bytes.len() as u64;
-        self.peer.feed(bytes).map_err(|error| End::Protocol(error.to_string()))?;
+    /// Acts upon so many bytes that the peer was fed.
+    async fn received(&mut self, bytes: usize) -> Result<(), End> {
+        self.received += bytes as u64;
         while let Some(output) = self.peer.next_output() {
             match output {
                 Output::Send(reply) => self.write(&reply).await?,
@@ -212,6 +234,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             }
             PeerEvent::Unpublished { stream_id } => {
                 if let Some(publishing) = self.publishing.take_if(|p| p.stream_id == stream_id) {
+                    self.owner_ends = Box::pin(std::future::pending());
+                    self.merge_reads(false);
                     self.finish(publishing, TerminationCause::Unpublished).await;
                     self.waiting_since = self.deps.clock.monotonic();
                 }
@@ -240,6 +264,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             "publish begins"
         );
         self.peer.accept_publish(stream_id, &format!("publish success: {}/{}", admitted.bucket, admitted.channel));
+        self.owner_ends = Box::pin(admitted.publisher.ended());
+        self.merge_reads(true);
         self.publishing = Some(Publishing {
             stream_id,
             admitted,
@@ -249,6 +275,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             received_before: self.received,
         });
         Ok(())
+    }
+
+    /// Begins to merge reads, or ends it.
+    fn merge_reads(&mut self, merge: bool) {
+        let low_water = if merge { limits::RTMP_READ_LOW_WATER } else { 1 };
+        let merges = self.stream.set_low_water(low_water) && merge;
+        let clock = &self.deps.clock;
+        self.tick = merges.then(|| clock.sleep_until(next_tick(clock.monotonic())));
     }
 
     async fn media(&mut self, stream_id: u32, kind: MediaKind, timestamp: u32, payload: &Bytes) -> Result<(), End> {
@@ -280,7 +314,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
     }
 
     /// Ends a publish and waits until its last fragment is committed.
-    async fn finish(&self, publishing: Publishing, cause: TerminationCause) {
+    async fn finish(&mut self, publishing: Publishing, cause: TerminationCause) {
         let Publishing { admitted, received_before, malformed, .. } = publishing;
         let Admitted { publisher, bucket, channel, .. } = admitted;
         let connection = publisher.connection();
@@ -301,6 +335,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
 
     /// Says why, ends the publish, closes.
     async fn close(mut self, end: End) {
+        // What is thrown away below has to be reported first.
+        self.merge_reads(false);
         let said = match &end {
             End::Refused(stream_id, refusal, _) => Some((*stream_id, refusal.clone())),
             _ => self.publishing.as_ref().and_then(|p| Some((p.stream_id, Refusal::of_end(end.cause())?))),
@@ -378,12 +414,54 @@ impl Publishing {
     }
 }
 
-/// Ready when the owner of the publish wants it to end; never without a publish.
-async fn owner_ends(publishing: Option<&Publishing>) -> TerminationCause {
-    match publishing {
-        Some(publishing) => publishing.admitted.publisher.ended().await,
+/// Ready at the tick; never while there is none.
+async fn ticks(tick: &mut Option<Sleep>) {
+    match tick {
+        Some(tick) => tick.await,
         None => std::future::pending().await,
     }
+}
+
+/// The next of the ticks that all sockets share.
+fn next_tick(now: Monotonic) -> Monotonic {
+    let tick = limits::RTMP_READ_TICK.as_nanos();
+    let past = now.0.as_nanos() % tick;
+    now + Duration::from_nanos((tick - past) as u64)
+}
+
+/// One reported read, fed to the peer; how many bytes it brought.
+fn poll_take(
+    stream: &mut impl MergedRead,
+    peer: &mut ServerPeer,
+    bytes_max: usize,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<usize>, End>> {
+    READ_BUFFER.with_borrow_mut(|buffer| {
+        let mut read = ReadBuf::new(&mut buffer[..bytes_max]);
+        let result = ready!(Pin::new(stream).poll_read(cx, &mut read));
+        Poll::Ready(result.map_err(lost).and_then(|()| feed(peer, read.filled())))
+    })
+}
+
+/// One read of what nobody has reported, fed to the peer; `None` when there is nothing.
+fn take_arrived(stream: &mut impl MergedRead, peer: &mut ServerPeer, bytes_max: usize) -> Result<Option<usize>, End> {
+    READ_BUFFER.with_borrow_mut(|buffer| match stream.read_arrived(&mut buffer[..bytes_max]) {
+        Ok(length) => feed(peer, &buffer[..length]),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(lost(error)),
+    })
+}
+
+fn feed(peer: &mut ServerPeer, bytes: &[u8]) -> Result<Option<usize>, End> {
+    if bytes.is_empty() {
+        return Err(End::Lost("closed by the other side".into()));
+    }
+    peer.feed(bytes).map_err(|error| End::Protocol(error.to_string()))?;
+    Ok(Some(bytes.len()))
+}
+
+fn lost(error: io::Error) -> End {
+    End::Lost(error.to_string())
 }
 
 async fn send(publishing: &Publishing, input: MediaInput) -> Result<(), End> {
