@@ -57,13 +57,13 @@ pub const RTMP_BUCKETS_TRIED_MAX: usize = 64;
 
 // ---- live ----------------------------------------------------------------------------------------------------
 
-/// Access units between a publisher's socket and the owner of its broadcast: a second or two of picture and sound, so
-/// that the end of one fragment does not stop the socket. When it is full the socket is not read.
-pub const QUEUE_UNITS_MAX: usize = 256;
-/// Payload bytes of the same queue: the units of a 40 Mbit/s stream are large.
-pub const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Pieces of fragments, and their beginnings and ends, that wait for the owner to write them: a second of a 16 Mbit/s
+/// stream, so that a slow write or the end of one fragment does not stop the socket. When full the socket is not read.
+pub const STEPS_WAITING_MAX: usize = 32;
+/// Bytes of those pieces: one that holds a large key frame is larger than others.
+pub const STEPS_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Transport-stream bytes gathered before they are appended to the growing blob: a file write a piece, not a frame.
-pub const GATHER_BYTES: usize = 128 * 1024;
+pub const GATHER_BYTES: usize = 64 * 1024;
 /// A fragment's payload: FragDuration 100 s at 40 Mbit/s stays below; a stream without key frames or clock does not.
 pub const FRAGMENT_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Closed fragments that wait behind the one being committed: two are in flight together, then no unit is taken.
@@ -141,6 +141,14 @@ pub const BLOB_GATHER_BYTES: usize = 64 * 1024;
 pub const FILE_READS_MAX: usize = 32;
 /// Blocking file writes, syncs and deletions at once. Apart from the reads, so that playback never waits behind a sync.
 pub const FILE_WRITES_MAX: usize = 32;
+/// Threads that write what growing blobs have gathered. One is enough for several GB/s of page cache; more help when the
+/// disk makes a writer wait.
+pub const FILE_THREADS_BEHIND: usize = 4;
+/// What one file's writer may leave to such a thread before it waits. As much again may be on its way to the disk.
+pub const FILE_BYTES_BEHIND: usize = 256 * 1024;
+/// Files that wait for such a thread before the next one is woken: a thread that is awake writes them sooner than another
+/// wakes up.
+pub const FILES_BEHIND_A_THREAD: usize = 16;
 /// Directories of which the file store remembers that their names are durable: new blobs go to the newest only.
 pub const DURABLE_DIRECTORIES_MAX: usize = 256;
 /// Longest read of one object; a slower reader is cut off and continues with a range. 5 GiB need 3 Mbit/s.

@@ -6,13 +6,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
-use super::broadcast::{self, Queued};
+use super::broadcast::{self, Intake};
 use super::stat::{LiveStat, StreamMetadata};
 use crate::clock::Clock;
-use crate::limits;
 use crate::media::{AccessUnit, CodecConfig};
 use crate::store::objects::ObjectService;
 use crate::store::{BucketId, BucketRecord, ChannelName, ConnectionId, MetaStore, StoreError, TerminationCause, What};
@@ -90,17 +88,6 @@ pub enum MediaInput {
     Metadata(StreamMetadata),
 }
 
-impl MediaInput {
-    /// What it counts for in the queue's byte bound.
-    fn queue_bytes(&self) -> u32 {
-        let bytes = match self {
-            MediaInput::Unit(unit) => unit.payload.len().clamp(1, limits::QUEUE_BYTES_MAX),
-            MediaInput::Config(_) | MediaInput::Metadata(_) => 1,
-        };
-        u32::try_from(bytes).expect("QUEUE_BYTES_MAX is below 2^32")
-    }
-}
-
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -130,8 +117,6 @@ pub(super) struct Shared {
     pub(super) end: watch::Sender<Option<TerminationCause>>,
     /// Set once the last fragment is committed and the connection is ended in history.
     pub(super) outcome: watch::Sender<Option<Outcome>>,
-    /// Bytes that the queue has room for.
-    pub(super) room: Semaphore,
     /// Written about once a second, read by control requests: never held across an await.
     pub(super) stat: Mutex<Option<LiveStat>>,
 }
@@ -153,21 +138,27 @@ impl Shared {
         cause.expect("the sender lives in self, and wait_for returns a value that is some")
     }
 
-    fn cause(&self) -> TerminationCause {
+    pub(super) fn cause(&self) -> TerminationCause {
         self.end.borrow().unwrap_or(TerminationCause::ConnectionLost)
     }
 }
 
-/// A publisher's end of the queue to the owner. Dropping it ends the connection as lost.
+/// A publisher's end of its broadcast. Dropping it ends the connection as lost.
 #[derive(Debug)]
 pub struct Publisher {
-    queue: mpsc::Sender<Queued>,
+    intake: Arc<Intake>,
     shared: Arc<Shared>,
 }
 
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.shared.request_end(TerminationCause::ConnectionLost);
+    }
+}
+
 impl Publisher {
-    pub(super) fn new(queue: mpsc::Sender<Queued>, shared: Arc<Shared>) -> Self {
-        Publisher { queue, shared }
+    pub(super) fn new(intake: Arc<Intake>, shared: Arc<Shared>) -> Self {
+        Publisher { intake, shared }
     }
 
     /// The connection's id.
@@ -175,27 +166,10 @@ impl Publisher {
         self.shared.connection
     }
 
-    /// Hands over one input. Waits while the queue is full: that is the back pressure, so do not read the socket then.
+    /// Takes one input. Waits while the owner lags: that is the back pressure, so do not read the socket then.
     /// An end that is asked for ends the wait too, however long the store keeps the owner.
     pub async fn send(&self, input: MediaInput) -> Result<(), Ended> {
-        let bytes = input.queue_bytes();
-        match self.shared.room.try_acquire_many(bytes) {
-            // The owner gives the room back when it has taken the input.
-            Ok(room) => room.forget(),
-            Err(_) => tokio::select! {
-                biased;
-                cause = self.ended() => return Err(Ended(cause)),
-                room = self.shared.room.acquire_many(bytes) => room.map_err(|_| Ended(self.shared.cause()))?.forget(),
-            },
-        }
-        let Err(TrySendError::Full(queued)) = self.queue.try_send(Queued { input, bytes }) else {
-            return if self.queue.is_closed() { Err(Ended(self.shared.cause())) } else { Ok(()) };
-        };
-        tokio::select! {
-            biased;
-            cause = self.ended() => Err(Ended(cause)),
-            sent = self.queue.send(queued) => sent.map_err(|_| Ended(self.shared.cause())),
-        }
+        self.intake.send(input).await
     }
 
     /// Ready once somebody asked for the end of the connection; call [`Publisher::finish`] then.
@@ -208,7 +182,6 @@ impl Publisher {
     pub async fn finish(self, cause: TerminationCause) -> Outcome {
         self.shared.request_end(cause);
         let mut outcome = self.shared.outcome.subscribe();
-        drop(self.queue);
         let outcome = outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| *outcome);
         outcome.expect("the sender lives in self.shared, and wait_for returns a value that is some")
     }
@@ -264,7 +237,6 @@ impl Registry {
             access_key_id: request.access_key_id.clone(),
             end: watch::Sender::new(None),
             outcome: watch::Sender::new(None),
-            room: Semaphore::new(limits::QUEUE_BYTES_MAX),
             stat: Mutex::new(None),
         });
         let (reply, claimed) = oneshot::channel();

@@ -145,6 +145,8 @@ impl<'a, S: MergedRead> Connection<'a, S> {
 
     async fn run(&mut self, stop: &Stop) -> Result<std::convert::Infallible, End> {
         let clock = &self.deps.clock;
+        // A token of its own: the one that all sockets share is locked with every look at it.
+        let stop = stop.child();
         let mut stopped = pin!(stop.pulled());
         let (deadline, _) = self.deadline();
         let mut timer = clock.sleep_until(deadline);

@@ -95,7 +95,8 @@ pub struct BlobEntry {
 pub trait BlobWriter: fmt::Debug + Send {
     /// The id the blob will have.
     fn id(&self) -> BlobId;
-    /// Adds bytes at the end.
+    /// Adds bytes at the end. They may still be on their way when this returns: that they could not be written is then said by
+    /// a later call, at the latest by [`BlobWriter::finish`]. What is on its way is bounded; waits for it are back pressure.
     async fn append(&mut self, bytes: Bytes) -> Result<()>;
     /// Makes the blob complete, durable and readable, in that order (I1). Returns its length.
     async fn finish(self: Box<Self>) -> Result<u64>;

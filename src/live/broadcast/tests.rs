@@ -6,7 +6,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::*;
+use crate::live::registry::MediaInput;
 use crate::live::testbed::{BEGIN, Bed, aac, audio, avc, begin, channel, configs, play, settle, video};
+use crate::media::{AvcConfig, CodecConfig, Track};
 use crate::store::blob::faulty::{BlobCall, BlobFault};
 use crate::store::meta::faulty::{Fault, MetaCall};
 use crate::store::objects::{PutRequest, Quota};

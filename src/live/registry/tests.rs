@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::Wall;
+use crate::limits;
 use crate::live::testbed::{BEGIN, Bed, audio, begin, channel, configs, settle, video};
 use crate::store::meta::faulty::{Fault, MetaCall};
 use crate::store::{ChannelStatus, ClaimRequest};

@@ -12,6 +12,7 @@
 //! synced, and that directory's own name synced before. Linux only: reads that would not wait are taken on the spot
 //! (`RWF_NOWAIT`, `RESOLVE_CACHED`), everything else goes to a bounded pool and never holds up the reactor.
 
+mod behind;
 mod layout;
 mod pool;
 mod reader;
@@ -29,6 +30,7 @@ use super::ids::IdSource;
 use crate::clock::Clock;
 use crate::limits;
 use crate::store::{BlobEntry, BlobId, BlobReader, BlobStore, BlobWriter, Result};
+use behind::Backlog;
 use layout::Layout;
 use pool::FilePool;
 
@@ -45,6 +47,7 @@ struct Inner {
     layout: Layout,
     reads: FilePool,
     writes: FilePool,
+    backlog: Backlog,
 }
 
 impl FsBlobStore {
@@ -57,6 +60,7 @@ impl FsBlobStore {
             layout: Layout::open(directory)?,
             reads: FilePool::new(limits::FILE_READS_MAX),
             writes: FilePool::new(limits::FILE_WRITES_MAX),
+            backlog: Backlog::default(),
         };
         Ok(FsBlobStore { inner: Arc::new(inner) })
     }

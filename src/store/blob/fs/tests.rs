@@ -57,12 +57,13 @@ async fn a_blob_lies_under_the_digits_of_its_time() {
 #[tokio::test]
 async fn small_appends_make_no_file_until_enough_are_gathered() {
     let (_directory, _clock, store) = fresh();
-    let mut writer = store.create().await.expect("create");
+    let mut writer = writer::FsWriter::new(store.inner.clone(), store.inner.ids.fresh().expect("an id"));
     for _ in 0..15 {
         writer.append(pattern(1, 4_096)).await.expect("append");
     }
     assert_eq!(tree(&store), ["tmp"]);
     writer.append(pattern(1, 4_096)).await.expect("append");
+    writer.file.written().await.expect("a file");
     assert_eq!(tree(&store), ["tmp".to_owned(), format!("tmp/{}", writer.id())]);
     drop(writer);
     assert_eq!(tree(&store), ["tmp"]);
@@ -123,12 +124,67 @@ async fn a_write_that_fails_is_unavailable_and_the_writer_stays_failed() {
     // The name is taken by a directory: the first write cannot make its file.
     let taken = store_root(&store).join("tmp").join(writer.id().to_string());
     fs::create_dir(&taken).expect("plant");
-    let failed = writer.append(pattern(1, 100_000)).await;
+    // It may still be on its way; those that follow wait for it.
+    let mut failed = Ok(());
+    for _ in 0..10 {
+        failed = failed.and(writer.append(pattern(1, 100_000)).await);
+    }
     assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
     let again = writer.append(Bytes::from_static(b"x")).await.and(writer.finish().await.map(|_| ()));
     assert!(matches!(again, Err(StoreError::Unavailable(_))), "a failed writer stays failed: {again:?}");
-    fs::remove_dir(taken).expect("clean");
+    fs::remove_dir(&taken).expect("clean");
     assert_eq!(tree(&store), ["tmp"]);
+    // A failure that nobody has asked for yet is told by the end.
+    let mut writer = store.create().await.expect("create");
+    fs::create_dir(store_root(&store).join("tmp").join(writer.id().to_string())).expect("plant");
+    writer.append(pattern(1, 100_000)).await.expect("not written yet");
+    assert!(matches!(writer.finish().await, Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_files_grow_side_by_side_and_none_loses_a_piece() {
+    let (_directory, _clock, store) = fresh();
+    let tasks = crate::task::TaskSet::new();
+    let (sender, mut written) = tokio::sync::mpsc::channel(64);
+    for n in 0..24usize {
+        let (store, sender) = (store.clone(), sender.clone());
+        tasks.spawn("test-writer", async move {
+            // Each a different mix of pieces that are gathered and pieces that are written at once.
+            let pieces: Vec<Bytes> =
+                (0..12).map(|k| pattern((n * 100 + k) as u64, 1 + (n * 7_919 + k * 30_011) % 90_000)).collect();
+            let id = write(&store, &pieces).await;
+            sender.send((id, pieces.concat())).await.expect("the test listens");
+        });
+    }
+    drop(sender);
+    while let Some((id, expected)) = written.recv().await {
+        let stored = read(&store, id, 0..expected.len() as u64).await.expect("stored");
+        assert!(stored == expected, "{id}");
+    }
+    tasks.join().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_that_go_away_leave_nothing_whatever_they_were_at() {
+    let (_directory, _clock, store) = fresh();
+    for n in 0..100 {
+        let mut writer = store.create().await.expect("create");
+        for _ in 0..n % 4 {
+            writer.append(pattern(n, 100_000)).await.expect("append");
+        }
+        drop(writer);
+    }
+    // One more that is written whole: when it is there, so is the end of those before it.
+    let id = write(&store, &[pattern(7, 300_000)]).await;
+    let name = id.to_string();
+    let clean = ["018bc".to_owned(), "018bc/fe5".into(), format!("018bc/fe5/{name}"), "tmp".into()];
+    for _ in 0..10_000 {
+        if tree(&store) == clean {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(tree(&store), clean);
 }
 
 #[tokio::test]

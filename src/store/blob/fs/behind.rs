@@ -1,0 +1,229 @@
+//! Files that grow behind their writers.
+//!
+//! A writer leaves what it has to write here and goes on; a thread takes what many writers have left and writes it, file
+//! after file. So a hand-over between threads, which costs more than writing the piece itself, is paid once for all that
+//! waits and not once for each piece. What a writer may leave is bounded ([`limits::FILE_BYTES_BEHIND`]), then it waits.
+//! Writing to a file can block for as long as the disk pleases, so it never happens on the reactor.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Poll, Waker};
+
+use bytes::Bytes;
+
+use super::Inner;
+use super::layout::Temporary;
+use super::pool::unavailable;
+use crate::limits;
+use crate::store::{BlobId, Result, StoreError};
+
+/// Files with something to write.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    state: Mutex<BacklogState>,
+}
+
+#[derive(Debug, Default)]
+struct BacklogState {
+    files: VecDeque<Arc<Growing>>,
+    /// Threads that take from `files`; each ends when there is nothing left.
+    threads: usize,
+}
+
+/// A file that a writer and a thread of the backlog share.
+#[derive(Debug)]
+pub(super) struct Growing {
+    id: BlobId,
+    state: Mutex<GrowingState>,
+}
+
+#[derive(Debug)]
+struct GrowingState {
+    file: FileState,
+    /// Left by the writer, in order; what a thread is writing is no longer here.
+    pieces: Vec<Bytes>,
+    /// The file is in the backlog, or a thread has it.
+    queued: bool,
+    /// The writer, when it waits for room or for the file.
+    waits: Option<Waker>,
+}
+
+#[derive(Debug)]
+enum FileState {
+    /// Nothing was written yet.
+    None,
+    Open(Temporary),
+    /// A thread writes it.
+    Taken,
+    /// Its writer is gone while a thread writes it.
+    Abandoned,
+    /// A write failed: what the file holds is unknown.
+    Failed(StoreError),
+}
+
+impl Growing {
+    pub(super) fn new(id: BlobId) -> Arc<Self> {
+        let state = GrowingState { file: FileState::None, pieces: Vec::new(), queued: false, waits: None };
+        Arc::new(Growing { id, state: Mutex::new(state) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, GrowingState> {
+        self.state.lock().expect("no code panics while holding this lock")
+    }
+
+    /// Ready once there is room for another piece; says so when an earlier one could not be written.
+    pub(super) async fn room(&self) -> Result<()> {
+        self.wait_until(|state| state.bytes() < limits::FILE_BYTES_BEHIND).await
+    }
+
+    /// Ready once all is written.
+    #[cfg(test)]
+    pub(super) async fn written(&self) -> Result<()> {
+        self.wait_until(|state| !state.queued).await
+    }
+
+    async fn wait_until(&self, holds: impl Fn(&GrowingState) -> bool) -> Result<()> {
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if let FileState::Failed(error) = &state.file {
+                return Poll::Ready(Err(error.clone()));
+            }
+            if holds(&state) {
+                return Poll::Ready(Ok(()));
+            }
+            state.waits = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Leaves pieces for the backlog. Call it when there is room.
+    pub(super) fn leave(self: &Arc<Self>, inner: &Arc<Inner>, pieces: impl IntoIterator<Item = Bytes>) {
+        let mut state = self.lock();
+        state.pieces.extend(pieces);
+        let queued = std::mem::replace(&mut state.queued, true);
+        drop(state);
+        if !queued {
+            inner.backlog.add(inner, Arc::clone(self));
+        }
+    }
+
+    /// Takes the file, and what no thread has begun to write, away from the backlog. Waits while a thread writes it.
+    pub(super) async fn take(&self) -> Result<(Option<Temporary>, Vec<Bytes>)> {
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            match std::mem::replace(&mut state.file, FileState::Abandoned) {
+                FileState::Taken => {
+                    state.file = FileState::Taken;
+                    state.waits = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+                FileState::Failed(error) => Poll::Ready(Err(error)),
+                FileState::None | FileState::Abandoned => Poll::Ready(Ok((None, std::mem::take(&mut state.pieces)))),
+                FileState::Open(file) => Poll::Ready(Ok((Some(file), std::mem::take(&mut state.pieces)))),
+            }
+        })
+        .await
+    }
+
+    /// The writer is gone: the file goes at once, or when the thread that writes it is done.
+    pub(super) fn abandon(&self) {
+        let mut state = self.lock();
+        state.pieces.clear();
+        let file = std::mem::replace(&mut state.file, FileState::Abandoned);
+        drop(state);
+        drop(file);
+    }
+
+    /// Writes what was left; whether more was left meanwhile. Blocks.
+    fn write(&self, inner: &Inner) -> bool {
+        let mut state = self.lock();
+        let file = match std::mem::replace(&mut state.file, FileState::Taken) {
+            FileState::None => None,
+            FileState::Open(file) => Some(file),
+            // Taken away since, or failed.
+            other => {
+                state.file = other;
+                state.queued = false;
+                return false;
+            }
+        };
+        let pieces = std::mem::take(&mut state.pieces);
+        let waits = state.waits.take();
+        drop(state);
+        // There is room again.
+        waits.map(Waker::wake);
+        let written = write_all(inner, self.id, file, &pieces);
+        drop(pieces);
+        let mut state = self.lock();
+        let (now, gone) = match (&state.file, written) {
+            (FileState::Abandoned, written) => (FileState::Abandoned, written.ok()),
+            (_, Ok(file)) => (FileState::Open(file), None),
+            (_, Err(error)) => (FileState::Failed(error), None),
+        };
+        state.file = now;
+        state.queued = !state.pieces.is_empty();
+        let (queued, waits) = (state.queued, state.waits.take());
+        drop(state);
+        drop(gone);
+        waits.map(Waker::wake);
+        queued
+    }
+}
+
+impl GrowingState {
+    fn bytes(&self) -> usize {
+        self.pieces.iter().map(Bytes::len).sum()
+    }
+}
+
+impl Backlog {
+    fn lock(&self) -> MutexGuard<'_, BacklogState> {
+        self.state.lock().expect("no code panics while holding this lock")
+    }
+
+    fn add(&self, inner: &Arc<Inner>, file: Arc<Growing>) {
+        let mut state = self.lock();
+        state.files.push_back(file);
+        let behind = state.files.len() > state.threads * limits::FILES_BEHIND_A_THREAD;
+        if !behind || state.threads >= limits::FILE_THREADS_BEHIND {
+            return;
+        }
+        state.threads += 1;
+        drop(state);
+        let inner = Arc::clone(inner);
+        drop(tokio::task::spawn_blocking(move || inner.backlog.work_off(&inner)));
+    }
+
+    fn work_off(&self, inner: &Inner) {
+        let mut again = None;
+        loop {
+            let mut state = self.lock();
+            // Behind all others: a writer that never rests keeps nobody waiting.
+            state.files.extend(again.take());
+            let Some(file) = state.files.pop_front() else {
+                state.threads -= 1;
+                return;
+            };
+            drop(state);
+            if file.write(inner) {
+                again = Some(file);
+            }
+        }
+    }
+}
+
+/// Writes `pieces` at the end of the file, which is made first where there is none. Blocks.
+pub(super) fn write_all(inner: &Inner, id: BlobId, file: Option<Temporary>, pieces: &[Bytes]) -> Result<Temporary> {
+    let mut temporary = match file {
+        None => inner.layout.create_temporary(id)?,
+        Some(temporary) => temporary,
+    };
+    for piece in pieces {
+        let written = temporary.file().write_all(piece);
+        written.map_err(|error| unavailable("writing a blob", temporary.path(), &error))?;
+    }
+    Ok(temporary)
+}
