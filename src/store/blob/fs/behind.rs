@@ -154,7 +154,7 @@ impl Growing {
         let waits = state.waits.take();
         drop(state);
         // There is room again.
-        waits.map(Waker::wake);
+        wake(waits);
         let written = write_all(inner, self.id, file, &pieces);
         drop(pieces);
         let mut state = self.lock();
@@ -168,7 +168,7 @@ impl Growing {
         let (queued, waits) = (state.queued, state.waits.take());
         drop(state);
         drop(gone);
-        waits.map(Waker::wake);
+        wake(waits);
         queued
     }
 }
@@ -212,6 +212,12 @@ impl Backlog {
                 again = Some(file);
             }
         }
+    }
+}
+
+fn wake(waits: Option<Waker>) {
+    if let Some(waker) = waits {
+        waker.wake();
     }
 }
 

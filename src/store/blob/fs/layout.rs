@@ -142,7 +142,8 @@ impl Layout {
     /// way a blob comes to its name. After an error nothing of it is left, or what is left is unnamed and swept.
     pub(super) fn make_durable(&self, mut temporary: Temporary, id: BlobId) -> Result<()> {
         let path = self.path(id);
-        temporary.file().sync_all().map_err(|error| unavailable("syncing a blob", temporary.path(), &error))?;
+        // Its bytes and its length; times and owner of the file mean nothing here.
+        temporary.file().sync_data().map_err(|error| unavailable("syncing a blob", temporary.path(), &error))?;
         self.rename_into(&mut temporary, Slot::of(id), &path)
             .map_err(|error| unavailable("renaming a blob", &path, &error))?;
         sync_directory(&self.directory(Slot::of(id))).map_err(|error| {
