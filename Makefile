@@ -14,10 +14,10 @@ if ( $(2) ); then printf '=== %s: passed, %d s\n' '$(1)' "$$((SECONDS - begin))"
 else printf '=== %s: FAILED after %d s\n' '$(1)' "$$((SECONDS - begin))"; exit 1; fi
 endef
 
-.PHONY: help build run test unit fmt fmt-check clippy doc node-client compat fuzz-smoke setup
+.PHONY: help build run test unit fmt fmt-check clippy doc node-client compat fuzz-smoke bench-count bench-compare setup
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the server, unoptimised, in target/debug
 	$(call step,build,cargo build --locked)
@@ -51,6 +51,12 @@ compat: build ## foreign clients against the built server
 
 fuzz-smoke: ## builds every fuzz target and runs each 1000 times, always alike
 	$(call step,fuzz targets,cd tests/fuzz && cargo fmt --check && ./run all --iterations 1000)
+
+bench-count: ## machine instructions of the hot codec paths against benches/count.txt (callgrind; builds a release)
+	$(call step,instruction counts,benches/count.sh)
+
+bench-compare: ## livebucket beside nginx and nginx-rtmp, with ratios (builds a release; needs root for apt)
+	$(call step,comparison,benches/compare.sh)
 
 setup: ## installs what the tests need (Debian packages need root; without it, says what is missing)
 	$(call step,setup,.ci/setup)
