@@ -188,6 +188,23 @@ pub const SWEEP_PAGE: usize = 512;
 pub const STARTUP_SWEEP_REACH: Duration = Duration::from_secs(2 * 3600);
 /// A blob whose commit was given up on without an answer is left alone this long: the commit may still wait in the queue.
 pub const SETTLE_GRACE: Duration = Duration::from_secs(600);
+/// An extent below this is short: it costs a row and a look at its blob for little. Reading a mebibyte takes longer than
+/// finding it.
+pub const SHORT_EXTENT_BYTES: u64 = 1024 * 1024;
+/// A body in which so many short extents follow a short one is finely cut: a rewrite saves as many rows, and a log that grows
+/// by lines is written anew once for each mebibyte. (Also in the migration that made the column.)
+pub const FINELY_CUT_PAIRS: usize = 32;
+/// Larger bodies are not compacted: each compaction reads the whole body to prove its digest.
+pub const COMPACTED_BYTES_MAX: u64 = OBJECT_BYTES_MAX;
+/// Finely cut bodies are looked for this often; the look costs an empty index.
+pub const COMPACT_INTERVAL: Duration = Duration::from_secs(10);
+/// Objects compacted in one round.
+pub const COMPACT_ROUND_OBJECTS: usize = 64;
+/// Bytes that a round of compaction reads, the round's last object aside: a few seconds of one disk in each interval at
+/// most, so that the job never takes more than a share of it.
+pub const COMPACT_ROUND_BYTES: u64 = 256 * 1024 * 1024;
+/// Damaged objects that the compaction remembers not to read again; the checker finds all of them.
+pub const COMPACT_DAMAGED_MAX: usize = 1_024;
 /// Objects that the checker holds at once; their inline bodies come with them.
 pub const CHECK_PAGE: usize = 128;
 /// Findings that a check keeps in words; more are only counted.
@@ -291,6 +308,10 @@ pub const OSS_COMPLETE_XML_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const OSS_COMPLETE_XML_ELEMENTS_MAX: usize = 1 + 4 * OSS_COMPLETE_PARTS_MAX;
 /// Rules of a bucket's CORS configuration, as the public service has it.
 pub const OSS_CORS_RULES_MAX: usize = 20;
+/// Days that a restore lasts when nothing is said, as the public service has it.
+pub const RESTORE_DAYS_DEFAULT: u32 = 1;
+/// Longest restore in days, as the public service has it for its cold classes.
+pub const RESTORE_DAYS_MAX: u32 = 365;
 /// Tags of an object: what both dialects document.
 pub const OBJECT_TAGS_MAX: usize = 10;
 /// Tags of a bucket over OSS, as documented.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::server::http_date;
 use crate::clock::Wall;
 use crate::store::objects::Conditions;
 use crate::store::{ContentHeaders, ObjectRecord, Tag};
@@ -68,6 +69,12 @@ pub(super) fn tags_of_header(value: &[u8]) -> Option<Vec<Tag>> {
         Some(Tag { key: decode(key)?, value: decode(value)? })
     };
     text.split('&').filter(|pair| !pair.is_empty()).map(tag).collect()
+}
+
+/// What is said of an archived object whose bytes can be read until `until`. None is ever being restored here.
+pub(super) fn restore_text(until: Wall) -> String {
+    let date = http_date(until);
+    format!("ongoing-request=\"false\", expiry-date=\"{}\"", date.to_str().expect("a date is ASCII"))
 }
 
 /// Adds how many tags an object has, if any.

@@ -6,6 +6,7 @@ mod channel;
 mod errors;
 mod form;
 mod harness;
+mod kinds;
 mod lifecycle;
 mod multipart;
 mod object;

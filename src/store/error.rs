@@ -49,6 +49,12 @@ pub enum StoreError {
         /// Its digest.
         md5: [u8; 16],
     },
+    /// A restore of an object whose class needs none.
+    #[error("object is not archived")]
+    NotArchived,
+    /// The bucket may not hold that much, or so many objects.
+    #[error("the bucket's quota is exceeded")]
+    OverQuota,
     /// The caller's epoch is not the newest: another owner has claimed the channel.
     #[error("stale epoch")]
     StaleEpoch,

@@ -15,6 +15,7 @@ use crate::clock::Wall;
 
 pub mod blob;
 pub mod checksum;
+pub mod compaction;
 #[cfg(test)]
 pub mod conformance;
 pub mod data_dir;
@@ -26,8 +27,10 @@ pub mod meta;
 pub mod objects;
 pub mod records;
 pub mod recovery;
+mod restore;
 pub mod seal;
 pub mod settings;
+mod symlink;
 pub mod tags;
 pub mod upload;
 pub mod versions;
@@ -37,7 +40,8 @@ pub use error::{Result, StoreError, What};
 pub use lifecycle::{Expiry, Lifecycle, Seen, SeenAs};
 pub use lock::{DefaultRetention, LockChange, ObjectLock, Retention, RetentionMode, RetentionPeriod};
 pub use records::*;
-pub use settings::{BucketSetting, BucketSettings, Payer};
+pub use restore::Restored;
+pub use settings::{BucketQuota, BucketSetting, BucketSettings, Payer};
 pub use versions::{
     DeleteCommit, DeleteMarker, DeleteOutcome, DeleteTarget, VersionEntry, VersionMark, VersionName, Versioned,
     VersionsQuery,
@@ -129,6 +133,19 @@ pub struct AppendCommit {
     pub first: ObjectRecord,
     /// Must equal the present size (0 when there is no object).
     pub position: u64,
+}
+
+/// A body's extents to name in place of others with the same bytes.
+#[derive(Clone, Debug)]
+pub struct ExtentSwap {
+    /// Bucket.
+    pub bucket: BucketId,
+    /// Key.
+    pub key: ObjectKey,
+    /// What the body must begin with, as it was read.
+    pub before: Vec<Extent>,
+    /// The same bytes; its blobs are finished.
+    pub after: Vec<Extent>,
 }
 
 /// One part to commit to an open upload.
@@ -342,8 +359,19 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn disable_access_key(&self, id: &str) -> Result<()>;
 
     // -- buckets
-    /// Makes a bucket. `AlreadyExists(Bucket)` whoever owns it.
-    async fn create_bucket(&self, name: &BucketName, owner: AccountId, acl: Acl, now: Wall) -> Result<BucketRecord>;
+    /// Makes a bucket for which nothing else is set. `AlreadyExists(Bucket)` whoever owns it.
+    async fn create_bucket(&self, name: &BucketName, owner: AccountId, acl: Acl, now: Wall) -> Result<BucketRecord> {
+        self.create_bucket_with(name, owner, acl, BucketSettings::default(), now).await
+    }
+    /// Makes a bucket with settings. `AlreadyExists(Bucket)` whoever owns it.
+    async fn create_bucket_with(
+        &self,
+        name: &BucketName,
+        owner: AccountId,
+        acl: Acl,
+        settings: BucketSettings,
+        now: Wall,
+    ) -> Result<BucketRecord>;
     /// One bucket by name.
     async fn bucket(&self, name: &BucketName) -> Result<Option<BucketRecord>>;
     /// An account's buckets in order of name.
@@ -382,7 +410,8 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     /// Puts an object in place of the one under its key, or on top of it where the bucket keeps versions: the null version
     /// replaces the null version, wherever that stands, and nothing else does. Blobs that lose their last name become garbage
     /// (I2). Returns the object as committed, with the bucket's default retention where it brings none. `NotFound(Bucket)`,
-    /// `Locked` when what it would replace is, and the condition's errors; a condition is judged by the current object.
+    /// `Locked` when what it would replace is, and the condition's errors; a condition is judged by the current object. This
+    /// and every other call that makes a bucket hold more is `OverQuota` when that is more than its quota.
     async fn commit_object(&self, commit: ObjectCommit, now: Wall) -> Result<ObjectRecord>;
     /// Appends to the current object, of whatever version. `PositionNotLength`, `NotAppendable`, `Locked`, `NotFound(Bucket)`.
     /// Returns the whole object.
@@ -440,6 +469,27 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
         bypass_governance: bool,
         now: Wall,
     ) -> Result<Option<VersionId>>;
+    /// Makes the bytes of an archived version readable until `until`, or for longer where they are so already. Its time and
+    /// tag stay. `NotArchived`, and as `set_object_acl`.
+    async fn restore_object(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        until: Wall,
+        now: Wall,
+    ) -> Result<Restored>;
+    /// Current objects whose bodies are so finely cut that they are worth writing anew, in order of (bucket, key), strictly after
+    /// `after`. Its cost follows the page.
+    async fn finely_cut(
+        &self,
+        after: Option<(BucketId, ObjectKey)>,
+        limit: usize,
+    ) -> Result<Vec<(BucketId, ObjectKey)>>;
+    /// Names other extents for the same bytes, if the current object is there and its body still begins as it did; else nothing
+    /// changes. Returns whether it did. The object stays as it is in everything else. Blobs that lose their last name become
+    /// garbage.
+    async fn swap_extents(&self, swap: ExtentSwap, now: Wall) -> Result<bool>;
     /// A page of a listing. Its cost follows the page, not the bucket: common prefixes are skipped over.
     async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>>;
     /// A page of every version and delete marker. Its cost follows the page, as that of `list_objects`.

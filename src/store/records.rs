@@ -205,6 +205,19 @@ pub struct BucketUsage {
     pub parts: u64,
     /// Live channels.
     pub channels: u64,
+    /// The sum of the parts' sizes.
+    pub part_bytes: u64,
+    /// How `objects` and `bytes` divide among the classes, in the order of [`StorageClass::ALL`].
+    pub classes: [ClassUsage; StorageClass::ALL.len()],
+}
+
+/// What a bucket holds of one storage class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassUsage {
+    /// Objects.
+    pub objects: u64,
+    /// The sum of their sizes.
+    pub bytes: u64,
 }
 
 /// A bucket's CORS rules.
@@ -371,11 +384,13 @@ pub enum ObjectKind {
     Multipart,
     /// Appends.
     Appendable,
+    /// A name for another object of the bucket ([`ObjectAttributes::symlink`]); it has no body.
+    Symlink,
 }
 
 /// How an object is kept, as far as clients are told. All classes are kept alike; those behind `InfrequentAccess` must be
 /// restored before they are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum StorageClass {
     /// Read often.
     #[default]
@@ -406,6 +421,13 @@ pub struct ObjectAttributes {
     /// Whether this version may not be removed until it is let go. `None`: nobody ever said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legal_hold: Option<bool>,
+    /// The key that a symlink stands for, in the same bucket; there may be no object under it. Only symlinks have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symlink: Option<String>,
+    /// When the bytes of a restored object can no longer be read, in milliseconds since the epoch. Only classes that need a
+    /// restore have one; one that is past means nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored_until_ms: Option<i64>,
 }
 
 /// Content headers as they were sent, byte for byte.
@@ -549,6 +571,8 @@ pub struct UploadSummary {
     pub initiated: Wall,
     /// The checksum that its object will have.
     pub checksum: Option<ChecksumForm>,
+    /// Storage class of the object to make.
+    pub storage_class: StorageClass,
 }
 
 /// What is known of one part of an upload besides its bytes.
@@ -629,6 +653,8 @@ pub struct ObjectSummary {
     pub storage_class: StorageClass,
     /// Which checksum it has.
     pub checksum: Option<ChecksumForm>,
+    /// See [`ObjectAttributes::restored_until_ms`].
+    pub restored_until: Option<Wall>,
     /// When its body was committed.
     pub last_modified: Wall,
 }

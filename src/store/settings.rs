@@ -16,6 +16,8 @@ pub use website::{
     RoutingCondition, RoutingRule, Unslashed, Website,
 };
 
+use super::records::StorageClass;
+
 /// All settings of a bucket. The default is a bucket for which nothing was ever set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -50,6 +52,12 @@ pub struct BucketSettings {
     /// Whether versions may be locked. `None`: they may not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_lock: Option<ObjectLock>,
+    /// The class of objects that are put without one. Set when the bucket is made.
+    #[serde(skip_serializing_if = "is_default")]
+    pub storage_class: StorageClass,
+    /// How much the bucket may hold.
+    #[serde(skip_serializing_if = "is_default")]
+    pub quota: BucketQuota,
 }
 
 /// Where access logs should go. The setting is kept for those who read it: nothing writes such logs.
@@ -66,6 +74,18 @@ pub struct LoggingTarget {
 pub struct DefaultEncryption {
     /// A wish of S3 clients over keys of a key management service, of which there is none. Kept for those who read it.
     pub bucket_key: bool,
+}
+
+/// How much a bucket may hold. What it holds already stays when it is more; nothing is added then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BucketQuota {
+    /// Bytes of objects and of parts of open uploads together. `None`: any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Objects. `None`: any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub objects: Option<u64>,
 }
 
 /// Who pays for requests. Nobody is billed here: the setting is kept for those who read it.
@@ -101,6 +121,10 @@ pub enum BucketSetting {
     Ownership(Option<ObjectOwnership>),
     /// See [`BucketSettings::object_lock`].
     ObjectLock(ObjectLock),
+    /// See [`BucketSettings::storage_class`].
+    StorageClass(StorageClass),
+    /// See [`BucketSettings::quota`].
+    Quota(BucketQuota),
 }
 
 impl BucketSettings {
@@ -117,6 +141,8 @@ impl BucketSettings {
             BucketSetting::PublicAccessBlock(block) => self.public_access_block = block,
             BucketSetting::Ownership(ownership) => self.ownership = ownership,
             BucketSetting::ObjectLock(lock) => self.object_lock = Some(lock),
+            BucketSetting::StorageClass(class) => self.storage_class = class,
+            BucketSetting::Quota(quota) => self.quota = quota,
         }
     }
 }

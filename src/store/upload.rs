@@ -12,7 +12,7 @@ use md5::{Digest, Md5};
 use crate::limits;
 use crate::store::checksum::Hasher;
 use crate::store::digest::Crc64;
-use crate::store::objects::{Digests, ObjectService, PutRequest, StoredBody, fresh_random, fresh_version};
+use crate::store::objects::{Digests, ObjectService, PutRequest, StoredBody, fresh_random, fresh_version, noted};
 use crate::store::{
     BucketId, Checksum, ChecksumAlgorithm, ChecksumForm, CompleteCommit, CompletedUpload, Extent, ObjectKey,
     ObjectRecord, PartChoice, PartCommit, PartRecord, PartSummary, Result, StoreError, UploadId, UploadRecord, What,
@@ -168,7 +168,7 @@ impl Uploads<'_> {
             upload: request.upload,
             part: PartRecord { summary, extents },
         };
-        self.objects.meta().commit_part(commit, now).await
+        noted(self.objects.meta().commit_part(commit, now).await)
     }
 
     /// Makes the object. The errors are those of [`MetaStore::complete_upload`](crate::store::MetaStore::complete_upload);
@@ -182,7 +182,7 @@ impl Uploads<'_> {
         }
         let now = self.objects.clock().wall();
         let commit = CompleteCommit { version: Some(fresh_version(now)?), ..commit };
-        self.objects.meta().complete_upload(commit, now).await
+        noted(self.objects.meta().complete_upload(commit, now).await)
     }
 
     /// Ends an upload without an object. `NotFound(Upload)`.

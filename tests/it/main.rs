@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test is the far end: it dials, waits and reads the clock itself")]
 
 mod cli;
+mod kinds;
 mod layers;
 mod lifecycle;
 mod live;

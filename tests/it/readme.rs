@@ -161,6 +161,28 @@ const PROOFS: &[Proof] = &[
     ),
     ("append", &["compat-tests/oss2/test_objects.py::test_append_with_crc"], &[]),
     (
+        "symlinks: put, get, follow, copy",
+        &[
+            "compat-tests/oss2/test_kinds.py::test_symlink_is_made_told_and_read_through",
+            "compat-tests/oss2/test_kinds.py::test_symlink_is_copied_as_one_and_may_lead_nowhere",
+            "compat-tests/ali-oss/kinds.test.mjs::putSymlink, getSymlink and what is behind it",
+        ],
+        &[],
+    ),
+    (
+        "storage classes, of bucket and object",
+        &[
+            "compat-tests/oss2/test_kinds.py::test_class_is_changed_by_a_copy_onto_itself",
+            "compat-tests/oss2/test_kinds.py::test_bucket_has_a_class_of_its_own_and_counts_each",
+        ],
+        &["compat-tests/s3/test_kinds.py::test_classes_are_kept_told_and_changed"],
+    ),
+    (
+        "restore of archived objects",
+        &["compat-tests/oss2/test_kinds.py::test_archived_object_is_restored"],
+        &["compat-tests/s3/test_kinds.py::test_archived_object_is_restored"],
+    ),
+    (
         "object ACL",
         &["compat-tests/oss2/test_objects.py::test_object_acl"],
         &["compat-tests/s3/test_boto3.py::test_acls"],

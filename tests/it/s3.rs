@@ -213,7 +213,7 @@ async fn an_upload_that_breaks_a_promise_leaves_the_old_object() {
         (vec![("x-amz-server-side-encryption", "AES256")], hashed, 501, "NotImplemented"),
         (vec![("x-amz-tagging", "a=%3C")], hashed, 400, "InvalidTag"),
         (vec![("x-amz-tagging", "a=1&a=2")], hashed, 400, "InvalidArgument"),
-        (vec![("x-amz-storage-class", "GLACIER")], hashed, 400, "InvalidStorageClass"),
+        (vec![("x-amz-storage-class", "OUTPOSTS")], hashed, 400, "InvalidStorageClass"),
         (vec![("x-amz-acl", "nonsense")], hashed, 400, "InvalidArgument"),
     ] {
         let refused = s3.send_as("PUT", "/films/a", &headers, payload, big.clone()).await;

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 
+use super::class;
 use super::error::OssError;
 use super::operation::{ListBucketsQuery, ListObjectsQuery, ListObjectsV2Query};
 use super::service::Ask;
@@ -11,7 +12,7 @@ use crate::auth::access::Action;
 use crate::http::body::RequestBody;
 use crate::http::server::Answer;
 use crate::limits;
-use crate::store::{Acl, BucketName, BucketRecord, ListQuery, StoreError, What};
+use crate::store::{Acl, BucketName, BucketRecord, BucketSettings, ListQuery, StorageClass, StoreError, What};
 
 /// Entries of a page when `max-keys` is not given.
 const PAGE_DEFAULT: usize = 100;
@@ -31,9 +32,13 @@ pub(super) async fn put_bucket(ask: &Ask<'_>, body: &mut RequestBody) -> Result<
     let acl = ask.acl_header("x-oss-acl")?;
     let document = ask.document(body, limits::OSS_XML_BYTES_MAX).await?;
     let wanted = xml::read_create_bucket_configuration(&document)?;
-    if let Some(class) = wanted.storage_class.filter(|class| class != "Standard") {
-        return Err(OssError::invalid_argument("Only Standard storage is kept here.", "StorageClass", &class));
-    }
+    let class = match &wanted.storage_class {
+        None => None,
+        Some(text) => {
+            let class = class::class_from_text(text);
+            Some(class.ok_or_else(|| OssError::invalid_storage_class("StorageClass", text))?)
+        }
+    };
     if let Some(location) = wanted.location_constraint
         && location.strip_prefix("oss-").unwrap_or(&location) != ask.deps.region
     {
@@ -41,13 +46,16 @@ pub(super) async fn put_bucket(ask: &Ask<'_>, body: &mut RequestBody) -> Result<
     }
     match &ask.accepted.bucket {
         Some(bucket) if bucket.owner != account => return Err(OssError::bucket_already_exists(name.as_str())),
+        Some(bucket) if class.is_some_and(|class| class != bucket.settings.storage_class) => {
+            return Err(OssError::bucket_already_exists(name.as_str()));
+        }
         // Putting one's own bucket again is how clients make sure that it is there.
         Some(bucket) => {
             if let Some(acl) = acl.filter(|acl| *acl != bucket.acl) {
                 set_acl(ask, bucket, acl).await?;
             }
         }
-        None => create(ask, &name, acl.unwrap_or(Acl::Private)).await?,
+        None => create(ask, &name, acl.unwrap_or(Acl::Private), class.unwrap_or_default()).await?,
     }
     let mut answer = Answer::empty(StatusCode::OK);
     let location = HeaderValue::from_str(&format!("/{name}")).expect("a bucket's name is a header value");
@@ -55,14 +63,15 @@ pub(super) async fn put_bucket(ask: &Ask<'_>, body: &mut RequestBody) -> Result<
     Ok(answer)
 }
 
-async fn create(ask: &Ask<'_>, name: &BucketName, acl: Acl) -> Result<(), OssError> {
+async fn create(ask: &Ask<'_>, name: &BucketName, acl: Acl, class: StorageClass) -> Result<(), OssError> {
     let (account, _) = ask.account()?;
-    match ask.deps.meta.create_bucket(name, account, acl, ask.now).await {
+    let settings = BucketSettings { storage_class: class, ..BucketSettings::default() };
+    match ask.deps.meta.create_bucket_with(name, account, acl, settings, ask.now).await {
         Ok(_) => Ok(()),
         // Somebody was quicker. If it was the same account, its bucket is there, which is what was asked for.
         Err(StoreError::AlreadyExists(What::Bucket)) => {
             match ask.deps.meta.bucket(name).await.map_err(|error| ask.store_error(error))? {
-                Some(bucket) if bucket.owner == account => Ok(()),
+                Some(bucket) if bucket.owner == account && bucket.settings.storage_class == class => Ok(()),
                 _ => Err(OssError::bucket_already_exists(name.as_str())),
             }
         }
@@ -91,7 +100,7 @@ pub(super) fn bucket_info(ask: &Ask<'_>) -> Result<Answer, OssError> {
 pub(super) async fn stat(ask: &Ask<'_>) -> Result<Answer, OssError> {
     let bucket = ask.bucket_for(Action::ReadSettings)?;
     let usage = ask.deps.meta.bucket_usage(bucket.id).await.map_err(|error| ask.store_error(error))?;
-    Ok(Answer::xml(xml::bucket_stat(&usage, ask.now)))
+    Ok(Answer::xml(xml::bucket_stat(&usage, bucket.settings.quota, ask.now)))
 }
 
 /// The one region, unless another was asked for.
@@ -122,7 +131,7 @@ pub(super) async fn put_acl(ask: &Ask<'_>) -> Result<Answer, OssError> {
     let acl = acl.ok_or_else(missing)?;
     match &ask.accepted.bucket {
         Some(_) => set_acl(ask, ask.bucket_for(Action::WriteSettings)?, acl).await?,
-        None => create(ask, &new_bucket_name(ask)?, acl).await?,
+        None => create(ask, &new_bucket_name(ask)?, acl, StorageClass::default()).await?,
     }
     Ok(Answer::empty(StatusCode::OK))
 }
@@ -141,7 +150,7 @@ pub(super) async fn list_objects(ask: &Ask<'_>, query: &ListObjectsQuery) -> Res
         limit: query.max_keys,
     };
     let page = ask.deps.meta.list_objects(bucket.id, &listing).await.map_err(|error| ask.store_error(error))?;
-    Ok(Answer::xml(xml::list_objects(bucket, query, &page)))
+    Ok(Answer::xml(xml::list_objects(bucket, query, &class::judged(page, ask.now))))
 }
 
 pub(super) async fn list_objects_v2(ask: &Ask<'_>, query: &ListObjectsV2Query) -> Result<Answer, OssError> {
@@ -154,7 +163,7 @@ pub(super) async fn list_objects_v2(ask: &Ask<'_>, query: &ListObjectsV2Query) -
         limit: query.max_keys,
     };
     let page = ask.deps.meta.list_objects(bucket.id, &listing).await.map_err(|error| ask.store_error(error))?;
-    Ok(Answer::xml(xml::list_objects_v2(bucket, query, &page)))
+    Ok(Answer::xml(xml::list_objects_v2(bucket, query, &class::judged(page, ask.now))))
 }
 
 fn filled(bytes: &[u8]) -> Option<Vec<u8>> {

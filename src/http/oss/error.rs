@@ -9,6 +9,7 @@ use http::StatusCode;
 use crate::clock::Wall;
 use crate::store::settings::RefererRefusal;
 
+mod kinds;
 #[cfg(test)]
 mod tests;
 mod translate;

@@ -10,6 +10,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use super::accept::{Caller, SignaturePlace};
+use super::class;
 use super::error::OssError;
 use super::object;
 use super::operation::Query;
@@ -31,6 +32,7 @@ pub(super) async fn get_signed_playlist(ask: &Ask<'_>, key: &ObjectKey) -> Resul
         return Err(OssError::playlist_name_without_suffix());
     }
     let object = object::readable(ask, bucket, key).await?;
+    class::check_readable(ask, &object)?;
     if object.size > limits::HLS_SIGN_BYTES_MAX {
         return Err(OssError::playlist_too_big());
     }
@@ -44,6 +46,7 @@ pub(super) async fn get_signed_playlist(ask: &Ask<'_>, key: &ObjectKey) -> Resul
     let signed = rewrite(&text, key.as_bytes(), |key, query| signer.query(key, query))?;
     let mut answer = Answer::empty(StatusCode::OK);
     object::describe(&object, false, &mut answer.headers);
+    class::describe(&object, ask.now, &mut answer.headers);
     // These speak of the stored bytes, which are not the ones sent.
     for name in ["etag", "accept-ranges", "x-oss-hash-crc64ecma", "x-oss-next-append-position"] {
         answer.headers.remove(HeaderName::from_static(name));

@@ -9,8 +9,8 @@ use super::callback::{self, Callback, Uploaded};
 use super::encryption;
 use super::error::OssError;
 use super::object::{
-    CRC64, copy_source, etag_value, existing_for_write, existing_object, not_modified, put_request, receive,
-    refuse_what_is_not_kept,
+    CRC64, Symlinks, check_quota, copy_source, etag_value, existing_for_write, existing_object, not_modified,
+    put_request, receive, refuse_what_is_not_kept,
 };
 use super::operation::{ListPartsQuery, ListUploadsQuery, UploadTarget};
 use super::service::{Ask, body_error};
@@ -21,11 +21,11 @@ use crate::http::body::RequestBody;
 use crate::http::headers::conditions;
 use crate::http::server::Answer;
 use crate::limits;
-use crate::store::objects::{ConditionOutcome, RangeOutcome, RangeRules, check_conditions, resolve_range};
+use crate::store::objects::{ConditionOutcome, Incoming, RangeOutcome, RangeRules, check_conditions, resolve_range};
 use crate::store::upload::PartRequest;
 use crate::store::{
     BucketName, BucketRecord, CompleteCommit, ExpectedObject, ObjectKey, ObjectKind, ObjectRecord, PartChoice,
-    PartSummary, StoreError, UploadsQuery, VersionName, What, WriteCondition,
+    PartSummary, StoreError, UploadRecord, UploadsQuery, VersionName, What, WriteCondition,
 };
 
 pub(super) async fn initiate(ask: &Ask<'_>, key: &ObjectKey, url_encoding: bool) -> Result<Answer, OssError> {
@@ -51,8 +51,9 @@ pub(super) async fn upload_part(
     upload: &UploadTarget,
     number: u32,
 ) -> Result<Answer, OssError> {
-    let bucket = open_upload(ask, upload).await?;
+    let bucket = writable_upload(ask, upload).await?;
     let request = PartRequest { expected_md5: ask.content_md5()?, ..part_request(bucket, upload, number) };
+    check_quota(ask, bucket, body, Incoming::Part(&upload.key, upload.id, number)).await?;
     let stored = receive(ask, body, 0).await?;
     let part = ask.deps.objects.uploads().put_part(request, stored).await;
     let part = part.map_err(|error| upload_error(ask, error, upload))?;
@@ -71,8 +72,8 @@ pub(super) async fn upload_part_copy(
     source_key: &ObjectKey,
     source_version: Option<VersionName>,
 ) -> Result<Answer, OssError> {
-    let bucket = open_upload(ask, upload).await?;
-    let source = copy_source(ask, bucket, source_bucket, source_key, source_version).await?;
+    let bucket = writable_upload(ask, upload).await?;
+    let source = copy_source(ask, bucket, source_bucket, source_key, source_version, Symlinks::Followed).await?;
     match check_conditions(&source, &conditions(&ask.head.headers, "x-oss-copy-source-")) {
         ConditionOutcome::Proceed => {}
         ConditionOutcome::NotModified => return Ok(not_modified(&source)),
@@ -174,7 +175,8 @@ pub(super) async fn list_parts(ask: &Ask<'_>, query: &ListPartsQuery) -> Result<
     existing_for_write(ask, bucket, key).await?;
     let page = ask.deps.meta.list_parts(bucket.id, key, *id, query.marker, query.max_parts).await;
     let page = page.map_err(|error| upload_error(ask, error, &query.upload))?;
-    Ok(Answer::xml(xml::list_parts(bucket.name.as_str(), query, &page)))
+    let class = open_upload(ask, &query.upload).await?.storage_class;
+    Ok(Answer::xml(xml::list_parts(bucket.name.as_str(), query, class, &page)))
 }
 
 pub(super) async fn list_uploads(ask: &Ask<'_>, query: &ListUploadsQuery) -> Result<Answer, OssError> {
@@ -193,14 +195,18 @@ pub(super) async fn list_uploads(ask: &Ask<'_>, query: &ListUploadsQuery) -> Res
 
 /// The bucket of an open upload that the caller may write to. The commit judges again; here it spares the client from
 /// sending a part in vain.
-async fn open_upload<'a>(ask: &'a Ask<'_>, upload: &UploadTarget) -> Result<&'a BucketRecord, OssError> {
+async fn writable_upload<'a>(ask: &'a Ask<'_>, upload: &UploadTarget) -> Result<&'a BucketRecord, OssError> {
     let bucket = ask.accepted.existing_bucket()?;
     existing_for_write(ask, bucket, &upload.key).await?;
+    open_upload(ask, upload).await?;
+    Ok(bucket)
+}
+
+async fn open_upload(ask: &Ask<'_>, upload: &UploadTarget) -> Result<UploadRecord, OssError> {
+    let bucket = ask.accepted.existing_bucket()?;
     let found = ask.deps.meta.upload(bucket.id, &upload.key, upload.id).await;
-    match found.map_err(|error| upload_error(ask, error, upload))? {
-        Some(_) => Ok(bucket),
-        None => Err(OssError::no_such_upload(&upload.id.to_string())),
-    }
+    let found = found.map_err(|error| upload_error(ask, error, upload))?;
+    found.ok_or_else(|| OssError::no_such_upload(&upload.id.to_string()))
 }
 
 fn part_request(bucket: &BucketRecord, upload: &UploadTarget, number: u32) -> PartRequest {

@@ -10,19 +10,20 @@ use super::accept::Caller;
 use super::callback::{self, Callback, Uploaded};
 use super::error::OssError;
 use super::service::{Ask, body_error};
-use super::xml;
-use super::{encryption, settings, tagging, versions};
+use super::xml::{self, object_type};
+use super::{class, encryption, settings, symlink, tagging, versions};
 use crate::auth::access::Action;
 use crate::http::body::{Content, Promised, RequestBody};
 use crate::http::headers::{self, conditions, content_headers};
 use crate::http::server::{Answer, http_date};
 use crate::limits;
 use crate::store::objects::{
-    ConditionOutcome, Digests, PutRequest, RangeOutcome, RangeRules, StoredBody, check_conditions, resolve_range,
+    ConditionOutcome, Digests, Incoming, PutRequest, RangeOutcome, RangeRules, StoredBody, check_conditions,
+    resolve_range,
 };
 use crate::store::{
     Acl, BucketName, BucketRecord, DeleteOutcome, ETag, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord,
-    StorageClass, VersionName, WriteCondition,
+    VersionName, WriteCondition,
 };
 
 const META_PREFIX: &str = "x-oss-meta-";
@@ -36,6 +37,7 @@ pub(super) async fn put(ask: &Ask<'_>, body: &mut RequestBody, key: &ObjectKey) 
     existing_for_write(ask, bucket, key).await?;
     let request = put_request(ask, bucket, key, ObjectKind::Normal)?;
     let callback = Callback::read(ask, Vec::new()).await?;
+    check_quota(ask, bucket, body, Incoming::Object(key)).await?;
     let stored = receive(ask, body, 0).await?;
     let object = ask.deps.objects.put(request, stored).await.map_err(|error| ask.key_error(error, key))?;
     let mut answer = Answer::empty(StatusCode::OK);
@@ -73,6 +75,7 @@ pub(super) async fn append(
         }
     }
     let request = put_request(ask, bucket, key, ObjectKind::Appendable)?;
+    check_quota(ask, bucket, body, Incoming::Append).await?;
     let stored = receive(ask, body, position).await?;
     let object = ask.deps.objects.append(request, position, stored).await.map_err(|error| ask.key_error(error, key))?;
     let mut answer = Answer::empty(StatusCode::OK);
@@ -82,6 +85,18 @@ pub(super) async fn append(
     versions::show(bucket, object.version, &mut answer.headers);
     encryption::describe(&object, &mut answer.headers);
     Ok(answer)
+}
+
+/// Refuses a body that the bucket has no room for before its first byte, where its length is known.
+pub(super) async fn check_quota(
+    ask: &Ask<'_>,
+    bucket: &BucketRecord,
+    body: &RequestBody,
+    incoming: Incoming<'_>,
+) -> Result<(), OssError> {
+    let Promised::Length(length) = body.promised() else { return Ok(()) };
+    let room = ask.deps.objects.check_bucket_room(bucket, incoming, length).await;
+    room.map_err(|error| ask.store_error(error))
 }
 
 /// Takes the body into the store piece by piece; a piece is asked for only when the one before is taken.
@@ -117,13 +132,16 @@ pub(super) async fn copy(
 ) -> Result<Answer, OssError> {
     let bucket = ask.accepted.existing_bucket()?;
     existing_for_write(ask, bucket, key).await?;
-    let source = copy_source(ask, bucket, source_bucket, source_key, source_version).await?;
+    let source = copy_source(ask, bucket, source_bucket, source_key, source_version, Symlinks::Themselves).await?;
     match check_conditions(&source, &conditions(&ask.head.headers, "x-oss-copy-source-")) {
         ConditionOutcome::Proceed => {}
         ConditionOutcome::NotModified => return Ok(not_modified(&source)),
         ConditionOutcome::Failed(condition) => return Err(OssError::precondition_failed(condition)),
     }
     let mut request = put_request(ask, bucket, key, ObjectKind::Normal)?;
+    if source.kind == ObjectKind::Symlink {
+        (request.kind, request.attributes.symlink) = (ObjectKind::Symlink, source.attributes.symlink.clone());
+    }
     // A copy shares its source's blobs, and those from before a master key was configured are plain.
     if ask.head.headers.contains_key(encryption::SSE) && source.has_plain_blob() {
         return Err(OssError::not_implemented(encryption::SSE));
@@ -157,12 +175,23 @@ fn take_headers(source: &ObjectRecord, request: &mut PutRequest) {
     request.user_metadata = source.user_metadata.clone();
 }
 
+/// What a copy of a symlink is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Symlinks {
+    /// The link.
+    Themselves,
+    /// What it stands for.
+    Followed,
+}
+
+/// The object that a copy names, when the caller may read it and it is not archived.
 pub(super) async fn copy_source(
     ask: &Ask<'_>,
     bucket: &BucketRecord,
     source_bucket: &BucketName,
     source_key: &ObjectKey,
     source_version: Option<VersionName>,
+    symlinks: Symlinks,
 ) -> Result<ObjectRecord, OssError> {
     let found;
     let source_bucket = if *source_bucket == bucket.name {
@@ -172,7 +201,16 @@ pub(super) async fn copy_source(
         found = record.ok_or_else(|| OssError::no_such_bucket(source_bucket.as_str()))?;
         &found
     };
-    versions::readable(ask, source_bucket, source_key, source_version).await
+    let source = versions::readable(ask, source_bucket, source_key, source_version).await?;
+    let source = match symlinks {
+        Symlinks::Themselves => source,
+        Symlinks::Followed => symlink::follow(ask, source_bucket, source).await?,
+    };
+    // A link that is copied as such has no bytes to wait for.
+    if symlinks == Symlinks::Followed || source.kind != ObjectKind::Symlink {
+        class::check_readable(ask, &source)?;
+    }
+    Ok(source)
 }
 
 pub(super) async fn delete(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
@@ -251,7 +289,7 @@ pub(super) fn put_request(
         headers: content_headers(&ask.head.headers),
         user_metadata: user_metadata(&ask.head.headers)?,
         tags: tagging::header_tags(ask)?,
-        storage_class: StorageClass::default(),
+        storage_class: class::requested(ask, bucket)?,
         attributes: ObjectAttributes {
             encryption_stated: encryption::is_stated(ask, bucket)?,
             ..ObjectAttributes::default()
@@ -262,17 +300,9 @@ pub(super) fn put_request(
     })
 }
 
-/// Features that an upload may ask for and that would be lost in silence: other classes, encryption that is not what
-/// happens here.
+/// Features that an upload may ask for and that would be lost in silence: encryption that is not what happens here.
 pub(super) fn refuse_what_is_not_kept(ask: &Ask<'_>) -> Result<(), OssError> {
-    encryption::check(ask)?;
-    match ask.header("x-oss-storage-class") {
-        Some(class) if class != "Standard" => {
-            let message = "Only Standard storage is kept here.";
-            Err(OssError::invalid_argument(message, "x-oss-storage-class", &class))
-        }
-        _ => Ok(()),
-    }
+    encryption::check(ask)
 }
 
 /// `x-oss-meta-*`.
@@ -292,12 +322,14 @@ pub(super) async fn get(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssErr
         ConditionOutcome::NotModified => return Ok(not_modified(&object)),
         ConditionOutcome::Failed(condition) => return Err(OssError::precondition_failed(condition)),
     }
+    class::check_readable(ask, &object)?;
     let part = requested_part(ask, &object)?;
     let range = part.clone().unwrap_or(0..object.size);
     let length = range.end - range.start;
     let mut answer = Answer::empty(if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
     describe(&object, part.is_none(), &mut answer.headers);
     versions::show(bucket, object.version, &mut answer.headers);
+    class::describe(&object, ask.now, &mut answer.headers);
     answer.headers.extend(overrides);
     if part.is_some() {
         let text = format!("bytes {}-{}/{}", range.start, range.end - 1, object.size);
@@ -324,15 +356,16 @@ pub(super) async fn head(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssEr
     let mut answer = Answer::empty(StatusCode::OK);
     describe(&object, true, &mut answer.headers);
     versions::show(bucket, object.version, &mut answer.headers);
+    class::describe(&object, ask.now, &mut answer.headers);
     answer.headers.extend(overrides);
     answer.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(object.size));
     Ok(answer)
 }
 
-/// The few headers that GetObjectMeta is for. Clients that send GET get no body either, so no length.
+/// The few headers that GetObjectMeta is for, of a symlink its own. Clients that send GET get no body either, so no length.
 pub(super) async fn meta(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {
     let bucket = ask.accepted.existing_bucket()?;
-    let object = readable(ask, bucket, key).await?;
+    let object = readable_itself(ask, bucket, key).await?;
     let mut answer = Answer::empty(StatusCode::OK);
     answer.headers.insert(header::ETAG, etag_value(object.etag));
     answer.headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
@@ -344,8 +377,19 @@ pub(super) async fn meta(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssEr
     Ok(answer)
 }
 
-/// The object that the request names, in the version that it names, when the caller may read it.
+/// The object that the request names, in the version that it names, when the caller may read it; of a symlink, with its
+/// target's body.
 pub(super) async fn readable(ask: &Ask<'_>, bucket: &BucketRecord, key: &ObjectKey) -> Result<ObjectRecord, OssError> {
+    let object = readable_itself(ask, bucket, key).await?;
+    symlink::follow(ask, bucket, object).await
+}
+
+/// The same of a symlink itself.
+pub(super) async fn readable_itself(
+    ask: &Ask<'_>,
+    bucket: &BucketRecord,
+    key: &ObjectKey,
+) -> Result<ObjectRecord, OssError> {
     versions::readable(ask, bucket, key, ask.version()).await
 }
 
@@ -410,8 +454,7 @@ pub(super) fn describe(object: &ObjectRecord, whole: bool, headers: &mut HeaderM
     headers.insert(header::ETAG, etag_value(object.etag));
     headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert("x-oss-object-type", HeaderValue::from_static(kind_text(object.kind)));
-    headers.insert("x-oss-storage-class", HeaderValue::from_static("Standard"));
+    headers.insert("x-oss-object-type", HeaderValue::from_static(object_type(object.kind)));
     encryption::describe(object, headers);
     headers.insert(CRC64, HeaderValue::from(object.crc64));
     if whole {
@@ -427,14 +470,6 @@ fn put_content_md5(object: &ObjectRecord, headers: &mut HeaderMap) {
     if let Some(md5) = object.content_md5 {
         let text = base64::engine::general_purpose::STANDARD.encode(md5);
         headers.insert("content-md5", HeaderValue::from_str(&text).expect("base64 is a header value"));
-    }
-}
-
-const fn kind_text(kind: ObjectKind) -> &'static str {
-    match kind {
-        ObjectKind::Normal => "Normal",
-        ObjectKind::Multipart => "Multipart",
-        ObjectKind::Appendable => "Appendable",
     }
 }
 

@@ -116,6 +116,13 @@ pub enum OssOperation {
     /// `DELETE /K?tagging`.
     DeleteObjectTagging(ObjectKey),
 
+    /// `PUT /K?symlink` (header `x-oss-symlink-target`).
+    PutSymlink(ObjectKey),
+    /// `GET /K?symlink`.
+    GetSymlink(ObjectKey),
+    /// `POST /K?restore`.
+    RestoreObject(ObjectKey),
+
     /// `POST /K?uploads`.
     InitiateMultipartUpload {
         /// Key.

@@ -52,11 +52,9 @@ const NOT_BUILT: &[&str] = &[
     "resourcePool",
     "resourcePoolBuckets",
     "resourcePoolInfo",
-    "restore",
     "sealAppend",
     "style",
     "styleName",
-    "symlink",
     "udf",
     "udfApplication",
     "udfApplicationLog",
@@ -98,6 +96,8 @@ const BUILT: &[(&str, &str, &str)] = &[
     ("requestPayment", "GET, PUT", ""),
     ("transferAcceleration", "GET, PUT", ""),
     ("publicAccessBlock", "GET, PUT, DELETE", ""),
+    ("symlink", "", "GET, PUT"),
+    ("restore", "", "POST"),
 ];
 
 fn setting_name(sub_resource: &str) -> Option<SettingName> {
@@ -304,6 +304,9 @@ fn route_object(
         ("PUT", Some("tagging")) => Ok(OssOperation::PutObjectTagging(key)),
         ("DELETE", Some("tagging")) => Ok(OssOperation::DeleteObjectTagging(key)),
         ("GET" | "HEAD", Some("objectMeta")) => Ok(OssOperation::GetObjectMeta(key)),
+        ("GET", Some("symlink")) => Ok(OssOperation::GetSymlink(key)),
+        ("PUT", Some("symlink")) => Ok(OssOperation::PutSymlink(key)),
+        ("POST", Some("restore")) => Ok(OssOperation::RestoreObject(key)),
         ("POST", Some("uploads")) => {
             Ok(OssOperation::InitiateMultipartUpload { key, url_encoding: url_encoding(query)? })
         }

@@ -16,8 +16,8 @@ use super::operation::{ListPartsQuery, OssOperation};
 use super::urls::Known;
 use super::xml;
 use super::{
-    bucket, callback, cors, form, hls_sign, lifecycle, live, multipart, object, referer, settings, tagging, versions,
-    website,
+    bucket, callback, cors, form, hls_sign, lifecycle, live, multipart, object, referer, restore, settings, symlink,
+    tagging, versions, website,
 };
 use crate::auth::access::{Action, Requester, allowed};
 use crate::clock::Wall;
@@ -150,6 +150,9 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> R
         Op::GetObjectTagging(key) => tagging::object_tags(ask, key).await,
         Op::PutObjectTagging(key) => tagging::put_object_tags(ask, body, key).await,
         Op::DeleteObjectTagging(key) => tagging::delete_object_tags(ask, key).await,
+        Op::PutSymlink(key) => symlink::put(ask, key).await,
+        Op::GetSymlink(key) => symlink::get(ask, key).await,
+        Op::RestoreObject(key) => restore::restore(ask, body, key).await,
         Op::InitiateMultipartUpload { key, url_encoding } => multipart::initiate(ask, key, *url_encoding).await,
         Op::UploadPart { upload, number } => multipart::upload_part(ask, body, upload, *number).await,
         Op::UploadPartCopy { upload, number, source_bucket, source_key, source_version } => {
@@ -447,6 +450,9 @@ fn name(operation: &OssOperation) -> &'static str {
         Op::GetObjectTagging(_) => "GetObjectTagging",
         Op::PutObjectTagging(_) => "PutObjectTagging",
         Op::DeleteObjectTagging(_) => "DeleteObjectTagging",
+        Op::PutSymlink(_) => "PutSymlink",
+        Op::GetSymlink(_) => "GetSymlink",
+        Op::RestoreObject(_) => "RestoreObject",
         Op::InitiateMultipartUpload { .. } => "InitiateMultipartUpload",
         Op::UploadPart { .. } => "UploadPart",
         Op::UploadPartCopy { .. } => "UploadPartCopy",
@@ -482,7 +488,10 @@ fn subject(operation: &OssOperation) -> Option<String> {
         | Op::PutObjectAcl(key)
         | Op::GetObjectTagging(key)
         | Op::PutObjectTagging(key)
-        | Op::DeleteObjectTagging(key) => Some(key.to_string()),
+        | Op::DeleteObjectTagging(key)
+        | Op::PutSymlink(key)
+        | Op::GetSymlink(key)
+        | Op::RestoreObject(key) => Some(key.to_string()),
         Op::InitiateMultipartUpload { key, .. } => Some(key.to_string()),
         Op::UploadPart { upload, .. }
         | Op::UploadPartCopy { upload, .. }

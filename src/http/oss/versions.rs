@@ -5,6 +5,7 @@
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue};
 
+use super::class;
 use super::error::OssError;
 use super::operation::ListVersionsQuery;
 use super::service::Ask;
@@ -59,7 +60,7 @@ pub(super) async fn list(ask: &Ask<'_>, query: &ListVersionsQuery) -> Result<Ans
         limit: query.max_keys,
     };
     let page = ask.deps.meta.list_versions(bucket.id, &listing).await.map_err(|error| ask.store_error(error))?;
-    Ok(Answer::xml(xml::list_versions(bucket, query, &page)))
+    Ok(Answer::xml(xml::list_versions(bucket, query, &class::judged_versions(page, ask.now))))
 }
 
 // ---- one version ---------------------------------------------------------------------------------------------

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use self::read::{Element, document};
+use crate::http::headers::restore_text;
 use crate::http::xml::Writer;
 
+use super::class::class_text;
 use super::error::OssError;
 use super::operation::{
     ListBucketsQuery, ListLiveChannelQuery, ListObjectsQuery, ListObjectsV2Query, continuation_token,
@@ -18,13 +20,14 @@ use crate::limits::{OSS_CORS_RULES_MAX, OSS_DELETE_KEYS_MAX, OSS_DELETE_XML_BYTE
 use crate::live::channel::{ChannelSettings, SnapshotSettings, status_text};
 use crate::live::stat::LiveStat;
 use crate::store::{
-    AccountId, Acl, BucketRecord, BucketUsage, ChannelConfig, ChannelRecord, ChannelStatus, ConnectionRecord,
-    CorsConfig, CorsRule, ETag, ListEntry, ObjectKey, ObjectKind, ObjectSummary, Page, VersionName,
+    AccountId, Acl, BucketQuota, BucketRecord, BucketUsage, ChannelConfig, ChannelRecord, ChannelStatus,
+    ConnectionRecord, CorsConfig, CorsRule, ETag, ListEntry, ObjectKey, ObjectKind, ObjectSummary, Page, VersionName,
 };
 
 mod lifecycle;
 mod multipart;
 mod read;
+mod restore;
 mod settings;
 mod tagging;
 #[cfg(test)]
@@ -34,6 +37,7 @@ mod website;
 
 pub use lifecycle::*;
 pub use multipart::*;
+pub use restore::*;
 pub use settings::*;
 pub use tagging::*;
 pub use versions::*;
@@ -192,7 +196,7 @@ fn write_bucket(w: &mut Writer, bucket: &BucketRecord, place: &Place<'_>) {
     w.text("Location", format_args!("oss-{}", place.region));
     w.text("Name", &bucket.name);
     w.text("Region", place.region);
-    w.text("StorageClass", "Standard");
+    w.text("StorageClass", class_text(bucket.settings.storage_class));
 }
 
 fn write_owner(w: &mut Writer, owner: AccountId, name: &str) {
@@ -202,9 +206,10 @@ fn write_owner(w: &mut Writer, owner: AccountId, name: &str) {
     });
 }
 
-/// `BucketStat`. One class is all there is; objects that are not current count too. The counters are of this moment, `now`.
-pub fn bucket_stat(usage: &BucketUsage, now: Wall) -> Bytes {
-    const OTHER_CLASSES: [&str; 4] = ["InfrequentAccess", "Archive", "ColdArchive", "DeepColdArchive"];
+/// `BucketStat`. Objects that are not current count too. The counters are of this moment, `now`. Nothing is billed by a least size, so what is called real storage
+/// is the storage. The bucket's quota stands last, where it has one: elements that the public service does not have.
+pub fn bucket_stat(usage: &BucketUsage, quota: BucketQuota, now: Wall) -> Bytes {
+    const CLASSES: [&str; 5] = ["Standard", "InfrequentAccess", "Archive", "ColdArchive", "DeepColdArchive"];
     Writer::document("BucketStat", |w| {
         w.text("Storage", usage.bytes);
         w.text("ObjectCount", usage.objects);
@@ -213,11 +218,16 @@ pub fn bucket_stat(usage: &BucketUsage, now: Wall) -> Bytes {
         w.text("LastModifiedTime", now.unix_seconds());
         w.text("MultipartPartCount", usage.parts);
         w.text("DeleteMarkerCount", usage.markers);
-        w.text("StandardStorage", usage.bytes);
-        w.text("StandardObjectCount", usage.objects);
-        for class in OTHER_CLASSES {
-            for counter in ["Storage", "RealStorage", "ObjectCount"] {
-                w.text(&format!("{class}{counter}"), 0);
+        for (class, held) in CLASSES.into_iter().zip(usage.classes) {
+            w.text(&format!("{class}Storage"), held.bytes);
+            if class != "Standard" {
+                w.text(&format!("{class}RealStorage"), held.bytes);
+            }
+            w.text(&format!("{class}ObjectCount"), held.objects);
+        }
+        for (name, bound) in [("StorageQuota", quota.bytes), ("ObjectCountQuota", quota.objects)] {
+            if let Some(bound) = bound {
+                w.text(name, bound);
             }
         }
     })
@@ -338,7 +348,10 @@ fn write_object(w: &mut Writer, names: Names, object: &ObjectSummary) {
     w.text("ETag", format_args!("\"{}\"", object.etag.to_upper_hex()));
     w.text("Type", object_type(object.kind));
     w.text("Size", object.size);
-    w.text("StorageClass", "Standard");
+    w.text("StorageClass", class_text(object.storage_class));
+    if let Some(until) = object.restored_until {
+        w.text("RestoreInfo", restore_text(until));
+    }
 }
 
 /// How an object's kind is written, in listings and in `x-oss-object-type`.
@@ -347,6 +360,7 @@ pub const fn object_type(kind: ObjectKind) -> &'static str {
         ObjectKind::Normal => "Normal",
         ObjectKind::Multipart => "Multipart",
         ObjectKind::Appendable => "Appendable",
+        ObjectKind::Symlink => "Symlink",
     }
 }
 

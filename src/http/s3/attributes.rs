@@ -1,10 +1,11 @@
 //! GetObjectAttributes: what an object is, without its bytes and its headers.
 
 use http::header;
-use s3s::dto::{GetObjectAttributesInput, ObjectAttributes, StorageClass};
+use s3s::dto::{GetObjectAttributesInput, ObjectAttributes};
 
 use super::NAMESPACE;
 use super::checksum::element_name;
+use super::class::class_text;
 use super::error::S3Fault;
 use super::exchange::Ask;
 use super::listing::page_size;
@@ -61,7 +62,7 @@ fn document(object: &ObjectRecord, wanted: &[&str], page: Option<&PartsPage>) ->
             w.element("ObjectParts", |w| page.write(w));
         }
         if asks_for(ObjectAttributes::STORAGE_CLASS) {
-            w.text("StorageClass", StorageClass::STANDARD);
+            w.text("StorageClass", class_text(object.storage_class));
         }
         if asks_for(ObjectAttributes::OBJECT_SIZE) {
             w.text("ObjectSize", object.size);

@@ -142,6 +142,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("OwnershipControlsNotFoundError", 404, "The bucket ownership controls were not found"),
     ("PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold"),
     ("ReplicationConfigurationNotFoundError", 404, "The replication configuration was not found"),
+    ("QuotaExceeded", 403, "The bucket's quota is exceeded."),
     (
         "RequestTimeout",
         400,
@@ -283,6 +284,10 @@ impl S3Fault {
             StoreError::SizeMismatch { stated, actual } => Self::new("InvalidRequest").saying(format!(
                 "The provided 'x-amz-mp-object-size' header value {stated} does not match what was computed: {actual}"
             )),
+            StoreError::NotArchived => {
+                Self::new("InvalidObjectState").saying("Restore is not allowed for the object's current storage class")
+            }
+            StoreError::OverQuota => Self::new("QuotaExceeded").with("BucketName", bucket),
             StoreError::DigestMismatch => Self::new("BadDigest"),
             StoreError::TooLarge => Self::entity_too_large(crate::limits::OBJECT_BYTES_MAX),
             StoreError::Full => Self::new("InsufficientStorage"),
@@ -368,6 +373,8 @@ mod tests {
             (StoreError::DigestMismatch, 400, "BadDigest"),
             (StoreError::TooLarge, 400, "EntityTooLarge"),
             (StoreError::Full, 507, "InsufficientStorage"),
+            (StoreError::NotArchived, 403, "InvalidObjectState"),
+            (StoreError::OverQuota, 403, "QuotaExceeded"),
             (StoreError::Unavailable("disk".into()), 503, "SlowDown"),
             (StoreError::Corrupt("row".into()), 500, "InternalError"),
             (StoreError::NotAppendable, 500, "InternalError"),

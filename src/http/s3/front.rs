@@ -338,6 +338,7 @@ const DOCUMENTS: &[&str] = &[
     "publicAccessBlock",
     "requestPayment",
     "retention",
+    "restore",
     "tagging",
     "uploadId",
     "versioning",

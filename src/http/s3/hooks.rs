@@ -130,7 +130,7 @@ async fn before_document(
         {
             Err(S3Fault::new("AccessDenied"))
         }
-        "DeleteObjects" | "CompleteMultipartUpload" if caller == Caller::Anonymous => {
+        "DeleteObjects" | "CompleteMultipartUpload" | "RestoreObject" if caller == Caller::Anonymous => {
             let store = |error| S3Fault::from_store(&error, Subject::default());
             let name = path.get_bucket_name().unwrap_or_default();
             let valid = BucketName::new(name).ok_or_else(|| S3Fault::no_such_bucket(name))?;
@@ -188,6 +188,7 @@ const OPERATIONS: &[&str] = &[
     "PutBucketLifecycleConfiguration",
     "DeleteBucketLifecycle",
     "GetObjectAttributes",
+    "RestoreObject",
     "CreateMultipartUpload",
     "UploadPart",
     "UploadPartCopy",

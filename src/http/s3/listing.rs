@@ -11,6 +11,7 @@ use s3s::dto::{
 
 use super::acl;
 use super::checksum;
+use super::class::{self, class_text};
 use super::error::S3Fault;
 use super::exchange::Ask;
 use crate::auth::access::Action;
@@ -28,7 +29,7 @@ pub(super) async fn list(ask: &Ask, input: ListObjectsInput) -> Result<ListObjec
     let max_keys = page_size(input.max_keys, "max-keys")?;
     let delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     let page = fetch(ask, &bucket, &input.prefix, &delimiter, input.marker.clone().map(String::into_bytes), max_keys);
-    let page = page.await?;
+    let page = class::judged(ask, page.await?, input.optional_object_attributes.as_ref());
     let (contents, common_prefixes) = split(&page, names, Some(&bucket));
     // Without a delimiter the last key continues the listing, and S3 leaves this element out.
     let next_marker = page.entries.last().filter(|_| page.truncated && delimiter.is_some());
@@ -62,6 +63,7 @@ pub(super) async fn list_v2(ask: &Ask, input: ListObjectsV2Input) -> Result<List
         None => input.start_after.clone().map(String::into_bytes),
     };
     let page = fetch(ask, &bucket, &input.prefix, &delimiter, after, max_keys).await?;
+    let page = class::judged(ask, page, input.optional_object_attributes.as_ref());
     let owner = input.fetch_owner.unwrap_or(false).then_some(&bucket);
     let (contents, common_prefixes) = split(&page, names, owner);
     let last = page.entries.last().filter(|_| page.truncated);
@@ -131,8 +133,8 @@ fn describe(object: &ObjectSummary, names: Names, owner: Option<&BucketRecord>) 
         last_modified: Some(timestamp(object.last_modified)),
         owner: owner.map(acl::owner),
         size: Some(i64::try_from(object.size).unwrap_or(i64::MAX)),
-        storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
-        ..Object::default()
+        storage_class: Some(ObjectStorageClass::from_static(class_text(object.storage_class))),
+        restore_status: class::restore_status(object),
     }
 }
 

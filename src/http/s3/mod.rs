@@ -14,6 +14,7 @@ mod attributes;
 mod bucket;
 mod checksum;
 mod claim;
+mod class;
 mod encryption;
 mod error;
 mod exchange;

@@ -14,16 +14,18 @@ use s3s::dto::{
 
 use super::acl;
 use super::checksum::{self, with_checksum};
+use super::class::class_text;
 use super::encryption;
 use super::error::S3Fault;
 use super::exchange::Ask;
 use super::integrity::{Promises, content_md5};
 use super::listing::{KEY, Names, page_size, plain, timestamp};
-use super::object::{copy_source, decoded_length, etag_value, existing_for_write, put_request, receive};
+use super::object::{check_quota, copy_source, decoded_length, etag_value, existing_for_write, put_request, receive};
 use super::versions;
 use crate::auth::access::Action;
 use crate::http::server::Answer;
 use crate::limits;
+use crate::store::objects::Incoming;
 use crate::store::upload::PartRequest;
 use crate::store::{
     BucketRecord, CompleteCommit, ETag, ListedPart, ObjectChecksum, ObjectKey, ObjectKind, ObjectRecord, Page,
@@ -50,12 +52,13 @@ pub(super) async fn create(ask: &Ask, bucket: &str, key: &str) -> Result<CreateM
 
 pub(super) async fn upload_part(ask: &Ask, mut input: UploadPartInput) -> Result<Answer, S3Fault> {
     let number = part_number(input.part_number)?;
-    let (_, upload, mut request) = open_upload(ask, &input.bucket, &input.key, &input.upload_id, number).await?;
+    let (bucket, upload, mut request) = open_upload(ask, &input.bucket, &input.key, &input.upload_id, number).await?;
     request.expected_md5 = content_md5(&ask.headers)?;
     let promises = Promises::read(&ask.headers)?;
     let algorithm = checksum::of_part(&upload, promises.algorithm())?;
     let promises = promises.or_compute(algorithm);
     let length = decoded_length(ask)?;
+    check_quota(ask, &bucket, length, Incoming::Part(&request.key, request.upload, number)).await?;
     let body = input.body.take().ok_or_else(|| S3Fault::new("IncompleteBody"))?;
     let (stored, sum) = receive(ask, body, length, promises).await?;
     request.checksum = sum;
@@ -218,6 +221,8 @@ pub(super) async fn list_parts(ask: &Ask, input: ListPartsInput) -> Result<ListP
     // Asked also for an empty page, which tells whether the upload is there.
     let page = ask.deps.meta.list_parts(bucket.id, &key, id, marker, limit.max(1)).await;
     let page = page.map_err(|error| ask.store_error(&error))?;
+    let record = ask.deps.meta.upload(bucket.id, &key, upload_id(&input.upload_id)?).await;
+    let record = record.map_err(|error| ask.store_error(&error))?.ok_or_else(|| S3Fault::new("NoSuchUpload"))?;
     let page = if limit == 0 { Page { entries: Vec::new(), truncated: false } } else { page };
     let owner = acl::owner(&bucket);
     let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
@@ -229,7 +234,7 @@ pub(super) async fn list_parts(ask: &Ask, input: ListPartsInput) -> Result<ListP
         upload_id: Some(input.upload_id),
         initiator: Some(Initiator { display_name: owner.display_name.clone(), id: owner.id.clone() }),
         owner: Some(owner),
-        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+        storage_class: Some(StorageClass::from_static(class_text(record.storage_class))),
         part_number_marker: Some(number(marker)),
         next_part_number_marker: Some(number(page.entries.last().map_or(marker, |part| part.number))),
         max_parts: Some(i32::try_from(limit).expect("at most a thousand")),
@@ -294,7 +299,7 @@ pub(super) async fn list_uploads(
                 initiator: Some(Initiator { display_name: owner.display_name.clone(), id: owner.id.clone() }),
                 key: Some(names.text(upload.key.as_bytes())),
                 owner: Some(owner.clone()),
-                storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+                storage_class: Some(StorageClass::from_static(class_text(upload.storage_class))),
                 upload_id: Some(upload.id.to_string()),
             }),
         }

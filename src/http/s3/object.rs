@@ -6,11 +6,12 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
 use s3s::dto::{
     AccessControlPolicy, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, Delete, DeleteObjectsOutput,
-    ETag as WireETag, ETagCondition, Error, GetObjectAclOutput, PutObjectInput, StorageClass, StreamingBlob,
+    ETag as WireETag, ETagCondition, Error, GetObjectAclOutput, PutObjectInput, StreamingBlob,
 };
 
 use super::acl::{self, Canned};
 use super::checksum::{self, with_checksum};
+use super::class;
 use super::error::S3Fault;
 use super::exchange::{Ask, Caller};
 use super::integrity::{Promises, content_md5};
@@ -23,7 +24,7 @@ use crate::http::body::{Content, Promised};
 use crate::http::headers::{self, conditions};
 use crate::http::server::{Answer, http_date};
 use crate::limits;
-use crate::store::objects::{ConditionOutcome, Digests, PutRequest, StoredBody, check_conditions};
+use crate::store::objects::{ConditionOutcome, Digests, Incoming, PutRequest, StoredBody, check_conditions};
 use crate::store::{
     BucketRecord, Checksum, DeleteOutcome, ETag, ObjectChecksum, ObjectKey, ObjectKind, ObjectRecord, WriteCondition,
 };
@@ -40,6 +41,7 @@ pub(super) async fn put(ask: &Ask, mut input: PutObjectInput) -> Result<Answer, 
     let mut request = put_request(ask, &bucket, &key, ObjectKind::Normal, condition)?;
     let promises = Promises::read(&ask.headers)?;
     let length = decoded_length(ask)?;
+    check_quota(ask, &bucket, length, Incoming::Object(&key)).await?;
     let body = input.body.take().ok_or_else(|| S3Fault::new("IncompleteBody"))?;
     let (stored, sum) = receive(ask, body, length, promises).await?;
     request.attributes.checksum = sum.map(ObjectChecksum::full);
@@ -76,6 +78,18 @@ pub(super) fn decoded_length(ask: &Ask) -> Result<Option<u64>, S3Fault> {
         Some(length) if length > size_max => Err(S3Fault::entity_too_large(size_max)),
         length => Ok(length),
     }
+}
+
+/// Refuses a body that the bucket has no room for before its first byte, where its length is known.
+pub(super) async fn check_quota(
+    ask: &Ask,
+    bucket: &BucketRecord,
+    length: Option<u64>,
+    incoming: Incoming<'_>,
+) -> Result<(), S3Fault> {
+    let Some(length) = length else { return Ok(()) };
+    let room = ask.deps.objects.check_bucket_room(bucket, incoming, length).await;
+    room.map_err(|error| ask.store_error(&error))
 }
 
 /// Takes the body into the store piece by piece. Only a stream that ended cleanly, with the length and the checksums that
@@ -190,7 +204,7 @@ pub(super) fn put_request(
             S3Fault::new("MetadataTooLarge").with("MaxSizeAllowed", limits::S3_USER_METADATA_BYTES_MAX.to_string())
         })?,
         tags: tagging::header_tags(ask)?,
-        storage_class: crate::store::StorageClass::default(),
+        storage_class: class::requested(ask, bucket)?,
         attributes: crate::store::ObjectAttributes {
             encryption_stated: encryption::is_stated(ask, bucket)?,
             ..lock::requested(ask, bucket)?
@@ -224,12 +238,7 @@ fn refuse_what_is_not_kept(ask: &Ask) -> Result<(), S3Fault> {
     if let Some(name) = NOT_KEPT.iter().find(|name| ask.headers.contains_key(**name)) {
         return Err(S3Fault::header_not_implemented(name));
     }
-    match ask.header("x-amz-storage-class") {
-        Some(class) if class != StorageClass::STANDARD => {
-            Err(S3Fault::new("InvalidStorageClass").with("StorageClassRequested", class))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObjectOutput, S3Fault> {
@@ -253,7 +262,7 @@ pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObject
         }
     };
     if !replace {
-        if bucket.id == source.bucket && key == source.key {
+        if bucket.id == source.bucket && key == source.key && !class::is_requested(ask) {
             let message = "This copy request is illegal because it is trying to copy an object to itself without \
                            changing the object's metadata, storage class, website redirect location or encryption \
                            attributes.";
@@ -303,6 +312,7 @@ pub(super) async fn copy_source(
         if **source_bucket == *bucket.name.as_str() { bucket.clone() } else { ask.any_bucket(source_bucket).await? };
     let source_key = ask.key(source_key)?;
     let source = versions::readable(ask, &source_bucket, &source_key, version).await?;
+    class::check_readable(ask, &source)?;
     match check_conditions(&source, &conditions(&ask.headers, "x-amz-copy-source-")) {
         ConditionOutcome::Proceed => {}
         // In this dialect a copy has no 304.
@@ -381,9 +391,11 @@ pub(super) async fn get(ask: &Ask, bucket: &str, key: &str) -> Result<Answer, S3
         Opened::Object(object, overrides) => (object, overrides),
         Opened::NotModified(answer) => return Ok(answer),
     };
+    class::check_readable(ask, &object)?;
     let shown = Selection::read(ask, &object).await?;
     let length = shown.length();
     let mut answer = answer_for(ask, &object, &shown, overrides);
+    class::describe(&object, ask.exchange.now, &mut answer.headers);
     let mut rest = Box::new(ask.deps.objects.read(&object, shown.range));
     if let Some(first) = rest.next().await.map_err(|error| ask.store_error(&error))? {
         answer.content = Content::Object { first, rest, length };
@@ -399,6 +411,7 @@ pub(super) async fn head(ask: &Ask, bucket: &str, key: &str) -> Result<Answer, S
     };
     let shown = Selection::read(ask, &object).await?;
     let mut answer = answer_for(ask, &object, &shown, overrides);
+    class::describe(&object, ask.exchange.now, &mut answer.headers);
     answer.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(shown.length()));
     Ok(answer)
 }

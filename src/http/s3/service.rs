@@ -7,7 +7,9 @@ use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::exchange::Ask;
-use super::{attributes, bucket, lifecycle, listing, lock, multipart, object, settings, tagging, versions, website};
+use super::{
+    attributes, bucket, class, lifecycle, listing, lock, multipart, object, settings, tagging, versions, website,
+};
 use crate::http::server::HttpDeps;
 use crate::store::BucketSetting;
 
@@ -286,6 +288,14 @@ impl S3 for Operations {
     ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
         let (ask, input) = Ask::new(&self.0, request);
         ask.settle_answer(attributes::read(&ask, input).await)
+    }
+
+    async fn restore_object(
+        &self,
+        request: S3Request<RestoreObjectInput>,
+    ) -> S3Result<S3Response<RestoreObjectOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(class::restore(&ask, input).await)
     }
 
     async fn create_multipart_upload(

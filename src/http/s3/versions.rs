@@ -4,11 +4,12 @@ use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue};
 use s3s::dto::{
     BucketVersioningStatus, DeletedObject, GetBucketVersioningOutput, ListObjectVersionsInput, MFADelete, Owner,
-    PutBucketVersioningInput, StorageClass, TimestampFormat,
+    PutBucketVersioningInput, TimestampFormat,
 };
 
 use super::NAMESPACE;
 use super::acl;
+use super::class::class_text;
 use super::error::S3Fault;
 use super::exchange::Ask;
 use super::listing::{Names, page_size, plain, timestamp};
@@ -18,8 +19,8 @@ use crate::clock::Wall;
 use crate::http::server::Answer;
 use crate::http::xml::Writer;
 use crate::store::{
-    BucketRecord, DeleteOutcome, ObjectKey, ObjectRecord, Page, StoreError, VersionEntry, VersionId, VersionName,
-    Versioned, Versioning, VersionsQuery, What,
+    BucketRecord, DeleteOutcome, ObjectKey, ObjectKind, ObjectRecord, Page, StoreError, VersionEntry, VersionId,
+    VersionName, Versioned, Versioning, VersionsQuery, What,
 };
 
 const VERSION_ID: &str = "x-amz-version-id";
@@ -161,7 +162,7 @@ fn write_entry(w: &mut Writer, names: Names, entry: &VersionEntry, bucket: &Buck
                 w.text("ChecksumType", form.kind.name());
             }
             w.text("Size", summary.size);
-            w.text("StorageClass", StorageClass::STANDARD);
+            w.text("StorageClass", class_text(summary.storage_class));
             write_owner(w);
         }),
         VersionEntry::Marker { key, marker, is_latest } => w.element("DeleteMarker", |w| {
@@ -183,7 +184,7 @@ pub(super) fn time_text(at: Wall) -> String {
 // ---- one version ---------------------------------------------------------------------------------------------
 
 /// The object of a version, of the newest when none is named, when the caller may read it. Whether it is there at all is
-/// told only to one who may.
+/// told only to one who may. A symlink, which this dialect does not know, is read through: it has its target's body.
 pub(super) async fn readable(
     ask: &Ask,
     bucket: &BucketRecord,
@@ -196,7 +197,26 @@ pub(super) async fn readable(
         Some(Versioned::Marker(_)) | None => None,
     };
     ask.decide(bucket, own_acl, Action::ReadObject)?;
-    object_of(found, key, version)
+    let object = object_of(found, key, version)?;
+    match object.symlink_target() {
+        None => Ok(object),
+        Some(target) => follow(ask, bucket, object, &target).await,
+    }
+}
+
+async fn follow(
+    ask: &Ask,
+    bucket: &BucketRecord,
+    link: ObjectRecord,
+    target: &ObjectKey,
+) -> Result<ObjectRecord, S3Fault> {
+    let found = ask.existing(bucket, target).await?;
+    ask.decide(bucket, found.as_ref().and_then(|object| object.acl), Action::ReadObject)?;
+    match found.filter(|object| object.kind != ObjectKind::Symlink) {
+        Some(object) => Ok(link.seen_through(object)),
+        None => Err(S3Fault::no_such_key(&link.key.to_string())
+            .saying("The specified key is a symbolic link whose target does not exist.")),
+    }
 }
 
 /// The same for one who may do anything.

@@ -27,7 +27,7 @@ async fn a_bucket_is_made_found_again_and_refused_to_others() {
 async fn settings_that_cannot_be_kept_are_refused() {
     let running = Running::start().await;
     let put = |body: &str| running.call(Call::new("PUT", "/").bucket("films").body(body));
-    let class = "<CreateBucketConfiguration><StorageClass>Archive</StorageClass></CreateBucketConfiguration>";
+    let class = "<CreateBucketConfiguration><StorageClass>Frozen</StorageClass></CreateBucketConfiguration>";
     put(class).await.assert_error(400, "InvalidArgument", None);
     let place = "<CreateBucketConfiguration><LocationConstraint>oss-us-west-1</LocationConstraint>\
                  </CreateBucketConfiguration>";

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::auth::{SignedRequest, oss_v1};
 use crate::clock::{Clock, ManualClock, Wall};
 use crate::http::oss::operation::Query;
-use crate::http::server::{HttpDeps, HttpService};
+use crate::http::server::{HttpDeps, HttpService, http_date};
 use crate::live::registry::{LiveDeps, Registry};
 use crate::net::guard::Guard;
 use crate::net::host::HostRules;
@@ -141,6 +141,7 @@ pub(super) struct Call {
     /// Only the head is sent.
     pub(super) withhold_body: bool,
     no_length: bool,
+    at: Wall,
 }
 
 impl Call {
@@ -156,6 +157,7 @@ impl Call {
             body: Vec::new(),
             withhold_body: false,
             no_length: false,
+            at: NOW,
         }
     }
 
@@ -209,6 +211,16 @@ impl Call {
         self
     }
 
+    /// Signed at another time than `NOW`.
+    pub(super) fn at(mut self, at: Wall) -> Self {
+        self.at = at;
+        self
+    }
+
+    fn date(&self) -> String {
+        http_date(self.at).to_str().expect("a date is ASCII").to_owned()
+    }
+
     pub(super) fn withhold_body(mut self) -> Self {
         self.withhold_body = true;
         self
@@ -219,7 +231,7 @@ impl Call {
         let mut head = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", self.method, self.target, self.host);
         let mut headers = self.headers.clone();
         if !matches!(self.who, Who::Anonymous) {
-            headers.push(("x-oss-date".into(), NOW_TEXT.into()));
+            headers.push(("x-oss-date".into(), self.date()));
             headers.push(("Authorization".into(), self.authorization(&headers)));
         }
         let chunked = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("transfer-encoding"));
@@ -251,7 +263,7 @@ impl Call {
             Who::Other => ("otherKey", "otherSecret"),
             _ => ("ownerKey", "ownerSecret"),
         };
-        let string = oss_v1::string_to_sign(&request, NOW_TEXT.as_bytes(), oss_v1::SubResources::Wide);
+        let string = oss_v1::string_to_sign(&request, self.date().as_bytes(), oss_v1::SubResources::Wide);
         format!("OSS {id}:{}", oss_v1::signature(secret, &string))
     }
 }

@@ -78,7 +78,7 @@ async fn a_put_that_asks_for_what_is_not_kept_is_refused() {
     let put = |name: &str, value: &str| Call::new("PUT", "/a").body("x").header(name, value);
     let long = "v".repeat(limits::USER_METADATA_BYTES_MAX);
     for (name, value, status, code, ec) in [
-        ("x-oss-storage-class", "IA", 400, "InvalidArgument", None),
+        ("x-oss-storage-class", "STANDARD_IA", 400, "InvalidArgument", None),
         ("x-oss-server-side-encryption", "AES256", 501, "NotImplemented", None),
         ("x-oss-tagging", "a=b%2A", 400, "InvalidTag", None),
         ("x-oss-tagging", "a=1&a=2", 400, "InvalidTag", None),

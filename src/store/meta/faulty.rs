@@ -157,6 +157,9 @@ calls! {
     ListAccessKeys list_access_keys() -> Vec<AccessKeyRecord>;
     DisableAccessKey disable_access_key(id: &str) -> ();
     CreateBucket create_bucket(name: &BucketName, owner: AccountId, acl: Acl, now: Wall) -> BucketRecord;
+    CreateBucketWith create_bucket_with(
+        name: &BucketName, owner: AccountId, acl: Acl, settings: BucketSettings, now: Wall
+    ) -> BucketRecord;
     Bucket bucket(name: &BucketName) -> Option<BucketRecord>;
     ListBuckets list_buckets(owner: AccountId, prefix: &str, after: &str, limit: usize) -> Page<BucketRecord>;
     SetBucketAcl set_bucket_acl(bucket: BucketId, acl: Acl) -> ();
@@ -189,6 +192,11 @@ calls! {
         bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, change: LockChange, bypass_governance: bool,
         now: Wall
     ) -> Option<VersionId>;
+    RestoreObject restore_object(
+        bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, until: Wall, now: Wall
+    ) -> Restored;
+    FinelyCut finely_cut(after: Option<(BucketId, ObjectKey)>, limit: usize) -> Vec<(BucketId, ObjectKey)>;
+    SwapExtents swap_extents(swap: ExtentSwap, now: Wall) -> bool;
     ListObjects list_objects(bucket: BucketId, query: &ListQuery) -> Page<ListEntry>;
     ListVersions list_versions(bucket: BucketId, query: &VersionsQuery) -> Page<VersionEntry>;
     BeginUpload begin_upload(upload: UploadRecord, now: Wall) -> UploadRecord;

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 
-use super::rules::{self, LiveState};
+use super::rules::{self, Growth, LiveState};
 use crate::clock::Wall;
 use crate::limits::CONNECTION_HISTORY_KEPT;
 use crate::store::*;
@@ -111,6 +111,55 @@ impl State {
         if rules::blobs_of(extents).any(taken) { Err(StoreError::NotFound(What::Blob)) } else { Ok(()) }
     }
 
+    /// What a bucket holds, counted here and now.
+    fn usage(&self, bucket: BucketId) -> BucketUsage {
+        let (uploads, parts, part_bytes) = self.uploads.count_in(bucket);
+        let channels = self.channels.keys().filter(|(b, _)| *b == bucket).count() as u64;
+        let markers = self.versions.markers_in(bucket);
+        let mut usage = BucketUsage { uploads, parts, part_bytes, channels, markers, ..BucketUsage::default() };
+        let current = self.objects.values().filter(|object| object.bucket == bucket);
+        for object in current.chain(self.versions.objects().filter(|object| object.bucket == bucket)) {
+            usage.objects += 1;
+            usage.bytes += object.size;
+            let of_class = &mut usage.classes[object.storage_class.index()];
+            of_class.objects += 1;
+            of_class.bytes += object.size;
+        }
+        usage
+    }
+
+    fn quota(&self, bucket: BucketId) -> BucketQuota {
+        self.buckets.get(&bucket).map(|bucket| bucket.settings.quota).unwrap_or_default()
+    }
+
+    /// Judges these objects, put one after the other, by the bucket's quota.
+    fn check_quota(&self, bucket: BucketId, objects: &[&ObjectRecord]) -> Result<()> {
+        if self.quota(bucket) == BucketQuota::default() {
+            return Ok(());
+        }
+        self.check_quota_from(bucket, self.usage(bucket), objects)
+    }
+
+    fn check_quota_from(&self, bucket: BucketId, held: BucketUsage, objects: &[&ObjectRecord]) -> Result<()> {
+        let quota = self.quota(bucket);
+        let (mut count, mut bytes) = (held.objects, held.bytes + held.part_bytes);
+        for object in objects {
+            let id = (bucket, object.key.clone());
+            let current = self.objects.get(&id).filter(|present| present.version == object.version);
+            if current.is_none()
+                && let Some(Versioned::Object(elsewhere)) = self.object_version(&id, Some(object.version.into()))
+            {
+                (count, bytes) = (count - 1, bytes - elsewhere.size);
+            }
+            let before = bytes;
+            count += u64::from(current.is_none());
+            bytes = bytes + object.size - current.map_or(0, |present| present.size);
+            let (more_objects, more_bytes) = (current.is_none(), bytes > before);
+            rules::check_quota(quota, Growth { objects: count, bytes, more_objects, more_bytes })?;
+        }
+        Ok(())
+    }
+
     /// Blobs that nothing names any more become garbage.
     fn retire(&mut self, gone: &[Extent], now: Wall) {
         for id in rules::blobs_of(gone) {
@@ -190,7 +239,14 @@ impl MetaStore for MemoryMetaStore {
         })
     }
 
-    async fn create_bucket(&self, name: &BucketName, owner: AccountId, acl: Acl, now: Wall) -> Result<BucketRecord> {
+    async fn create_bucket_with(
+        &self,
+        name: &BucketName,
+        owner: AccountId,
+        acl: Acl,
+        settings: BucketSettings,
+        now: Wall,
+    ) -> Result<BucketRecord> {
         self.with(|s| {
             if s.buckets.values().any(|b| b.name == *name) {
                 return Err(StoreError::AlreadyExists(What::Bucket));
@@ -208,7 +264,7 @@ impl MetaStore for MemoryMetaStore {
                 cors: CorsConfig::default(),
                 tags: Vec::new(),
                 versioning: Versioning::default(),
-                settings: BucketSettings::default(),
+                settings,
             };
             s.last_bucket = record.id.0;
             s.buckets.insert(record.id, record.clone());
@@ -314,17 +370,7 @@ impl MetaStore for MemoryMetaStore {
     async fn bucket_usage(&self, bucket: BucketId) -> Result<BucketUsage> {
         self.with(|s| {
             s.bucket(bucket)?;
-            let sizes = || s.objects.iter().filter(|((b, _), _)| *b == bucket).map(|(_, object)| object.size);
-            let (uploads, parts) = s.uploads.count_in(bucket);
-            let (other_sizes, markers) = s.versions.count_in(bucket);
-            Ok(BucketUsage {
-                objects: (sizes().count() + other_sizes.len()) as u64,
-                bytes: sizes().chain(other_sizes).sum(),
-                markers,
-                uploads,
-                parts,
-                channels: s.channels.keys().filter(|(b, _)| *b == bucket).count() as u64,
-            })
+            Ok(s.usage(bucket))
         })
     }
 
@@ -338,6 +384,7 @@ impl MetaStore for MemoryMetaStore {
             rules::check_condition(commit.condition, present)?;
             s.check_lock(&object, now)?;
             s.check_blobs(&object.extents)?;
+            s.check_quota(object.bucket, &[&object])?;
             s.place(object.clone(), now);
             Ok(object)
         })
@@ -355,6 +402,7 @@ impl MetaStore for MemoryMetaStore {
             let object = if is_first { rules::retained(object, &bucket.settings) } else { object };
             s.check_lock(&object, now)?;
             s.check_blobs(&extents)?;
+            s.check_quota(object.bucket, &[&object])?;
             s.place(object.clone(), now);
             Ok(object)
         })
@@ -433,6 +481,49 @@ impl MetaStore for MemoryMetaStore {
             let object = s.object_mut(bucket, key, version)?;
             object.attributes = rules::relocked(object.attributes.clone(), change, bypass_governance, now)?;
             Ok(object.version)
+        })
+    }
+
+    async fn restore_object(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        until: Wall,
+        now: Wall,
+    ) -> Result<Restored> {
+        self.with(|s| {
+            let object = s.object_mut(bucket, key, version)?;
+            let (attributes, was_readable) =
+                rules::restored(object.storage_class, object.attributes.clone(), until, now)?;
+            object.attributes = attributes;
+            Ok(Restored { version: object.version, was_readable })
+        })
+    }
+
+    async fn finely_cut(
+        &self,
+        after: Option<(BucketId, ObjectKey)>,
+        limit: usize,
+    ) -> Result<Vec<(BucketId, ObjectKey)>> {
+        self.with(|s| {
+            let behind = s.objects.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
+            let found = behind.filter(|(_, object)| rules::is_finely_cut(object)).map(|(id, _)| id.clone());
+            Ok(found.take(limit).collect())
+        })
+    }
+
+    async fn swap_extents(&self, swap: ExtentSwap, now: Wall) -> Result<bool> {
+        self.with(|s| {
+            let Some(present) = s.objects.get(&(swap.bucket, swap.key.clone())).cloned() else { return Ok(false) };
+            let Some(object) = rules::swapped(present, &swap)? else { return Ok(false) };
+            s.check_blobs(&object.extents)?;
+            for id in rules::blobs_of(&object.extents) {
+                s.garbage.remove(&id);
+            }
+            s.objects.insert((swap.bucket, swap.key), object);
+            s.retire(&swap.before, now);
+            Ok(true)
         })
     }
 
@@ -629,6 +720,7 @@ impl MetaStore for MemoryMetaStore {
             rules::check_fragment_order(&commit, live, key_is_taken)?;
             s.check_blobs(&commit.object.extents)?;
             s.check_blobs(&commit.playlist.extents)?;
+            s.check_quota(commit.bucket, &[&commit.object, &commit.playlist])?;
 
             let fragment = ObjectRecord { last_modified: now, version: None, ..commit.object };
             let playlist = ObjectRecord { last_modified: now, version: None, ..commit.playlist };
@@ -804,6 +896,7 @@ fn summary(object: &ObjectRecord) -> ObjectSummary {
         key: object.key.clone(),
         kind: object.kind,
         storage_class: object.storage_class,
+        restored_until: object.attributes.restored_until(),
         size: object.size,
         etag: object.etag,
         checksum: object.attributes.checksum.map(|checksum| checksum.form()),

@@ -4,12 +4,14 @@ use bytes::BytesMut;
 use md5::{Digest, Md5};
 
 use crate::clock::Wall;
-use crate::limits::{COMPLETED_UPLOAD_KEPT, INLINE_BYTES_MAX};
+use crate::limits::{COMPACTED_BYTES_MAX, COMPLETED_UPLOAD_KEPT, FINELY_CUT_PAIRS, INLINE_BYTES_MAX};
+use crate::store::compaction::short_pairs;
 use crate::store::{
-    BlobId, BucketSetting, BucketSettings, ChannelName, Checksum, ChecksumForm, ChecksumType, CompleteCommit,
-    CompletedUpload, ETag, ExpectedObject, Extent, FragmentCommit, ListedPart, LockChange, ObjectAttributes,
-    ObjectChecksum, ObjectKey, ObjectKind, ObjectPart, ObjectRecord, Page, PartChoice, PartSummary, Result, Retention,
-    RetentionMode, StoreError, UploadRecord, VersionId, VersionName, Versioning, What, WriteCondition, digest,
+    BlobId, BucketQuota, BucketSetting, BucketSettings, ChannelName, Checksum, ChecksumForm, ChecksumType,
+    CompleteCommit, CompletedUpload, ETag, ExpectedObject, Extent, ExtentSwap, FragmentCommit, ListedPart, LockChange,
+    ObjectAttributes, ObjectChecksum, ObjectKey, ObjectKind, ObjectPart, ObjectRecord, Page, PartChoice, PartSummary,
+    Result, Retention, RetentionMode, StorageClass, StoreError, UploadRecord, VersionId, VersionName, Versioning, What,
+    WriteCondition, digest,
 };
 
 /// The common prefix that `key` rolls up into: everything up to and including the first delimiter behind `prefix`.
@@ -187,6 +189,59 @@ fn push_extent(extents: &mut Vec<Extent>, extent: Extent) {
         return;
     }
     extents.push(extent);
+}
+
+/// The attributes of an object after a restore until `until`, and whether its bytes were readable before it.
+pub(super) fn restored(
+    class: StorageClass,
+    attributes: ObjectAttributes,
+    until: Wall,
+    now: Wall,
+) -> Result<(ObjectAttributes, bool)> {
+    if !class.needs_restore() {
+        return Err(StoreError::NotArchived);
+    }
+    let before = attributes.restored_until().filter(|before| now < *before);
+    let until = before.map_or(until, |before| before.max(until));
+    Ok((ObjectAttributes { restored_until_ms: Some(until.0), ..attributes }, before.is_some()))
+}
+
+/// Whether a body is worth writing anew.
+pub(super) fn is_finely_cut(object: &ObjectRecord) -> bool {
+    object.size <= COMPACTED_BYTES_MAX && short_pairs(&object.extents) >= FINELY_CUT_PAIRS
+}
+
+/// The object with other extents for the same bytes; `None` when its body does not begin as it did.
+pub(super) fn swapped(present: ObjectRecord, swap: &ExtentSwap) -> Result<Option<ObjectRecord>> {
+    let length = |extents: &[Extent]| extents.iter().map(Extent::length).sum::<u64>();
+    if length(&swap.before) != length(&swap.after) {
+        return Err(StoreError::Corrupt("other extents than those they replace".into()));
+    }
+    let Some(rest) = present.extents.strip_prefix(&swap.before[..]) else { return Ok(None) };
+    let extents = [&swap.after[..], rest].concat();
+    Ok(Some(ObjectRecord { extents, ..present }))
+}
+
+/// What a bucket holds after a change, and whether the change made it more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Growth {
+    /// Objects afterwards.
+    pub objects: u64,
+    /// Bytes of objects and parts afterwards.
+    pub bytes: u64,
+    /// Objects were added.
+    pub more_objects: bool,
+    /// Bytes were added.
+    pub more_bytes: bool,
+}
+
+/// Judges a change by the bucket's quota. What makes it hold less is always allowed.
+pub(super) fn check_quota(quota: BucketQuota, growth: Growth) -> Result<()> {
+    let over = |more: bool, now: u64, max: Option<u64>| more && max.is_some_and(|max| now > max);
+    if over(growth.more_objects, growth.objects, quota.objects) || over(growth.more_bytes, growth.bytes, quota.bytes) {
+        return Err(StoreError::OverQuota);
+    }
+    Ok(())
 }
 
 /// The parts that `choice` names out of those that were `uploaded` (in order of number), judged by every rule of a

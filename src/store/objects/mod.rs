@@ -24,7 +24,8 @@ use bytes::Bytes;
 pub use body::{BodyWriter, Digests, StoredBody};
 pub use conditions::{ConditionOutcome, Conditions, check_conditions};
 pub use in_flight::InFlight;
-pub use quota::Quota;
+pub(in crate::store) use quota::noted;
+pub use quota::{Incoming, Quota};
 pub use range::{RangeOutcome, RangeRules, resolve_range};
 pub use read::ObjectBody;
 
@@ -174,7 +175,7 @@ impl ObjectService {
             ..blank(request)
         };
         let copied = self.meta.commit_object(ObjectCommit { object, condition }, now).await;
-        copied.map_err(|error| match error {
+        noted(copied).map_err(|error| match error {
             StoreError::NotFound(What::Blob) => StoreError::NotFound(What::Object),
             other => other,
         })
@@ -221,7 +222,7 @@ impl ObjectService {
             // The commit may have happened: the collector asks the metadata once no command can be under way.
             Err(_) => drop(body),
         }
-        outcome
+        noted(outcome)
     }
 }
 
@@ -244,6 +245,8 @@ fn is_refusal(error: &StoreError) -> bool {
         | StoreError::PartTooSmall { .. }
         | StoreError::StaleEpoch
         | StoreError::SizeMismatch { .. }
+        | StoreError::NotArchived
+        | StoreError::OverQuota
         | StoreError::DigestMismatch
         | StoreError::TooLarge
         | StoreError::Full => true,

@@ -1,10 +1,11 @@
-//! How much may be stored: the largest object, and the room that must stay free.
+//! How much may be stored: the largest object, the room that must stay free, and what a bucket may hold.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::ObjectService;
 use crate::clock::{Clock, Monotonic};
 use crate::limits;
-use crate::store::{BlobStore, Result, StoreError};
+use crate::store::{BlobStore, BucketQuota, BucketRecord, ObjectKey, Result, StoreError, UploadId};
 
 /// What the operator allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,4 +80,50 @@ impl Room {
     fn lock(&self) -> MutexGuard<'_, Option<Known>> {
         self.known.lock().expect("no code panics while holding this lock")
     }
+}
+
+/// What bytes on their way to a bucket will become.
+#[derive(Clone, Copy, Debug)]
+pub enum Incoming<'a> {
+    /// An object, in place of the one under its key.
+    Object(&'a ObjectKey),
+    /// More of an object.
+    Append,
+    /// A part, in place of the one of its number.
+    Part(&'a ObjectKey, UploadId, u32),
+}
+
+impl ObjectService {
+    /// Whether the bucket's quota has room for `bytes`, so that a refusal need not cost their transfer. `OverQuota`. Judged again
+    /// in the commit, which alone decides; a bucket without a quota costs nothing here.
+    pub async fn check_bucket_room(&self, bucket: &BucketRecord, incoming: Incoming<'_>, bytes: u64) -> Result<()> {
+        let quota = bucket.settings.quota;
+        if quota == BucketQuota::default() {
+            return Ok(());
+        }
+        let usage = self.meta.bucket_usage(bucket.id).await?;
+        let (replaced, objects) = match incoming {
+            Incoming::Object(key) => match self.meta.object(bucket.id, key).await? {
+                Some(object) => (object.size, usage.objects),
+                None => (0, usage.objects.saturating_add(1)),
+            },
+            Incoming::Append => (0, usage.objects),
+            Incoming::Part(key, upload, number) => {
+                let page = self.meta.list_parts(bucket.id, key, upload, number.saturating_sub(1), 1).await?;
+                (page.entries.first().filter(|part| part.number == number).map_or(0, |part| part.size), usage.objects)
+            }
+        };
+        let held = usage.bytes.saturating_add(usage.part_bytes).saturating_add(bytes).saturating_sub(replaced);
+        let over_bytes = bytes > replaced && quota.bytes.is_some_and(|max| held > max);
+        let over_objects = objects > usage.objects && quota.objects.is_some_and(|max| objects > max);
+        noted(if over_bytes || over_objects { Err(StoreError::OverQuota) } else { Ok(()) })
+    }
+}
+
+/// Counts a refusal by a bucket's quota.
+pub(in crate::store) fn noted<T>(outcome: Result<T>) -> Result<T> {
+    if let Err(StoreError::OverQuota) = &outcome {
+        metrics::counter!("livebucket_writes_refused_total", "cause" => "quota").increment(1);
+    }
+    outcome
 }

@@ -12,7 +12,10 @@ use crate::store::blob::memory::MemoryBlobStore;
 use crate::store::conformance::blob::pattern;
 use crate::store::digest::Crc64;
 use crate::store::meta::memory::MemoryMetaStore;
-use crate::store::{BlobEntry, BlobId, BlobReader, BlobState, BlobWriter, BucketName, ETag, Extent};
+use crate::store::{
+    BlobEntry, BlobId, BlobReader, BlobState, BlobWriter, BucketName, BucketQuota, BucketRecord, BucketSetting, ETag,
+    Extent,
+};
 
 /// One bucket over stores in memory, the blobs behind scripted faults.
 pub(in crate::store) struct Bench {
@@ -558,4 +561,74 @@ async fn without_a_floor_nobody_asks_what_is_free() {
     bench.blobs.set_available(0);
     bench.put("k", &pattern(1, 100_000)).await.expect("no floor, no question");
     assert_eq!(bench.blobs.looks(), 0);
+}
+
+// ---- quotas of buckets ------------------------------------------------------------------------------------------
+
+async fn allow(bench: &Bench, bytes: Option<u64>, objects: Option<u64>) -> BucketRecord {
+    let quota = BucketSetting::Quota(BucketQuota { bytes, objects });
+    bench.meta.set_bucket_setting(bench.bucket, quota).await.expect("there");
+    let name = BucketName::new("bucket").expect("valid");
+    bench.meta.bucket(&name).await.expect("meta").expect("there")
+}
+
+#[tokio::test]
+async fn a_put_over_the_buckets_quota_leaves_nothing() {
+    let bench = Bench::new().await;
+    allow(&bench, Some(100_000), None).await;
+    bench.put("k", &pattern(1, 60_000)).await.expect("fits");
+    assert_eq!(bench.put("more", &pattern(2, 40_001)).await, Err(StoreError::OverQuota));
+    assert_eq!(bench.blob_ids().await.len(), 1, "the blob of what was refused is gone");
+    assert_eq!(bench.objects.in_flight().counts(), (0, 0));
+    let source = bench.meta.object(bench.bucket, &key("k")).await.expect("meta").expect("there");
+    assert_eq!(bench.objects.copy(&source, bench.request("copy")).await, Err(StoreError::OverQuota));
+    bench.put("k", &pattern(3, 100_000)).await.expect("in place of another");
+    assert_eq!(bench.get("k").await, Some(pattern(3, 100_000)));
+}
+
+#[tokio::test]
+async fn whether_a_bucket_has_room_is_known_before_a_byte_comes() {
+    let bench = Bench::new().await;
+    let unlimited = allow(&bench, None, None).await;
+    let room = async |bucket: &BucketRecord, incoming: Incoming<'_>, bytes| {
+        bench.objects.check_bucket_room(bucket, incoming, bytes).await
+    };
+    let (k, new) = (key("k"), key("new"));
+    bench.put("k", &pattern(1, 60)).await.expect("put");
+    let upload = bench.objects.uploads().begin(bench.request("big"), None).await.expect("begun");
+    let request = |number| crate::store::upload::PartRequest {
+        bucket: bench.bucket,
+        key: key("big"),
+        upload: upload.id,
+        number,
+        expected_md5: None,
+        checksum: None,
+    };
+    let part = bench.store(&pattern(2, 30)).await.expect("stored");
+    bench.objects.uploads().put_part(request(2), part).await.expect("a part");
+    assert_eq!(room(&unlimited, Incoming::Object(&new), u64::MAX).await, Ok(()));
+
+    // 60 in an object and 30 in a part are there.
+    let bucket = allow(&bench, Some(100), Some(1)).await;
+    let over = Err(StoreError::OverQuota);
+    let big = key("big");
+    for (incoming, bytes, expected) in [
+        (Incoming::Object(&k), 70, Ok(())),
+        (Incoming::Object(&k), 71, over.clone()),
+        (Incoming::Object(&new), 0, over.clone()),
+        (Incoming::Append, 10, Ok(())),
+        (Incoming::Append, 11, over.clone()),
+        (Incoming::Append, u64::MAX, over.clone()),
+        (Incoming::Part(&big, upload.id, 1), 10, Ok(())),
+        (Incoming::Part(&big, upload.id, 1), 11, over.clone()),
+        (Incoming::Part(&big, upload.id, 2), 40, Ok(())),
+        (Incoming::Part(&big, upload.id, 2), 41, over.clone()),
+        (Incoming::Part(&big, upload.id, 3), 11, over.clone()),
+    ] {
+        assert_eq!(room(&bucket, incoming, bytes).await, expected, "{incoming:?} {bytes}");
+    }
+    // Less than what is there is always taken.
+    let bucket = allow(&bench, Some(5), None).await;
+    assert_eq!(room(&bucket, Incoming::Object(&k), 60).await, Ok(()));
+    assert_eq!(room(&bucket, Incoming::Part(&big, upload.id, 2), 30).await, Ok(()));
 }

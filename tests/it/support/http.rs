@@ -52,6 +52,9 @@ pub fn hmac_sha1(secret: &str, text: &str) -> String {
 /// The sub-resources that the tests use.
 const SIGNED: &[&str] = &[
     "acl",
+    "restore",
+    "stat",
+    "symlink",
     "append",
     "bucketInfo",
     "comp",

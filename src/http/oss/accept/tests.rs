@@ -523,7 +523,7 @@ async fn errors_come_in_order() {
     let (old, bad_key) = (("date", "Tue, 14 Nov 2000 22:13:20 GMT"), ("authorization", "OSS nobody:s"));
     let wrong = ("authorization", "OSS testAccessKeyId:s");
     // Each request has every fault from here on; the first is told.
-    assert_eq!(code("127.0.0.1", "/nobucket/k?symlink", &[old, bad_key]).await, Err("NotImplemented"));
+    assert_eq!(code("127.0.0.1", "/nobucket/k?sealAppend", &[old, bad_key]).await, Err("NotImplemented"));
     assert_eq!(code("127.0.0.1", "/No/k", &[old, bad_key]).await, Err("InvalidBucketName"));
     assert_eq!(code("127.0.0.1", "/nobucket/k", &[old, bad_key]).await, Err("RequestTimeTooSkewed"));
     assert_eq!(code("127.0.0.1", "/nobucket/k", &[DATE, bad_key]).await, Err("InvalidAccessKeyId"));

@@ -55,6 +55,8 @@ impl OssError {
             StoreError::PartTooSmall { number, size, md5 } => {
                 Self::part_too_small(number, size, md5, crate::limits::OSS_PART_BYTES_MIN)
             }
+            StoreError::NotArchived => Self::operation_not_supported(&String::from_utf8_lossy(key)),
+            StoreError::OverQuota => Self::quota_exceeded(bucket),
             StoreError::DigestMismatch => Self::invalid_digest(""),
             StoreError::TooLarge => Self::entity_too_large(crate::limits::OSS_OBJECT_BYTES_MAX),
             StoreError::Full => Self::insufficient_storage(),

@@ -143,6 +143,9 @@ fn every_documented_request_line() {
         ("GET /bucket/k?tagging", GetObjectTagging(key("k"))),
         ("PUT /bucket/k?tagging=", PutObjectTagging(key("k"))),
         ("DELETE /bucket/k?tagging", DeleteObjectTagging(key("k"))),
+        ("PUT /bucket/k?symlink", PutSymlink(key("k"))),
+        ("GET /bucket/k?symlink=", GetSymlink(key("k"))),
+        ("POST /bucket/k?restore", RestoreObject(key("k"))),
         ("POST /bucket/k?uploads", InitiateMultipartUpload { key: key("k"), url_encoding: false }),
         (
             "POST /bucket/k?sequential&uploads=&encoding-type=url",

@@ -30,6 +30,8 @@ fn takes_version(operation: &OssOperation) -> bool {
             | Op::DeleteObjectTagging(_)
             // `oss2` repeats the source's version there.
             | Op::UploadPartCopy { .. }
+            | Op::GetSymlink(_)
+            | Op::RestoreObject(_)
     )
 }
 

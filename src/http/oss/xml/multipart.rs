@@ -4,11 +4,14 @@ use bytes::Bytes;
 
 use super::read::{Element, long_document};
 use super::{Names, time_text, write_copy_result};
+use crate::http::oss::class::class_text;
 use crate::http::oss::error::OssError;
 use crate::http::oss::operation::{ListPartsQuery, ListUploadsQuery};
 use crate::http::xml::Writer;
 use crate::limits::{OSS_COMPLETE_PARTS_MAX, OSS_COMPLETE_XML_BYTES_MAX, OSS_COMPLETE_XML_ELEMENTS_MAX};
-use crate::store::{BucketRecord, CompletedUpload, ListedPart, ObjectKey, Page, PartSummary, UploadEntry, UploadId};
+use crate::store::{
+    BucketRecord, CompletedUpload, ListedPart, ObjectKey, Page, PartSummary, StorageClass, UploadEntry, UploadId,
+};
 
 /// `CopyPartResult`.
 pub fn copy_part_result(part: &PartSummary) -> Bytes {
@@ -44,14 +47,14 @@ pub fn complete_multipart_upload_result(
 }
 
 /// `ListPartsResult`. Both markers and `IsTruncated` are always there: clients compute with them.
-pub fn list_parts(bucket: &str, query: &ListPartsQuery, page: &Page<PartSummary>) -> Bytes {
+pub fn list_parts(bucket: &str, query: &ListPartsQuery, class: StorageClass, page: &Page<PartSummary>) -> Bytes {
     let names = Names { url: query.url_encoding };
     Writer::document("ListPartsResult", |w| {
         names.write_encoding(w);
         w.text("Bucket", bucket);
         names.write(w, "Key", query.upload.key.as_bytes());
         w.text("UploadId", query.upload.id);
-        w.text("StorageClass", "Standard");
+        w.text("StorageClass", class_text(class));
         w.text("PartNumberMarker", query.marker);
         w.text("NextPartNumberMarker", page.entries.last().map_or(query.marker, |part| part.number));
         w.text("MaxParts", query.max_parts);
@@ -93,7 +96,7 @@ pub fn list_multipart_uploads(bucket: &BucketRecord, query: &ListUploadsQuery, p
                 w.element("Upload", |w| {
                     names.write(w, "Key", upload.key.as_bytes());
                     w.text("UploadId", upload.id);
-                    w.text("StorageClass", "Standard");
+                    w.text("StorageClass", class_text(upload.storage_class));
                     w.text("Initiated", time_text(upload.initiated));
                 });
             }

@@ -6,8 +6,8 @@ use crate::limits::OSS_COMPLETE_XML_BYTES_MAX;
 use crate::live::channel::ChannelRuleError;
 use crate::live::stat::{AudioStat, VideoStat};
 use crate::store::{
-    BucketId, BucketName, BucketSettings, ChannelName, CompletedUpload, ConnectionId, ListedPart, PartSummary,
-    SnapshotConfig, StorageClass, Tag, UploadEntry, UploadId, UploadSummary, VersionId, Versioning,
+    BucketId, BucketName, BucketSettings, ChannelName, ClassUsage, CompletedUpload, ConnectionId, ListedPart,
+    PartSummary, SnapshotConfig, StorageClass, Tag, UploadEntry, UploadId, UploadSummary, VersionId, Versioning,
 };
 
 /// The document without its declaration, which every one has, and without the blanks of the literal's layout.
@@ -47,6 +47,7 @@ fn object(key: &[u8], kind: ObjectKind, parts: Option<u32>) -> ListEntry {
         etag: ETag { digest: [0xab; 16], parts },
         storage_class: StorageClass::Standard,
         checksum: None,
+        restored_until: None,
         last_modified: Wall(1_700_000_000_123),
     })
 }
@@ -141,25 +142,42 @@ fn tags_both_ways() {
 
 #[test]
 fn bucket_statistics() {
-    let usage = BucketUsage { objects: 3, bytes: 5_000_000_000, markers: 4, uploads: 2, parts: 7, channels: 1 };
-    check(
-        bucket_stat(&usage, Wall(1_700_000_000_999)),
-        "<BucketStat>
+    let class = |objects, bytes| ClassUsage { objects, bytes };
+    let usage = BucketUsage {
+        objects: 6,
+        bytes: 5_000_000_000,
+        markers: 4,
+        uploads: 2,
+        parts: 7,
+        channels: 1,
+        part_bytes: 9,
+        classes: [class(3, 4_000_000_000), class(2, 1_000_000_000), class(1, 0), class(0, 0), class(0, 0)],
+    };
+    let golden = |quota: &str| {
+        format!(
+            "<BucketStat>
            <Storage>5000000000</Storage>
-           <ObjectCount>3</ObjectCount>
+           <ObjectCount>6</ObjectCount>
            <MultipartUploadCount>2</MultipartUploadCount>
            <LiveChannelCount>1</LiveChannelCount>
            <LastModifiedTime>1700000000</LastModifiedTime>
            <MultipartPartCount>7</MultipartPartCount>
            <DeleteMarkerCount>4</DeleteMarkerCount>
-           <StandardStorage>5000000000</StandardStorage>
+           <StandardStorage>4000000000</StandardStorage>
            <StandardObjectCount>3</StandardObjectCount>
-           <InfrequentAccessStorage>0</InfrequentAccessStorage><InfrequentAccessRealStorage>0</InfrequentAccessRealStorage><InfrequentAccessObjectCount>0</InfrequentAccessObjectCount>
-           <ArchiveStorage>0</ArchiveStorage><ArchiveRealStorage>0</ArchiveRealStorage><ArchiveObjectCount>0</ArchiveObjectCount>
+           <InfrequentAccessStorage>1000000000</InfrequentAccessStorage><InfrequentAccessRealStorage>1000000000</InfrequentAccessRealStorage><InfrequentAccessObjectCount>2</InfrequentAccessObjectCount>
+           <ArchiveStorage>0</ArchiveStorage><ArchiveRealStorage>0</ArchiveRealStorage><ArchiveObjectCount>1</ArchiveObjectCount>
            <ColdArchiveStorage>0</ColdArchiveStorage><ColdArchiveRealStorage>0</ColdArchiveRealStorage><ColdArchiveObjectCount>0</ColdArchiveObjectCount>
            <DeepColdArchiveStorage>0</DeepColdArchiveStorage><DeepColdArchiveRealStorage>0</DeepColdArchiveRealStorage><DeepColdArchiveObjectCount>0</DeepColdArchiveObjectCount>
-         </BucketStat>",
-    );
+           {quota}
+         </BucketStat>"
+        )
+    };
+    let now = Wall(1_700_000_000_999);
+    check(bucket_stat(&usage, BucketQuota::default(), now), &golden(""));
+    let quota = BucketQuota { bytes: Some(1 << 40), objects: Some(7) };
+    let elements = "<StorageQuota>1099511627776</StorageQuota><ObjectCountQuota>7</ObjectCountQuota>";
+    check(bucket_stat(&usage, quota, now), &golden(elements));
 }
 
 #[test]
@@ -306,6 +324,25 @@ fn object_listing_version_1_url_encoded() {
            </Contents>
          </ListBucketResult>",
     );
+}
+
+#[test]
+fn archived_objects_and_symlinks_are_listed_with_what_they_are() {
+    let mut archived = object(b"a", ObjectKind::Normal, None);
+    if let ListEntry::Object(object) = &mut archived {
+        object.storage_class = StorageClass::DeepColdArchive;
+        object.restored_until = Some(Wall(1_700_000_000_000));
+    }
+    let entries = page(vec![archived, object(b"b", ObjectKind::Symlink, None)], false);
+    let listing = list_objects_v2(&bucket(Acl::Private), &ListObjectsV2Query::default(), &entries);
+    let text = String::from_utf8(listing.to_vec()).expect("text");
+    for part in [
+        "<StorageClass>DeepColdArchive</StorageClass><RestoreInfo>ongoing-request=\"false\", \
+         expiry-date=\"Tue, 14 Nov 2023 22:13:20 GMT\"</RestoreInfo></Contents>",
+        "<Type>Symlink</Type><Size>7</Size><StorageClass>Standard</StorageClass></Contents>",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
 }
 
 #[test]
@@ -816,7 +853,7 @@ fn listings_of_parts() {
     let head = |next: u32, truncated: bool| {
         format!(
             "<EncodingType>url</EncodingType><Bucket>b</Bucket><Key>k</Key><UploadId>{UPLOAD_TEXT}</UploadId>
-             <StorageClass>Standard</StorageClass><PartNumberMarker>4</PartNumberMarker>
+             <StorageClass>ColdArchive</StorageClass><PartNumberMarker>4</PartNumberMarker>
              <NextPartNumberMarker>{next}</NextPartNumberMarker><MaxParts>1</MaxParts>
              <IsTruncated>{truncated}</IsTruncated>"
         )
@@ -827,14 +864,15 @@ fn listings_of_parts() {
            <HashCrc64ecma>18446744073709551615</HashCrc64ecma><Size>102400</Size>
          </Part>";
     let golden = format!("<ListPartsResult>{}{entry}</ListPartsResult>", head(5, true));
-    check(list_parts("b", &query, &page(vec![part(5)], true)), &golden);
+    check(list_parts("b", &query, StorageClass::ColdArchive, &page(vec![part(5)], true)), &golden);
     let golden = format!("<ListPartsResult>{}</ListPartsResult>", head(4, false));
-    check(list_parts("b", &query, &page(vec![], false)), &golden);
+    check(list_parts("b", &query, StorageClass::ColdArchive, &page(vec![], false)), &golden);
 }
 
 #[test]
 fn listings_of_uploads() {
-    let upload = UploadSummary { key: key(b"a+"), id: UPLOAD, initiated: Wall(1_700_000_000_123), checksum: None };
+    let (initiated, storage_class) = (Wall(1_700_000_000_123), StorageClass::InfrequentAccess);
+    let upload = UploadSummary { key: key(b"a+"), id: UPLOAD, initiated, checksum: None, storage_class };
     let query = ListUploadsQuery {
         prefix: b"a".to_vec(),
         delimiter: b"/".to_vec(),
@@ -851,7 +889,7 @@ fn listings_of_uploads() {
                <UploadIdMarker>00000000000000000000000000000001</UploadIdMarker>{next}
                <Delimiter>/</Delimiter><Prefix>a</Prefix><MaxUploads>2</MaxUploads><IsTruncated>{truncated}</IsTruncated>
                <Upload>
-                 <Key>a%2B</Key><UploadId>{UPLOAD_TEXT}</UploadId><StorageClass>Standard</StorageClass>
+                 <Key>a%2B</Key><UploadId>{UPLOAD_TEXT}</UploadId><StorageClass>IA</StorageClass>
                  <Initiated>2023-11-14T22:13:20.000Z</Initiated>
                </Upload>
                <CommonPrefixes><Prefix>a%20/</Prefix></CommonPrefixes>

@@ -175,6 +175,7 @@ mod tests {
             size: 5,
             etag: ETag { digest: [0xab; 16], parts: None },
             checksum: None,
+            restored_until: None,
             storage_class: StorageClass::Standard,
             last_modified: Wall(1_000),
         };

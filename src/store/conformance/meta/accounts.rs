@@ -170,13 +170,12 @@ pub(super) async fn usage_follows_every_change(s: &dyn MetaStore) {
     let (b, other) = (bucket(s, "counted").await, bucket(s, "other").await);
     put(s, object(other, "a", vec![inline("elsewhere")]), 1).await;
     let usage = async || s.bucket_usage(b).await.expect("there");
-    let of = |objects, bytes, uploads, parts, channels| BucketUsage {
-        objects,
-        bytes,
-        uploads,
-        parts,
-        channels,
-        ..BucketUsage::default()
+    // Every part has four bytes, and every object the first class.
+    let of = |objects, bytes, uploads, parts, channels| {
+        let mut usage = BucketUsage { objects, bytes, uploads, parts, channels, ..BucketUsage::default() };
+        usage.part_bytes = 4 * parts;
+        usage.classes[0] = ClassUsage { objects, bytes };
+        usage
     };
     assert_eq!(usage().await, of(0, 0, 0, 0, 0));
     put(s, object(b, "a", vec![inline("four")]), 2).await;

@@ -72,6 +72,7 @@ pub(super) async fn checksum_of_every_form_is_kept(s: &dyn MetaStore) {
                 id: upload.id,
                 initiated: Wall(10),
                 checksum: form(algorithm, kind),
+                storage_class: StorageClass::Standard,
             };
             assert_eq!(page.entries, [UploadEntry::Upload(entry)]);
             let parts = [

@@ -132,9 +132,12 @@ pub(super) async fn summary_says_what_the_object_says(s: &dyn MetaStore) {
     let full =
         ObjectRecord { kind: ObjectKind::Multipart, etag, storage_class, ..object(b, "a", vec![in_blob(1, 70_000)]) };
     let full = put(s, full, 11).await;
+    s.restore_object(b, &full.key, None, Wall(90), Wall(12)).await.expect("archived");
     let page = s.list_objects(b, &ListQuery { limit: 1, ..ListQuery::default() }).await.expect("readable");
     let (key, kind, last_modified) = (full.key, ObjectKind::Multipart, Wall(11));
-    let expected = ObjectSummary { key, kind, size: 70_000, etag, storage_class, checksum: None, last_modified };
+    let restored_until = Some(Wall(90));
+    let (size, checksum) = (70_000, None);
+    let expected = ObjectSummary { key, kind, size, etag, storage_class, checksum, restored_until, last_modified };
     assert_eq!(page.entries, [ListEntry::Object(expected)]);
 }
 

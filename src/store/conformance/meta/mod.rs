@@ -6,6 +6,7 @@ mod accounts;
 mod blobs;
 mod channels;
 mod checksums;
+mod kinds;
 mod lifecycle;
 mod listing;
 mod live;
@@ -431,6 +432,22 @@ on_every_backend! {
         new_versions_get_what_their_bucket_says
         what_is_locked_is_neither_replaced_nor_appended_to
         locks_need_an_object
+    ]
+    kinds: [
+        symlink_is_read_back_and_replaced
+        bucket_is_made_with_its_settings
+        usage_is_told_by_class
+        restore_lasts_until_its_time
+        finely_cut_bodies_are_found
+        swapped_extents_change_nothing_else
+        what_was_appended_meanwhile_stays_behind_swapped_extents
+        refused_swaps_change_nothing
+        quota_of_bytes_is_kept_by_every_write
+        quota_of_objects_is_kept_by_every_write
+        quota_refuses_a_fragment_with_its_playlist
+        usage_by_class_counts_versions
+        swapped_extents_keep_the_parts_of_an_upload
+        quota_counts_versions
     ]
     channels: [
         channel_is_read_back

@@ -463,7 +463,8 @@ pub(super) async fn uploads_are_listed_by_key_and_id(s: &dyn MetaStore) {
     assert_eq!(list(s, b, query("z", "", "", None, 9)).await, "");
     assert_eq!(list(s, BucketId(77), query("", "", "", None, 9)).await, "", "no such bucket");
     let page = s.list_uploads(b, &query("b", "", "", None, 1)).await.expect("readable");
-    let expected = UploadSummary { key: key("b"), id: upload_id(4), initiated: Wall(10), checksum: None };
+    let (initiated, storage_class) = (Wall(10), StorageClass::Standard);
+    let expected = UploadSummary { key: key("b"), id: upload_id(4), initiated, checksum: None, storage_class };
     assert_eq!(page, Page { entries: vec![UploadEntry::Upload(expected)], truncated: false });
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::State;
 use crate::clock::Wall;
 use crate::limits::COMPLETED_UPLOADS_FORGOTTEN;
-use crate::store::meta::rules;
+use crate::store::meta::rules::{self, Growth};
 use crate::store::*;
 
 /// Open uploads, and what completed ones came to.
@@ -29,6 +29,12 @@ pub(super) struct Open {
     parts: BTreeMap<u32, PartRecord>,
 }
 
+impl Open {
+    fn bytes(&self) -> u64 {
+        self.parts.values().map(|part| part.summary.size).sum()
+    }
+}
+
 impl Uploads {
     /// The extents of all parts.
     pub(super) fn extents(&self) -> impl Iterator<Item = &Extent> {
@@ -39,10 +45,15 @@ impl Uploads {
         self.open.keys().any(|(b, ..)| *b == bucket)
     }
 
-    /// Open uploads of a bucket and their parts.
-    pub(super) fn count_in(&self, bucket: BucketId) -> (u64, u64) {
-        let of = || self.open.iter().filter(|((b, ..), _)| *b == bucket).map(|(_, open)| open.parts.len() as u64);
-        (of().count() as u64, of().sum())
+    /// Open uploads of a bucket, their parts, and the parts' bytes.
+    pub(super) fn count_in(&self, bucket: BucketId) -> (u64, u64, u64) {
+        let (mut uploads, mut parts, mut bytes) = (0, 0, 0);
+        for (_, open) in self.open.iter().filter(|((b, ..), _)| *b == bucket) {
+            uploads += 1;
+            parts += open.parts.len() as u64;
+            bytes += open.bytes();
+        }
+        (uploads, parts, bytes)
     }
 
     /// What is remembered of the parts of the version that this one replaces.
@@ -87,8 +98,10 @@ impl State {
     }
 
     pub(super) fn commit_part(&mut self, commit: PartCommit, now: Wall) -> Result<PartSummary> {
-        self.open_upload(commit.bucket, &commit.key, commit.upload)?;
+        let open = self.open_upload(commit.bucket, &commit.key, commit.upload)?;
+        let replaced = open.parts.get(&commit.part.summary.number).map_or(0, |part| part.summary.size);
         self.check_blobs(&commit.part.extents)?;
+        self.check_part_quota(commit.bucket, commit.part.summary.size, replaced)?;
         for id in rules::blobs_of(&commit.part.extents) {
             self.garbage.remove(&id);
         }
@@ -99,6 +112,17 @@ impl State {
             self.retire(&replaced.extents, now);
         }
         Ok(summary)
+    }
+
+    fn check_part_quota(&self, bucket: BucketId, size: u64, replaced: u64) -> Result<()> {
+        let quota = self.quota(bucket);
+        if quota == BucketQuota::default() {
+            return Ok(());
+        }
+        let held = self.usage(bucket);
+        let bytes = held.bytes + held.part_bytes + size - replaced;
+        let growth = Growth { objects: held.objects, bytes, more_objects: false, more_bytes: size > replaced };
+        rules::check_quota(quota, growth)
     }
 
     pub(super) fn complete_upload(&mut self, commit: CompleteCommit, now: Wall) -> Result<CompletedUpload> {
@@ -116,6 +140,12 @@ impl State {
         let object = rules::completed_object(open.record.clone(), &chosen, &commit.expected, extents, version, now)?;
         let object = rules::retained(object, &bucket.settings);
         self.check_lock(&object, now)?;
+
+        if self.quota(object.bucket) != BucketQuota::default() {
+            let mut held = self.usage(object.bucket);
+            held.part_bytes -= open.bytes();
+            self.check_quota_from(object.bucket, held, &[&object])?;
+        }
 
         let done = rules::completed_upload(&object);
         let list = (object.etag, object.last_modified, rules::object_parts(&chosen));
@@ -180,8 +210,9 @@ impl State {
             let entry = match rolled_up {
                 Some(prefix) => UploadEntry::Prefix(prefix.to_vec()),
                 None => {
-                    let UploadRecord { initiated, checksum, .. } = open.record;
-                    UploadEntry::Upload(UploadSummary { key: key.clone(), id: *id, initiated, checksum })
+                    let UploadRecord { initiated, checksum, storage_class, .. } = open.record;
+                    let id = *id;
+                    UploadEntry::Upload(UploadSummary { key: key.clone(), id, initiated, checksum, storage_class })
                 }
             };
             if is_behind && entries.last() != Some(&entry) {

@@ -15,7 +15,7 @@ pub(super) type ObjectId = (BucketId, ObjectKey);
 pub(super) struct Versions(BTreeMap<ObjectId, Vec<Versioned>>);
 
 impl Versions {
-    fn objects(&self) -> impl Iterator<Item = &ObjectRecord> {
+    pub(super) fn objects(&self) -> impl Iterator<Item = &ObjectRecord> {
         self.0.values().flatten().filter_map(|version| match version {
             Versioned::Object(object) => Some(&**object),
             Versioned::Marker(_) => None,
@@ -31,12 +31,10 @@ impl Versions {
         self.0.keys().any(|(b, _)| *b == bucket)
     }
 
-    /// Sizes of the objects of a bucket, and how many markers it has.
-    pub(super) fn count_in(&self, bucket: BucketId) -> (Vec<u64>, u64) {
-        let all = self.0.iter().filter(|((b, _), _)| *b == bucket).map(|(_, history)| history.len()).sum::<usize>();
-        let sizes: Vec<u64> = self.objects().filter(|o| o.bucket == bucket).map(|object| object.size).collect();
-        let markers = (all - sizes.len()) as u64;
-        (sizes, markers)
+    /// How many markers a bucket has.
+    pub(super) fn markers_in(&self, bucket: BucketId) -> u64 {
+        let all = self.0.iter().filter(|((b, _), _)| *b == bucket).flat_map(|(_, history)| history);
+        all.filter(|version| matches!(version, Versioned::Marker(_))).count() as u64
     }
 
     fn push(&mut self, id: ObjectId, version: Versioned) {

@@ -77,6 +77,7 @@ pub(super) fn create_bucket(
     name: &BucketName,
     owner: AccountId,
     acl: Acl,
+    settings: BucketSettings,
     now: Wall,
 ) -> Sql<BucketRecord> {
     if exists(conn, "SELECT 1 FROM bucket WHERE name = ?1", [name.as_str()])? {
@@ -87,8 +88,8 @@ pub(super) fn create_bucket(
     let owner_name = owner_name.ok_or(StoreError::NotFound(What::AccessKey))?;
     run(
         conn,
-        "INSERT INTO bucket (name, owner, acl, created_ms) VALUES (?1, ?2, ?3, ?4)",
-        params![name.as_str(), owner.0, rows::acl_code(acl), now.0],
+        "INSERT INTO bucket (name, owner, acl, created_ms, settings) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![name.as_str(), owner.0, rows::acl_code(acl), now.0, rows::json_unless_default(&settings)?],
     )?;
     let id = BucketId(conn.last_insert_rowid());
     usage::begin(conn, id)?;
@@ -102,7 +103,7 @@ pub(super) fn create_bucket(
         cors: CorsConfig::default(),
         tags: Vec::new(),
         versioning: Versioning::default(),
-        settings: BucketSettings::default(),
+        settings,
     })
 }
 
@@ -209,6 +210,7 @@ pub(super) fn delete_bucket(conn: &Connection, bucket: BucketId) -> Sql<()> {
         "DELETE FROM completed_upload WHERE bucket = ?1",
         "DELETE FROM channel_live WHERE bucket = ?1",
         "DELETE FROM playlist_window WHERE bucket = ?1",
+        "DELETE FROM class_usage WHERE bucket = ?1",
         "DELETE FROM bucket_usage WHERE bucket = ?1",
         "DELETE FROM bucket_lifecycle WHERE bucket = ?1",
         "DELETE FROM bucket WHERE id = ?1",

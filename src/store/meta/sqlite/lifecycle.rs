@@ -53,8 +53,7 @@ pub(super) fn change_class(conn: &Connection, bucket: BucketId, seen: Vec<Seen>,
     let mut count = 0;
     for seen in seen {
         if is_as_seen(conn, bucket, &seen)? {
-            let code = rows::storage_class_code(class);
-            versions::set(conn, bucket, &seen.key, seen.what.version(), "storage_class", code)?;
+            versions::set_class(conn, bucket, &seen.key, seen.what.version(), class)?;
             count += 1;
         }
     }

@@ -125,9 +125,17 @@ impl MetaStore for SqliteMetaStore {
         self.writer.submit("disable_access_key", move |c| accounts::disable_access_key(c, &id)).await
     }
 
-    async fn create_bucket(&self, name: &BucketName, owner: AccountId, acl: Acl, now: Wall) -> Result<BucketRecord> {
+    async fn create_bucket_with(
+        &self,
+        name: &BucketName,
+        owner: AccountId,
+        acl: Acl,
+        settings: BucketSettings,
+        now: Wall,
+    ) -> Result<BucketRecord> {
         let name = name.clone();
-        self.writer.submit("create_bucket", move |c| accounts::create_bucket(c, &name, owner, acl, now)).await
+        let work = move |c: &_| accounts::create_bucket(c, &name, owner, acl, settings, now);
+        self.writer.submit("create_bucket", work).await
     }
 
     async fn bucket(&self, name: &BucketName) -> Result<Option<BucketRecord>> {
@@ -258,6 +266,30 @@ impl MetaStore for SqliteMetaStore {
         let key = key.clone();
         let work = move |c: &_| versions::set_lock(c, bucket, &key, version, change, bypass_governance, now);
         self.writer.submit("set_object_lock", work).await
+    }
+
+    async fn restore_object(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        until: Wall,
+        now: Wall,
+    ) -> Result<Restored> {
+        let key = key.clone();
+        self.writer.submit("restore_object", move |c| objects::restore(c, bucket, &key, version, until, now)).await
+    }
+
+    async fn finely_cut(
+        &self,
+        after: Option<(BucketId, ObjectKey)>,
+        limit: usize,
+    ) -> Result<Vec<(BucketId, ObjectKey)>> {
+        self.readers.scan("finely_cut", move |c| objects::finely_cut(c, after, limit)).await
+    }
+
+    async fn swap_extents(&self, swap: ExtentSwap, now: Wall) -> Result<bool> {
+        self.writer.submit("swap_extents", move |c| objects::swap_extents(c, &swap, now)).await
     }
 
     async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>> {

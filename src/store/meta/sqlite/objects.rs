@@ -20,12 +20,21 @@ pub(super) struct Present {
     size: u64,
     version: Option<VersionId>,
     attributes: ObjectAttributes,
+    class: StorageClass,
+}
+
+impl Present {
+    /// For the counters.
+    fn counted(&self) -> (StorageClass, u64) {
+        (self.class, self.size)
+    }
 }
 
 pub(super) fn present(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> Sql<Option<Present>> {
     one(
         conn,
-        "SELECT etag, etag_parts, body, size, version, attributes FROM object WHERE bucket = ?1 AND key = ?2",
+        "SELECT etag, etag_parts, body, size, version, attributes, storage_class FROM object \
+         WHERE bucket = ?1 AND key = ?2",
         params![bucket.0, key.as_bytes()],
         |row| {
             let etag = ETag { digest: rows::bytes16(row, 0)?, parts: row.get(1)? };
@@ -35,6 +44,7 @@ pub(super) fn present(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> S
                 size: rows::uint(row, 3)?,
                 version: rows::version_id(row, 4)?,
                 attributes: rows::json_or_default(row, 5)?,
+                class: rows::storage_class(row.get(6)?)?,
             })
         },
     )
@@ -64,7 +74,7 @@ pub(super) fn is_taken(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> 
 pub(super) fn append(conn: &Connection, commit: AppendCommit, now: Wall) -> Sql<ObjectRecord> {
     let (bucket, key) = (commit.first.bucket, commit.first.key.clone());
     let Keeping { versioning, settings } = keeping(conn, bucket)?;
-    let Some((body, old_size)) = present(conn, bucket, &key)?.map(|p| (p.body, p.size)) else {
+    let Some((body, counted)) = present(conn, bucket, &key)?.map(|p| (p.body, p.counted())) else {
         let version = rules::version_of_write(versioning, commit.first.version);
         let first = ObjectRecord { version, ..commit.first };
         let object = rules::retained(rules::appended(None, first, commit.position, now)?, &settings);
@@ -89,7 +99,7 @@ pub(super) fn append(conn: &Connection, commit: AppendCommit, now: Wall) -> Sql<
         insert_extents(conn, body, &object.extents, kept)?;
     }
     write_row(conn, &object, body)?;
-    usage::count(conn, bucket, Change::of_object(object.size, Some(old_size))?)?;
+    usage::count(conn, bucket, Change::of_object((object.storage_class, object.size), Some(counted))?)?;
     Ok(object)
 }
 
@@ -110,7 +120,7 @@ pub(super) fn place(
     if let Some(replaced) = &replaced {
         rules::check_lock(&replaced.attributes, false, object.last_modified)?;
     }
-    let change = Change::of_object(object.size, replaced.as_ref().map(|p| p.size))?;
+    let change = Change::of_object((object.storage_class, object.size), replaced.as_ref().map(Present::counted))?;
     let stands_elsewhere = replaced.is_none() && object.version.is_none() && versioning != Versioning::Never;
     if stands_elsewhere {
         versions::check_lock_of_null(conn, bucket, key, object.last_modified)?;
@@ -121,10 +131,11 @@ pub(super) fn place(
     };
     let body = insert_body(conn, &object.extents)?;
     write_row(conn, object, body)?;
-    usage::count(conn, bucket, change)?;
+    // Before what comes is counted: a quota must not see both.
     if stands_elsewhere {
         versions::remove_kept(conn, bucket, key, None, object.last_modified)?;
     }
+    usage::count(conn, bucket, change)?;
     retire(conn, &gone, object.last_modified)
 }
 
@@ -176,13 +187,18 @@ fn name_blob(conn: &Connection, id: BlobId) -> Sql<()> {
     }
 }
 
-/// Removes a body's extents; returns the blobs that they named.
+/// Removes a body; returns the blobs that its extents named.
 pub(super) fn remove_body(conn: &Connection, body: i64) -> Sql<Vec<BlobId>> {
+    parts::forget(conn, body)?;
+    remove_extents(conn, body)
+}
+
+/// Removes a body's extents; returns the blobs that they named.
+fn remove_extents(conn: &Connection, body: i64) -> Sql<Vec<BlobId>> {
     let named = all(conn, "SELECT DISTINCT blob FROM extent WHERE body = ?1 AND blob IS NOT NULL", [body], |row| {
         rows::blob_id(row, 0)
     })?;
     run(conn, "DELETE FROM extent WHERE body = ?1", [body])?;
-    parts::forget(conn, body)?;
     Ok(named)
 }
 
@@ -206,8 +222,9 @@ fn write_row(conn: &Connection, object: &ObjectRecord, body: Option<i64>) -> Sql
         "INSERT OR REPLACE INTO object (bucket, key, kind, size, modified_ms, etag, etag_parts, body, crc64, \
          content_md5, acl, content_type, cache_control, content_disposition, content_encoding, content_language, \
          expires, user_metadata, tags, storage_class, attributes, \
-         version) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+         version, finely_cut) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, \
+         ?23)",
         params![
             object.bucket.0,
             object.key.as_bytes(),
@@ -231,6 +248,7 @@ fn write_row(conn: &Connection, object: &ObjectRecord, body: Option<i64>) -> Sql
             rows::storage_class_code(object.storage_class),
             rows::json_unless_default(&object.attributes)?,
             rows::version_bytes(object.version),
+            rules::is_finely_cut(object),
         ],
     )?;
     Ok(())
@@ -315,6 +333,52 @@ pub(super) fn list_sql() -> String {
     format!("SELECT {}, attributes FROM object WHERE bucket = ?1 AND key >= ?2 ORDER BY key", rows::SUMMARY_COLUMNS)
 }
 
+/// Restores an object: what changes is one of its attributes.
+pub(super) fn restore(
+    conn: &Connection,
+    bucket: BucketId,
+    key: &ObjectKey,
+    version: Option<VersionName>,
+    until: Wall,
+    now: Wall,
+) -> Sql<Restored> {
+    let place = versions::locate(conn, bucket, key, version)?;
+    let (class, attributes, _) = versions::class_and_attributes(conn, bucket, key, &place)?;
+    let (attributes, was_readable) = rules::restored(class, attributes, until, now)?;
+    let text = rows::json_unless_default(&attributes)?;
+    let version = versions::set(conn, bucket, key, version, "attributes", text)?;
+    Ok(Restored { version, was_readable })
+}
+
+/// The statement that finely cut bodies are found with, by an index that holds no other. The literal is what selects it.
+pub(super) const FINELY_CUT_SQL: &str = "SELECT bucket, key FROM object WHERE finely_cut = 1 \
+     AND (bucket, key) > (?1, ?2) ORDER BY bucket, key LIMIT ?3";
+
+pub(super) fn finely_cut(
+    conn: &Connection,
+    after: Option<(BucketId, ObjectKey)>,
+    limit: usize,
+) -> Sql<Vec<(BucketId, ObjectKey)>> {
+    // Bucket ids are positive.
+    let (bucket, key) = after.map_or((0, Vec::new()), |(bucket, key)| (bucket.0, key.as_bytes().to_vec()));
+    all(conn, FINELY_CUT_SQL, params![bucket, key, rows::row_limit(limit)], |row| {
+        let key = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        Ok((BucketId(row.get(0)?), rows::object_key(key)?))
+    })
+}
+
+pub(super) fn swap_extents(conn: &Connection, swap: &ExtentSwap, now: Wall) -> Sql<bool> {
+    let Some(old) = object(conn, swap.bucket, &swap.key)? else { return Ok(false) };
+    let Some(object) = rules::swapped(old, swap)? else { return Ok(false) };
+    // It stays the same body: what else is kept under its number still speaks of it.
+    let Some(body) = present(conn, swap.bucket, &swap.key)?.and_then(|p| p.body) else { return Ok(false) };
+    let gone = remove_extents(conn, body)?;
+    insert_extents(conn, body, &object.extents, 0)?;
+    write_row(conn, &object, Some(body))?;
+    retire(conn, &gone, now)?;
+    Ok(true)
+}
+
 /// Walks the clustered table from the marker on, and seeks past each common prefix once it is seen: the cost follows the
 /// page, not what the prefixes hold.
 pub(super) fn list(conn: &Connection, bucket: BucketId, query: &ListQuery) -> Sql<Page<ListEntry>> {
@@ -337,9 +401,7 @@ pub(super) fn list(conn: &Connection, bucket: BucketId, query: &ListQuery) -> Sq
                 from = rules::successor(prefix);
                 break;
             }
-            let checksum = rows::listed_checksum(row, 7)?;
-            let summary = rows::summary(row, rows::object_key(key)?)?;
-            entries.push(ListEntry::Object(ObjectSummary { checksum, ..summary }));
+            entries.push(ListEntry::Object(rows::listed(row, rows::object_key(key)?, 7)?));
         }
     }
     Ok(rules::page(entries, query.limit))
@@ -397,6 +459,7 @@ pub(super) fn contradictions(conn: &Connection) -> Sql<Vec<String>> {
         ),
         ("lists of the parts of no body", "SELECT count(*) FROM part_list WHERE body NOT IN (SELECT body FROM extent)"),
         ("buckets whose counters are not what they hold", usage::WRONG),
+        ("buckets whose counters of a storage class are not what they hold", usage::WRONG_CLASSES),
     ]
     .into_iter()
     .chain(versions::CONTRADICTIONS)

@@ -80,6 +80,7 @@ pub(super) fn kind_code(kind: ObjectKind) -> i64 {
         ObjectKind::Normal => 0,
         ObjectKind::Multipart => 1,
         ObjectKind::Appendable => 2,
+        ObjectKind::Symlink => 3,
     }
 }
 
@@ -120,7 +121,7 @@ pub(super) fn storage_class_code(class: StorageClass) -> i64 {
     }
 }
 
-fn storage_class(code: i64) -> Sql<StorageClass> {
+pub(super) fn storage_class(code: i64) -> Sql<StorageClass> {
     match code {
         0 => Ok(StorageClass::Standard),
         1 => Ok(StorageClass::InfrequentAccess),
@@ -136,6 +137,7 @@ fn kind(code: i64) -> Sql<ObjectKind> {
         0 => Ok(ObjectKind::Normal),
         1 => Ok(ObjectKind::Multipart),
         2 => Ok(ObjectKind::Appendable),
+        3 => Ok(ObjectKind::Symlink),
         other => Err(corrupt(format!("object kind {other}"))),
     }
 }
@@ -310,14 +312,20 @@ pub(super) fn summary(row: &Row<'_>, key: ObjectKey) -> Sql<ObjectSummary> {
         last_modified: wall(row, 3)?,
         etag: ETag { digest: bytes16(row, 4)?, parts: row.get(5)? },
         storage_class: storage_class(row.get(6)?)?,
-        // Stands behind what may be long: a listing reads it, see [`listed_checksum`].
+        // These stand behind what may be long: a listing reads them, see [`listed`].
         checksum: None,
+        restored_until: None,
     })
 }
 
-/// Which checksum the attributes in this column name.
-pub(super) fn listed_checksum(row: &Row<'_>, column: usize) -> Sql<Option<ChecksumForm>> {
-    Ok(json_or_default::<ObjectAttributes>(row, column)?.checksum.map(|checksum| checksum.form()))
+/// The same with what the attributes in this column say.
+pub(super) fn listed(row: &Row<'_>, key: ObjectKey, attributes: usize) -> Sql<ObjectSummary> {
+    let attributes: ObjectAttributes = json_or_default(row, attributes)?;
+    Ok(ObjectSummary {
+        checksum: attributes.checksum.map(|checksum| checksum.form()),
+        restored_until: attributes.restored_until(),
+        ..summary(row, key)?
+    })
 }
 
 /// The code of a checksum's algorithm is its place in the list of all.
@@ -569,7 +577,7 @@ mod tests {
         for value in [Acl::Private, Acl::PublicRead, Acl::PublicReadWrite] {
             assert_eq!(acl(acl_code(value)).expect("known"), value);
         }
-        for value in [ObjectKind::Normal, ObjectKind::Multipart, ObjectKind::Appendable] {
+        for value in [ObjectKind::Normal, ObjectKind::Multipart, ObjectKind::Appendable, ObjectKind::Symlink] {
             assert_eq!(kind(kind_code(value)).expect("known"), value);
         }
         use StorageClass::*;
@@ -581,6 +589,6 @@ mod tests {
             assert_eq!(versioning(versioning_code(value)).expect("known"), value);
         }
         assert!(versioning(3).is_err());
-        assert!(acl(3).is_err() && kind(3).is_err() && cause("?").is_err());
+        assert!(acl(3).is_err() && kind(4).is_err() && cause("?").is_err());
     }
 }

@@ -13,6 +13,7 @@ use super::error::Sql;
 use super::query::run;
 use super::*;
 use crate::clock::{ManualClock, SystemClock};
+use crate::limits;
 use crate::store::digest::Crc64;
 
 pub(super) struct Database {
@@ -466,8 +467,19 @@ async fn usage_costs_the_same_whatever_the_bucket_holds() {
     assert!(puts.iter().all(Result::is_ok));
     let conn = schema::open_reader(&db.path).expect("readable");
     let counted = usage::usage(&conn, b).expect("readable");
-    assert_eq!(counted, BucketUsage { objects: 2_100, bytes: 8_400, ..BucketUsage::default() });
-    let steps = conn.prepare_cached(usage::SQL).expect("kept by the call").get_status(StatementStatus::VmStep);
+    assert_eq!((counted.objects, counted.bytes), (2_100, 8_400));
+    for sql in [usage::SQL, usage::CLASSES_SQL] {
+        let steps = conn.prepare_cached(sql).expect("kept by the call").get_status(StatementStatus::VmStep);
+        assert!((1..50).contains(&steps), "took {steps} steps over 2100 objects");
+    }
+    // Neither does a look for the few bodies that are finely cut.
+    let pieces = || (0..40).map(|n| Extent::Blob { id: BlobId(n), offset: 0, length: 10 }).collect();
+    let mut fine = object(b, "0100", b"");
+    (fine.object.size, fine.object.extents) = (400, pieces());
+    store.commit_object(fine, Wall(3)).await.expect("stored");
+    assert_eq!(objects::finely_cut(&conn, None, 9).expect("readable").len(), 1);
+    let kept = conn.prepare_cached(objects::FINELY_CUT_SQL).expect("kept by the call");
+    let steps = kept.get_status(StatementStatus::VmStep);
     assert!((1..50).contains(&steps), "took {steps} steps over 2100 objects");
 }
 
@@ -577,6 +589,8 @@ async fn the_check_finds_what_contradicts_itself() {
     for (damage, said) in [
         ("UPDATE object SET size = 5", "size is not the sum"),
         ("UPDATE bucket_usage SET objects = objects + 1", "counters are not"),
+        ("INSERT INTO class_usage SELECT id, 2, 1, 0 FROM bucket", "counters of a storage class"),
+        ("DELETE FROM class_usage; UPDATE object SET storage_class = 3", "counters of a storage class"),
         ("INSERT INTO extent (body, ordinal, length, bytes) VALUES (77, 0, 1, x'00')", "extents of no object"),
         (
             "INSERT INTO upload (bucket, key, id, initiated_ms) SELECT id, x'61', zeroblob(16), 1 FROM bucket; \
@@ -605,6 +619,39 @@ async fn the_check_finds_what_contradicts_itself() {
 fn schema_of(conn: &Connection) -> Vec<(String, String)> {
     let sql = "SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
     query::all(conn, sql, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("readable")
+}
+
+/// A body of forty short pieces, one of as many long ones, and an archived object, as the fifth version had them.
+const ROWS_OF_V5: &str = "
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 39)
+    INSERT INTO extent (body, ordinal, length, blob, start)
+        SELECT 10, i, 10, randomblob(16), 0 FROM n UNION ALL SELECT 11, i, 2000000, randomblob(16), 0 FROM n;
+    INSERT INTO object (bucket, key, kind, size, modified_ms, etag, storage_class, body, crc64)
+        VALUES (3, x'66', 2, 400, 7, zeroblob(16), 0, 10, 0), (3, x'67', 2, 80000000, 7, zeroblob(16), 0, 11, 0),
+               (3, x'68', 0, 0, 7, zeroblob(16), 2, NULL, 0);
+    UPDATE bucket_usage SET objects = objects + 3, bytes = bytes + 80000400;
+";
+
+#[tokio::test]
+async fn what_the_fifth_version_held_is_counted_and_found() {
+    let db = database();
+    {
+        let mut conn = Connection::open(&db.path).expect("opened");
+        schema::embedded::migrations::runner().set_target(refinery::Target::Version(1)).run(&mut conn).expect("begun");
+        conn.execute_batch(ROWS_OF_V1).expect("its rows");
+        let fifth = refinery::Target::Version(5);
+        schema::embedded::migrations::runner().set_target(fifth).run(&mut conn).expect("the fifth schema");
+        conn.execute_batch(ROWS_OF_V5).expect("its rows");
+    }
+    let store = open(&db.path);
+    let fine = (BucketId(3), ObjectKey::new("f").expect("valid"));
+    assert_eq!(store.finely_cut(None, 9).await, Ok(vec![fine]));
+    let usage = store.bucket_usage(BucketId(3)).await.expect("there");
+    assert_eq!(usage.classes[StorageClass::Archive.index()], ClassUsage { objects: 1, bytes: 0 });
+    assert_eq!(store.audit_backend().await, Ok(vec![]));
+    // The migration's numbers are those of the rules.
+    assert_eq!((limits::SHORT_EXTENT_BYTES, limits::FINELY_CUT_PAIRS), (1_048_576, 32));
+    assert_eq!(limits::COMPACTED_BYTES_MAX, 5_368_709_120);
 }
 
 /// Rows as the second version wrote them beside those of the first. Stays as it is when the schema moves on.
@@ -637,7 +684,8 @@ async fn rows_of_the_second_version_are_kept() {
     let first = PartSummary { number: 7, size: 4, md5: [0; 16], crc64: u64::MAX, checksum: None, last_modified };
     assert_eq!(parts, [first, PartSummary { number: 8, size: 0, crc64: 0, ..first }]);
     assert_eq!(store.blob_states(&[BlobId(0)]).await, Ok(vec![BlobState::Named(9)]));
-    let counted = BucketUsage { objects: 1, bytes: 4, uploads: 1, parts: 2, channels: 1, ..BucketUsage::default() };
+    let mut counted = BucketUsage { objects: 1, bytes: 4, uploads: 1, parts: 2, channels: 1, ..BucketUsage::default() };
+    (counted.part_bytes, counted.classes[0]) = (4, ClassUsage { objects: 1, bytes: 4 });
     assert_eq!(store.bucket_usage(b).await, Ok(counted));
     let again = CompleteCommit {
         bucket: b,

@@ -79,12 +79,16 @@ pub(super) fn commit_part(conn: &Connection, commit: PartCommit, now: Wall) -> S
     let part = PartSummary { last_modified: now, ..commit.part.summary };
     let replaced = one(
         conn,
-        "DELETE FROM part WHERE upload = ?1 AND number = ?2 RETURNING body",
+        "DELETE FROM part WHERE upload = ?1 AND number = ?2 RETURNING body, size",
         params![id_bytes(commit.upload), part.number],
-        |row| Ok(row.get::<_, Option<i64>>(0)?),
+        |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, i64>(1)?)),
     )?;
-    let is_new = replaced.is_none();
-    let gone = match replaced.flatten() {
+    let mut change = Change { parts: 1, part_bytes: rows::int(part.size)?, ..Change::default() };
+    if let Some((_, size)) = replaced {
+        change.parts = 0;
+        change.part_bytes -= size;
+    }
+    let gone = match replaced.and_then(|(body, _)| body) {
         Some(body) => objects::remove_body(conn, body)?,
         None => Vec::new(),
     };
@@ -104,7 +108,7 @@ pub(super) fn commit_part(conn: &Connection, commit: PartCommit, now: Wall) -> S
             rows::pack_checksum(part.checksum),
         ],
     )?;
-    usage::count(conn, commit.bucket, Change { parts: i64::from(is_new), ..Change::default() })?;
+    usage::count(conn, commit.bucket, change)?;
     objects::retire(conn, &gone, now)?;
     Ok(part)
 }
@@ -124,9 +128,10 @@ pub(super) fn complete(conn: &Connection, commit: CompleteCommit, now: Wall) -> 
     let version = rules::version_of_write(versioning, commit.version);
     let object = rules::completed_object(record, &chosen, &commit.expected, extents.into_iter(), version, now)?;
     let object = rules::retained(object, &settings);
+    // First the parts go: the object's bytes are theirs, and a quota must not see them twice.
+    end(conn, commit.bucket, commit.upload, &object.extents, now)?;
     objects::place(conn, &object, present, versioning)?;
     part_lists::remember(conn, &object, &rules::object_parts(&chosen))?;
-    end(conn, commit.bucket, commit.upload, &object.extents, now)?;
     remember(conn, commit.upload, rules::completed_upload(&object))
 }
 
@@ -161,8 +166,8 @@ fn audited_extents(conn: &Connection, body: i64) -> Sql<Vec<Extent>> {
     all(conn, &sql, [body], |row| rows::extent_at(row, 0)?.ok_or_else(|| corrupt("an extent without a length")))
 }
 
-/// Removes an open upload with its parts. Blobs that only these named become garbage; those of `kept` are known to have
-/// another name.
+/// Removes an open upload with its parts. Blobs that only these named become garbage; those of `kept` are about to get
+/// another name in the same transaction.
 fn end(conn: &Connection, bucket: BucketId, id: UploadId, kept: &[Extent], now: Wall) -> Sql<()> {
     let kept: HashSet<BlobId> = rules::blobs_of(kept).collect();
     let mut gone = all(
@@ -174,9 +179,12 @@ fn end(conn: &Connection, bucket: BucketId, id: UploadId, kept: &[Extent], now: 
     )?;
     gone.retain(|blob| !kept.contains(blob));
     run(conn, "DELETE FROM extent WHERE body IN (SELECT body FROM part WHERE upload = ?1)", [id_bytes(id)])?;
+    let part_bytes: Option<i64> =
+        one(conn, "SELECT sum(size) FROM part WHERE upload = ?1", [id_bytes(id)], |row| Ok(row.get(0)?))?.flatten();
     let parts = run(conn, "DELETE FROM part WHERE upload = ?1", [id_bytes(id)])?;
     run(conn, "DELETE FROM upload WHERE id = ?1", [id_bytes(id)])?;
-    usage::count(conn, bucket, Change { uploads: -1, parts: -rows::row_limit(parts), ..Change::default() })?;
+    let (parts, part_bytes) = (-rows::row_limit(parts), -part_bytes.unwrap_or(0));
+    usage::count(conn, bucket, Change { uploads: -1, parts, part_bytes, ..Change::default() })?;
     objects::retire(conn, &gone, now)
 }
 
@@ -243,8 +251,8 @@ pub(super) fn list_parts(
 }
 
 /// The statement that a listing walks the clustered table with.
-pub(super) const LIST_SQL: &str = "SELECT key, id, initiated_ms, checksum_algorithm, checksum_type FROM upload \
-     WHERE bucket = ?1 AND (key, id) > (?2, ?3) ORDER BY key, id";
+pub(super) const LIST_SQL: &str = "SELECT key, id, initiated_ms, checksum_algorithm, checksum_type, storage_class \
+     FROM upload WHERE bucket = ?1 AND (key, id) > (?2, ?3) ORDER BY key, id";
 
 /// As the listing of objects: seeks past each common prefix once it is seen.
 pub(super) fn list(conn: &Connection, bucket: BucketId, query: &UploadsQuery) -> Sql<Page<UploadEntry>> {
@@ -271,6 +279,7 @@ pub(super) fn list(conn: &Connection, bucket: BucketId, query: &UploadsQuery) ->
                 id: rows::upload_id(row, 1)?,
                 initiated: rows::wall(row, 2)?,
                 checksum: rows::form(row, 3)?,
+                storage_class: rows::storage_class(row.get(5)?)?,
             }));
         }
     }

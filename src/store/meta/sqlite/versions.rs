@@ -71,11 +71,13 @@ fn put_marker(conn: &Connection, bucket: BucketId, key: &ObjectKey, marker: Dele
 struct Removed {
     was_marker: bool,
     body: Option<i64>,
-    size: i64,
+    size: u64,
+    class: StorageClass,
 }
 
 fn removed(row: &Row<'_>) -> Sql<Removed> {
-    Ok(Removed { was_marker: row.get(0)?, body: row.get(1)?, size: row.get(2)? })
+    let class = rows::storage_class(row.get(3)?)?;
+    Ok(Removed { was_marker: row.get(0)?, body: row.get(1)?, size: rows::uint(row, 2)?, class })
 }
 
 /// Judges whether a write may take the place of the null version, wherever that stands. `Locked`.
@@ -111,7 +113,7 @@ pub(super) fn remove_kept(
     now: Wall,
 ) -> Sql<Option<bool>> {
     let sql = "DELETE FROM version WHERE bucket = ?1 AND key = ?2 AND ifnull(version, x'') = ?3 \
-         RETURNING marker, body, size";
+         RETURNING marker, body, size, storage_class";
     let found = one(conn, sql, params![bucket.0, key.as_bytes(), identity(version)], removed)?;
     found.map(|gone| forget(conn, bucket, gone, now)).transpose()
 }
@@ -124,17 +126,19 @@ fn remove_current(
     version: Option<VersionId>,
     now: Wall,
 ) -> Sql<Option<bool>> {
-    let sql = "DELETE FROM object WHERE bucket = ?1 AND key = ?2 AND version IS ?3 RETURNING 0, body, size";
+    let sql = "DELETE FROM object WHERE bucket = ?1 AND key = ?2 AND version IS ?3 \
+         RETURNING 0, body, size, storage_class";
     let found = one(conn, sql, params![bucket.0, key.as_bytes(), rows::version_bytes(version)], removed)?;
     found.map(|gone| forget(conn, bucket, gone, now)).transpose()
 }
 
 /// Lets go of what a removed row held. Says whether it was a marker.
 fn forget(conn: &Connection, bucket: BucketId, gone: Removed, now: Wall) -> Sql<bool> {
-    let change = match gone.was_marker {
-        true => Change { markers: -1, ..Change::default() },
-        false => Change { objects: -1, bytes: -gone.size, ..Change::default() },
-    };
+    let mut change = Change::default();
+    match gone.was_marker {
+        true => change.markers = -1,
+        false => change.take(gone.class, gone.size)?,
+    }
     usage::count(conn, bucket, change)?;
     if let Some(body) = gone.body {
         let blobs = objects::remove_body(conn, body)?;
@@ -304,6 +308,43 @@ pub(super) fn locate(conn: &Connection, bucket: BucketId, key: &ObjectKey, name:
     }
 }
 
+/// Class, attributes and size of the object of a version.
+pub(super) fn class_and_attributes(
+    conn: &Connection,
+    bucket: BucketId,
+    key: &ObjectKey,
+    place: &Place,
+) -> Sql<(StorageClass, ObjectAttributes, u64)> {
+    let read =
+        |row: &Row<'_>| Ok((rows::storage_class(row.get(0)?)?, rows::json_or_default(row, 1)?, rows::uint(row, 2)?));
+    let found = match place {
+        Place::Current(_) => {
+            let sql = "SELECT storage_class, attributes, size FROM object WHERE bucket = ?1 AND key = ?2";
+            one(conn, sql, params![bucket.0, key.as_bytes()], read)?
+        }
+        Place::Kept(rank, _) => {
+            let sql =
+                "SELECT storage_class, attributes, size FROM version WHERE bucket = ?1 AND key = ?2 AND rank = ?3";
+            one(conn, sql, params![bucket.0, key.as_bytes(), rank], read)?
+        }
+    };
+    found.ok_or_else(|| StoreError::NotFound(What::Object).into())
+}
+
+/// Changes the class of the object of a version, and counts it.
+pub(super) fn set_class(
+    conn: &Connection,
+    bucket: BucketId,
+    key: &ObjectKey,
+    name: Option<VersionName>,
+    class: StorageClass,
+) -> Sql<()> {
+    let place = locate(conn, bucket, key, name)?;
+    let (before, _, size) = class_and_attributes(conn, bucket, key, &place)?;
+    set(conn, bucket, key, name, "storage_class", rows::storage_class_code(class))?;
+    usage::count(conn, bucket, Change::of_object((class, size), Some((before, size)))?)
+}
+
 /// Sets one column of the object of a version. `value` is what SQLite shall keep.
 pub(super) fn set(
     conn: &Connection,
@@ -372,10 +413,7 @@ impl Found {
         let version = rows::version_id(row, 7)?;
         match row.get::<_, bool>(8)? {
             true => Ok(Found::Marker(key, DeleteMarker { version, last_modified: rows::wall(row, 3)? })),
-            false => {
-                let checksum = rows::listed_checksum(row, 9)?;
-                Ok(Found::Object(ObjectSummary { checksum, ..rows::summary(row, key)? }, version))
-            }
+            false => Ok(Found::Object(rows::listed(row, key, 9)?, version)),
         }
     }
 
