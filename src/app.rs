@@ -28,6 +28,7 @@ use crate::net::listen::{DoorKind, DoorStream, Doors, Handler};
 use crate::rtmp::server::{RtmpDeps, RtmpService};
 use crate::store::blob::fs::FsBlobStore;
 use crate::store::blob::sealed::SealedBlobStore;
+use crate::store::compaction::{CompactionBounds, Compactor};
 use crate::store::data_dir::{DataDir, DataDirError};
 use crate::store::lifecycle::{LifecycleJob, LifecycleTimes};
 use crate::store::meta::sqlite::SqliteMetaStore;
@@ -211,6 +212,7 @@ impl Service {
             }
         }
         jobs.spawn("control-door", control::serve(control, admin, clock.clone(), jobs.clone(), stop_accepting));
+        let compactor = Compactor::new(meta.clone(), objects.clone(), clock.clone(), CompactionBounds::default());
         let collector =
             Collector::new(meta, blobs, objects.in_flight().clone(), clock.clone(), CollectorTimes::default());
         jobs.spawn("collector", collector.run(stop_jobs.clone()));
@@ -220,6 +222,7 @@ impl Service {
             LifecycleTimes::every(config.lifecycle_interval),
         );
         jobs.spawn("lifecycle", lifecycle.run(stop_jobs.clone()));
+        jobs.spawn("compactor", compactor.run(stop_jobs.clone()));
         jobs.spawn("metrics-upkeep", upkeep(metrics, clock, stop_jobs));
         service.ready.store(true, Ordering::Release);
         Ok(service)

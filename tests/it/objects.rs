@@ -3,7 +3,9 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::http::connect;
-use crate::support::{Client, Server, check, settings};
+use livebucket::store::{BucketName, ObjectKey};
+
+use crate::support::{Client, Server, check, eventually, settings};
 
 #[tokio::test]
 async fn an_object_reads_back_whole_after_a_restart() {
@@ -136,4 +138,32 @@ async fn a_request_in_flight_is_finished_by_a_graceful_stop() {
     let Server { service, dir } = server;
     tokio::join!(service.stop(), rest);
     check(dir.path()).await;
+}
+
+#[tokio::test]
+async fn an_object_of_many_appends_is_compacted_and_stays_the_same() {
+    let server = Server::start().await;
+    let client = server.client();
+    client.put("/films", "").await.expect(200);
+    let (mut whole, mut tag) = (Vec::new(), String::new());
+    for n in 0..40u8 {
+        let piece = vec![n; 40_000];
+        let target = format!("/films/log?append&position={}", whole.len());
+        tag = client.send("POST", &target, &[], piece.clone()).await.expect(200).header("etag").to_owned();
+        whole.extend(piece);
+    }
+    let meta = &server.service.admin.meta;
+    let bucket = meta.bucket(&BucketName::new("films").expect("valid")).await.expect("readable").expect("there").id;
+    let key = ObjectKey::new("log").expect("valid");
+    // It may have begun before the last append.
+    eventually("the object was compacted", || async {
+        let object = meta.object(bucket, &key).await.expect("readable").expect("there");
+        (object.extents.len() < 32).then_some(())
+    })
+    .await;
+    let got = client.get("/films/log").await.expect(200);
+    assert!(got.body == whole, "other bytes");
+    assert_eq!((got.header("etag"), got.header("x-oss-next-append-position")), (&*tag, "1600000"));
+    client.send("POST", "/films/log?append&position=1600000", &[], "end").await.expect(200);
+    server.stop_and_check().await;
 }
