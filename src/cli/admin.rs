@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Clock;
 use crate::config::check_key;
 use crate::live::registry::Registry;
-use crate::store::{AccessKeyRecord, BucketName, MetaStore, StoreError, What};
+use crate::store::{AccessKeyRecord, BucketName, BucketQuota, BucketSetting, MetaStore, StoreError, What};
 
 /// The account of the first key and of a configured one.
 pub const ROOT_ACCOUNT: &str = "root";
@@ -30,6 +30,15 @@ pub enum Request {
         /// Which.
         id: String,
     },
+    /// Shows, and sets where it says so, how much a bucket may hold.
+    BucketQuota {
+        /// Name of the bucket.
+        bucket: String,
+        /// Bytes.
+        bytes: Bound,
+        /// Objects.
+        objects: Bound,
+    },
     /// A key to sign with: the one asked for, else the first enabled one of the bucket's owner.
     SigningKey {
         /// Bucket of the URL.
@@ -37,6 +46,29 @@ pub enum Request {
         /// Asked for.
         id: Option<String>,
     },
+}
+
+/// What becomes of a bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// There is none any more.
+    Lift,
+    /// It is this.
+    Set(u64),
+}
+
+impl Bound {
+    fn applied(self, before: Option<u64>) -> Option<u64> {
+        match self {
+            Bound::Keep => before,
+            Bound::Lift => None,
+            Bound::Set(max) => Some(max),
+        }
+    }
 }
 
 /// An answer.
@@ -53,6 +85,17 @@ pub enum Answer {
         key: Key,
         /// The URL under which a running server is reached.
         endpoint: Option<String>,
+    },
+    /// What a bucket holds, and how much it may hold; `None` is any.
+    BucketQuota {
+        /// Bytes that it holds, parts of open uploads among them.
+        held_bytes: u64,
+        /// Bytes that it may hold.
+        bytes: Option<u64>,
+        /// Objects that it holds.
+        held_objects: u64,
+        /// Objects that it may hold.
+        objects: Option<u64>,
     },
     /// Keys without secrets.
     Keys {
@@ -116,6 +159,7 @@ impl Admin {
             Request::KeyCreate { account, chosen } => self.create_key(&account, chosen).await.map(Answer::Key),
             Request::KeyList => self.list_keys().await,
             Request::KeyDisable { id } => self.disable_key(&id).await,
+            Request::BucketQuota { bucket, bytes, objects } => self.bucket_quota(&bucket, bytes, objects).await,
             Request::SigningKey { bucket, id } => {
                 let endpoint = self.endpoint.clone();
                 self.signing_key(&bucket, id).await.map(|key| Answer::Signing { key, endpoint })
@@ -164,6 +208,25 @@ impl Admin {
             Err(StoreError::NotFound(What::AccessKey)) => Err(format!("there is no access key {id}")),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    async fn bucket_quota(&self, name: &str, bytes: Bound, objects: Bound) -> Result<Answer, String> {
+        let valid = BucketName::new(name).ok_or_else(|| format!("`{name}` is not a bucket name"))?;
+        let found = self.meta.bucket(&valid).await.map_err(|error| error.to_string())?;
+        let bucket = found.ok_or_else(|| format!("there is no bucket {name}"))?;
+        let before = bucket.settings.quota;
+        let quota = BucketQuota { bytes: bytes.applied(before.bytes), objects: objects.applied(before.objects) };
+        if quota != before {
+            let set = self.meta.set_bucket_setting(bucket.id, BucketSetting::Quota(quota)).await;
+            set.map_err(|error| error.to_string())?;
+        }
+        let usage = self.meta.bucket_usage(bucket.id).await.map_err(|error| error.to_string())?;
+        Ok(Answer::BucketQuota {
+            held_bytes: usage.bytes + usage.part_bytes,
+            bytes: quota.bytes,
+            held_objects: usage.objects,
+            objects: quota.objects,
+        })
     }
 
     async fn signing_key(&self, bucket: &str, id: Option<String>) -> Result<Key, String> {

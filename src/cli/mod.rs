@@ -15,6 +15,7 @@ pub use admin::{Admin, Answer, Request};
 
 pub mod admin;
 mod bench;
+mod bucket;
 mod check;
 pub mod control;
 mod health;
@@ -40,6 +41,9 @@ enum Command {
     /// Make, list and disable access keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Bound what a bucket may hold
+    #[command(subcommand)]
+    Bucket(bucket::BucketCommand),
     /// Sign URLs
     #[command(subcommand)]
     Url(url::UrlCommand),
@@ -117,6 +121,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => args.load().and_then(serve::run),
         Command::Config(args) => args.load().map(|config| print!("{}", config.to_toml())),
         Command::Key(command) => key::run(command),
+        Command::Bucket(command) => bucket::run(command),
         Command::Url(command) => url::run(command),
         Command::Check(args) => check::run(&args),
         Command::Health(args) => health::run(&args),

@@ -64,6 +64,37 @@ async fn keys_are_made_and_disabled_on_a_running_server_at_once() {
 }
 
 #[tokio::test]
+async fn the_quota_of_a_bucket_is_set_on_a_running_server_and_at_rest() {
+    let dir = temp();
+    let data = data(dir.path());
+    let data = data.to_str().expect("UTF-8");
+    let program = Program::start(dir.path(), &[]);
+    let client = program.client();
+    client.put("/films", "").await.expect(200);
+    client.put("/films/a", "hello").await.expect(200);
+    let quota = |more: &[&'static str]| run_ok(&[&["bucket", "quota", "--data", data, "films"], more].concat());
+    let shown = quota(&[]);
+    assert_eq!((field(&shown, "bytes"), field(&shown, "objects")), ("5 of any".into(), "1 of any".into()));
+    let shown = quota(&["--bytes", "9", "--objects", "4"]);
+    assert_eq!((field(&shown, "bytes"), field(&shown, "objects")), ("5 of 9".into(), "1 of 4".into()));
+    client.put("/films/b", "hello").await.expect(403);
+    client.put("/films/b", "hell").await.expect(200);
+    quota(&["--bytes", "none"]);
+    client.put("/films/b", "hello").await.expect(200);
+    let unknown = run(&["bucket", "quota", "--data", data, "nothing"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no bucket nothing"));
+    assert_eq!(run(&["bucket", "quota", "--data", data, "films", "--bytes", "much"]).status.code(), Some(2));
+    program.terminate();
+
+    let shown = quota(&["--objects", "2"]);
+    assert_eq!((field(&shown, "bytes"), field(&shown, "objects")), ("10 of any".into(), "2 of 2".into()));
+    let program = Program::start(dir.path(), &[]);
+    program.client().put("/films/c", "x").await.expect(403);
+    program.terminate();
+}
+
+#[tokio::test]
 async fn signed_urls_open_what_they_name() {
     let dir = temp();
     let data = data(dir.path());
