@@ -15,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::auth::policy::PolicyCache;
 use crate::cli::admin::{Admin, Key, ROOT_ACCOUNT};
 use crate::cli::control;
 use crate::clock::{Clock, SystemClock, timeout};
@@ -170,6 +171,7 @@ impl Service {
                 hosts: config.hosts.clone(),
                 public_endpoint: config.public_endpoint.clone(),
                 region: config.region.clone(),
+                policies: PolicyCache::new(limits::POLICIES_KEPT),
             }))),
             rtmp: Arc::new(RtmpDoor(RtmpService::new(RtmpDeps {
                 meta: meta.clone(),

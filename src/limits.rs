@@ -312,6 +312,25 @@ pub const OSS_CORS_RULES_MAX: usize = 20;
 pub const RESTORE_DAYS_DEFAULT: u32 = 1;
 /// Longest restore in days, as the public service has it for its cold classes.
 pub const RESTORE_DAYS_MAX: u32 = 365;
+/// A bucket policy over OSS, as documented.
+pub const OSS_POLICY_BYTES_MAX: usize = 16 * 1024;
+/// A bucket policy over S3, as documented.
+pub const S3_POLICY_BYTES_MAX: usize = 20 * 1024;
+/// The policy of a temporary credential: kept and read with every use, so smaller than a bucket's.
+pub const SESSION_POLICY_BYTES_MAX: usize = 4 * 1024;
+/// Bucket policies that are kept in their readable form: each holds a few times its text, and one that is not kept costs
+/// tens of microseconds a request.
+pub const POLICIES_KEPT: usize = 256;
+/// How long a temporary credential lives when nothing is said.
+pub const SESSION_DEFAULT: Duration = Duration::from_secs(3600);
+/// Shortest life of one.
+pub const SESSION_MIN: Duration = Duration::from_secs(60);
+/// Longest life of one: a working day and the night after it. Who needs longer needs a key.
+pub const SESSION_MAX: Duration = Duration::from_secs(36 * 3600);
+/// How long one that expired is remembered, so that its holder is told so, and not that it never was.
+pub const SESSION_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Temporary credentials forgotten in one transaction.
+pub const SESSIONS_FORGOTTEN: usize = 1_000;
 /// Tags of an object: what both dialects document.
 pub const OBJECT_TAGS_MAX: usize = 10;
 /// Tags of a bucket over OSS, as documented.

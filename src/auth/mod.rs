@@ -10,6 +10,8 @@ pub mod access;
 pub mod oss_v1;
 pub mod oss_v2;
 pub mod oss_v4;
+pub mod permission;
+pub mod policy;
 pub mod post_policy;
 pub mod rtmp_url;
 pub mod sig_v2;

@@ -52,6 +52,7 @@ const SUB_RESOURCES: &[(&str, Known)] = &[
     ("objectMeta", Always),
     ("partNumber", Always),
     ("policy", Always),
+    ("policyStatus", Always),
     ("position", Always),
     ("publicAccessBlock", Always),
     ("qos", Always),

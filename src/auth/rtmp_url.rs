@@ -135,6 +135,12 @@ impl PublishQuery {
         self.playlist_name.as_deref().filter(|name| !name.is_empty())
     }
 
+    /// The token of a temporary credential, under either name that builders give it.
+    pub fn security_token(&self) -> Option<&[u8]> {
+        let named = |wanted: &[u8]| self.params.iter().find(|(name, _)| name == wanted).map(|(_, value)| &value[..]);
+        named(b"security-token").or_else(|| named(b"SecurityToken"))
+    }
+
     /// Whether any of the signature's three fields is there.
     pub fn is_signed(&self) -> bool {
         self.access_key_id.is_some() || self.expires.is_some() || self.signature.is_some()

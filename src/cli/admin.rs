@@ -4,10 +4,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Clock;
+use crate::auth::policy::{Kind, Policy};
+use crate::clock::{Clock, Wall};
 use crate::config::check_key;
+use crate::limits;
 use crate::live::registry::Registry;
-use crate::store::{AccessKeyRecord, BucketName, BucketQuota, BucketSetting, MetaStore, StoreError, What};
+use crate::store::credentials::token_digest;
+use crate::store::{
+    AccessKeyRecord, BucketName, BucketQuota, BucketSetting, MetaStore, NewSessionKey, SESSION_KEY_PREFIX, StoreError,
+    What,
+};
 
 /// The account of the first key and of a configured one.
 pub const ROOT_ACCOUNT: &str = "root";
@@ -38,6 +44,17 @@ pub enum Request {
         bytes: Bound,
         /// Objects.
         objects: Bound,
+    },
+    /// Makes a temporary credential of an enabled key.
+    KeySession {
+        /// The key; `None` means the account's first enabled one.
+        id: Option<String>,
+        /// Account, where no key is named.
+        account: String,
+        /// How long it lives.
+        seconds: u64,
+        /// The policy that narrows it, JSON.
+        policy: Option<String>,
     },
     /// A key to sign with: the one asked for, else the first enabled one of the bucket's owner.
     SigningKey {
@@ -79,6 +96,8 @@ pub enum Answer {
     Done,
     /// One key with its secret.
     Key(Key),
+    /// A temporary credential.
+    Session(SessionKey),
     /// What a URL is signed with.
     Signing {
         /// The key.
@@ -126,6 +145,29 @@ impl std::fmt::Debug for Key {
     }
 }
 
+/// A temporary credential, whole: this is the only time that its token is told.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SessionKey {
+    /// Id.
+    pub id: String,
+    /// Secret.
+    pub secret: String,
+    /// Token; comes with every use.
+    pub token: String,
+    /// Account.
+    pub account: String,
+    /// Key that it was made of.
+    pub parent: String,
+    /// Milliseconds since the epoch.
+    pub expires_ms: i64,
+}
+
+impl std::fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 /// One line of `key list`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyLine {
@@ -160,6 +202,9 @@ impl Admin {
             Request::KeyList => self.list_keys().await,
             Request::KeyDisable { id } => self.disable_key(&id).await,
             Request::BucketQuota { bucket, bytes, objects } => self.bucket_quota(&bucket, bytes, objects).await,
+            Request::KeySession { id, account, seconds, policy } => {
+                self.create_session(id, &account, seconds, policy).await.map(Answer::Session)
+            }
             Request::SigningKey { bucket, id } => {
                 let endpoint = self.endpoint.clone();
                 self.signing_key(&bucket, id).await.map(|key| Answer::Signing { key, endpoint })
@@ -177,6 +222,9 @@ impl Admin {
         }
         let (id, secret) = chosen.unwrap_or_else(fresh_key);
         check_key(&id, &secret)?;
+        if id.starts_with(SESSION_KEY_PREFIX) {
+            return Err(format!("an access key id does not begin with {SESSION_KEY_PREFIX}: temporary ones do"));
+        }
         match self.meta.put_access_key(account, &id, &secret, self.clock.wall()).await {
             Ok(record) => Ok(Key { id: record.id, secret: record.secret, account: record.account_name }),
             Err(StoreError::AlreadyExists(What::AccessKey)) => {
@@ -229,6 +277,47 @@ impl Admin {
         })
     }
 
+    /// Makes a temporary credential. Its policy is read here, so that one that cannot be carried out is refused at once.
+    pub async fn create_session(
+        &self,
+        id: Option<String>,
+        account: &str,
+        seconds: u64,
+        policy: Option<String>,
+    ) -> Result<SessionKey, String> {
+        let (shortest, longest) = (limits::SESSION_MIN.as_secs(), limits::SESSION_MAX.as_secs());
+        if !(shortest..=longest).contains(&seconds) {
+            return Err(format!("a temporary credential lives {shortest} to {longest} seconds"));
+        }
+        if let Some(text) = &policy {
+            Policy::parse(text.as_bytes(), Kind::Session, limits::SESSION_POLICY_BYTES_MAX)
+                .map_err(|error| error.to_string())?;
+        }
+        let keys = self.meta.list_access_keys().await.map_err(|error| error.to_string())?;
+        let fits = |key: &&AccessKeyRecord| match &id {
+            Some(id) => key.id == *id,
+            None => key.account_name == account,
+        };
+        let parent = keys.iter().find(|key| key.enabled && fits(key)).ok_or_else(|| match &id {
+            Some(id) => format!("there is no enabled access key {id}"),
+            None => format!("account {account} has no enabled access key"),
+        })?;
+        let now = self.clock.wall();
+        let (fresh_id, secret, token) = fresh_session();
+        let expires = Wall(now.0 + i64::try_from(seconds).expect("a bounded number") * 1_000);
+        let token_sha256 = token_digest(token.as_bytes());
+        let new = NewSessionKey { id: fresh_id, secret, token_sha256, expires, policy };
+        let made = self.meta.put_session_key(&parent.id, new, now).await.map_err(|error| error.to_string())?;
+        Ok(SessionKey {
+            id: made.id,
+            secret: made.secret,
+            token,
+            account: made.parent.account_name,
+            parent: made.parent.id,
+            expires_ms: made.expires.0,
+        })
+    }
+
     async fn signing_key(&self, bucket: &str, id: Option<String>) -> Result<Key, String> {
         let keys = self.meta.list_access_keys().await.map_err(|error| error.to_string())?;
         let name = BucketName::new(bucket).ok_or_else(|| format!("`{bucket}` is not a bucket name"))?;
@@ -250,6 +339,12 @@ impl Admin {
 /// An id of 20 characters and a secret of 40, from the system's randomness.
 fn fresh_key() -> (String, String) {
     (format!("LB{}", random_text(18, b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789")), random_text(40, ALPHANUMERIC))
+}
+
+/// Id, secret and token of a temporary credential. Letters and digits alone, so that no way into a URL spoils the token.
+fn fresh_session() -> (String, String, String) {
+    let id = format!("{SESSION_KEY_PREFIX}{}", random_text(24, ALPHANUMERIC));
+    (id, random_text(40, ALPHANUMERIC), random_text(96, ALPHANUMERIC))
 }
 
 const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -277,5 +372,8 @@ mod tests {
         assert_eq!((id.len(), secret.len()), (20, 40));
         assert_eq!(check_key(&id, &secret), Ok(()));
         assert_ne!(fresh_key().0, id);
+        let (id, secret, token) = fresh_session();
+        assert_eq!((id.starts_with("STS."), secret.len(), token.len()), (true, 40, 96));
+        assert_ne!(fresh_session().2, token);
     }
 }

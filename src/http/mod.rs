@@ -1,5 +1,6 @@
 //! HTTP: one listener's requests, told apart by dialect: OSS and S3 over the same buckets.
 
+mod access;
 mod body;
 mod cors;
 pub mod dialect;

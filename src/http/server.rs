@@ -21,6 +21,7 @@ use super::form;
 use super::oss::service as oss;
 use super::s3::{self, S3Front};
 use super::socket::{self, Busy, Phase};
+use crate::auth::policy::PolicyCache;
 use crate::clock::{Clock, Monotonic, Wall};
 use crate::limits;
 use crate::live::registry::Registry;
@@ -50,6 +51,8 @@ pub struct HttpDeps {
     pub public_endpoint: Option<String>,
     /// Region id without the `oss-` prefix.
     pub region: String,
+    /// Bucket policies that were read already.
+    pub policies: PolicyCache,
 }
 
 /// Serves HTTP/1.1 sockets.
@@ -68,6 +71,8 @@ pub(crate) struct Door {
     pub(crate) peer: SocketAddr,
     /// Our end, when the system knows it.
     pub(crate) local: Option<SocketAddr>,
+    /// It is a TLS one.
+    pub(crate) secure: bool,
 }
 
 /// What a dialect answers: everything but the common headers.
@@ -105,8 +110,8 @@ impl HttpService {
 
     /// Serves one socket to its end. With `stop` pulled, the request in flight is finished and an idle socket closed.
     pub async fn serve(self: Arc<Self>, stream: DoorStream, stop: Stop) {
-        let (peer, local) = (stream.peer(), stream.local_addr());
-        self.serve_stream(stream, peer, local, stop).await;
+        let door = Door { peer: stream.peer(), local: stream.local_addr(), secure: stream.is_tls() };
+        self.serve_door(stream, door, stop).await;
     }
 
     /// The same for a stream of any kind between `peer` and our end `local`, as far as that is known.
@@ -117,7 +122,10 @@ impl HttpService {
         local: Option<SocketAddr>,
         stop: Stop,
     ) {
-        let door = Door { peer, local };
+        self.serve_door(stream, Door { peer, local, secure: false }, stop).await;
+    }
+
+    async fn serve_door<T: AsyncRead + AsyncWrite + Unpin>(self: Arc<Self>, stream: T, door: Door, stop: Stop) {
         let clock = Arc::clone(&self.deps.clock);
         let stopping = stop.clone();
         let refusing = Arc::clone(&self);
@@ -159,7 +167,7 @@ impl HttpService {
                 let answer = oss::answer(&self.deps, &head, &mut body, door, &request_id, trail).await;
                 (answer, Some(body))
             }
-            (Dialect::S3, true) => self.s3.answer(&head, body, &request_id, trail).await,
+            (Dialect::S3, true) => self.s3.answer(&head, body, door, &request_id, trail).await,
             (Dialect::Oss, false) => (oss::too_busy(&head, &request_id, trail), Some(body)),
             (Dialect::S3, false) => (s3::too_busy(&head, &request_id, trail), Some(body)),
         };

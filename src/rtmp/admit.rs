@@ -3,14 +3,19 @@
 //! Rules: OSS LiveChannel. Without `public-read-write` a publish URL is signed; `Expires` is judged now and never again;
 //! the key's account must own the bucket. A complete signature that is wrong is refused even where none is needed.
 
-use crate::auth::access::{Action, Requester, allowed};
+use std::net::SocketAddr;
+
+use crate::auth::access::{Asked as AccessAsked, Requester, allowed};
+use crate::auth::permission::Permission;
+use crate::auth::policy::{Context, Policy, Question};
 use crate::auth::rtmp_url::{PublishQuery, RtmpAuthError};
 use crate::limits;
 use crate::live::channel::check_playlist_name;
 use crate::live::registry::{PublishError, PublishRequest, Publisher};
 use crate::rtmp::server::RtmpDeps;
 use crate::rtmp::target::{Candidate, candidates};
-use crate::store::{AccessKeyRecord, BucketName, BucketRecord, ChannelName, StoreError, TerminationCause};
+use crate::store::credentials::{self, Credential, CredentialError};
+use crate::store::{BucketName, BucketRecord, ChannelName, StoreError, TerminationCause};
 
 /// What an encoder sent to name its target.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +23,15 @@ pub(super) struct Asked<'a> {
     pub(super) app: &'a str,
     pub(super) tc_url: &'a str,
     pub(super) name: &'a str,
+}
+
+/// Where a publisher comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    /// Its end of the socket.
+    pub(super) peer: SocketAddr,
+    /// It came over TLS.
+    pub(super) secure: bool,
 }
 
 /// A publisher that was let in.
@@ -90,8 +104,27 @@ impl Refusal {
         Refusal::new(DENIED, "LiveChannelDisabled", "Live channel is disabled by owner.")
     }
 
-    fn not_owner() -> Self {
-        Refusal::new(DENIED, "AccessDenied", "The bucket you access does not belong to you.")
+    /// Proven, and not allowed.
+    fn denied(requester: Requester) -> Self {
+        let message = match requester {
+            // Its policy says so.
+            Requester::Owner => "You have no right to publish to this live channel.",
+            _ => "The bucket you access does not belong to you.",
+        };
+        Refusal::new(DENIED, "AccessDenied", message)
+    }
+
+    fn of_credential(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Unknown | CredentialError::Disabled => RtmpAuthError::AccessKeyIdUnknown.into(),
+            CredentialError::TokenInvalid => {
+                Refusal::new(DENIED, "InvalidSecurityToken", "The security token you provided is invalid.")
+            }
+            CredentialError::TokenExpired => {
+                Refusal::new(DENIED, "SecurityTokenExpired", "The security token you provided has expired.")
+            }
+            CredentialError::Store(error) => Refusal::store(&error),
+        }
     }
 
     fn store(error: &StoreError) -> Self {
@@ -144,7 +177,7 @@ impl From<PublishError> for Refusal {
 }
 
 /// Decides, and claims the channel.
-pub(super) async fn admit(deps: &RtmpDeps, asked: Asked<'_>, remote_addr: &str) -> Result<Admitted, Refusal> {
+pub(super) async fn admit(deps: &RtmpDeps, asked: Asked<'_>, origin: Origin) -> Result<Admitted, Refusal> {
     let readings = candidates(asked.app, asked.tc_url, asked.name, &deps.hosts);
     if readings.is_empty() {
         let message = "The URL must be rtmp://{bucket}.{endpoint}/live/{channel} or one of its forms.";
@@ -158,7 +191,7 @@ pub(super) async fn admit(deps: &RtmpDeps, asked: Asked<'_>, remote_addr: &str) 
     };
     for reading in &readings {
         let query = PublishQuery::parse(&reading.query);
-        let targets = match authorised(deps, reading, &query).await {
+        let targets = match authorised(deps, reading, &query, origin).await {
             Ok(targets) => targets,
             Err(new) => {
                 keep(new);
@@ -166,7 +199,7 @@ pub(super) async fn admit(deps: &RtmpDeps, asked: Asked<'_>, remote_addr: &str) 
             }
         };
         for target in targets {
-            match claim(deps, target, &query, remote_addr).await {
+            match claim(deps, target, &query, origin).await {
                 Ok(admitted) => return Ok(admitted),
                 // Another spelling or reading may name a channel that exists; every other answer is about this one.
                 Err(new) if new.code == "NoSuchLiveChannel" => keep(new),
@@ -181,26 +214,32 @@ pub(super) async fn admit(deps: &RtmpDeps, asked: Asked<'_>, remote_addr: &str) 
 struct Target {
     bucket: BucketRecord,
     channel: ChannelName,
-    access_key_id: Option<String>,
+    credential: Option<Credential>,
 }
 
 /// The targets of one reading that its signature (or the bucket's ACL) opens.
-async fn authorised(deps: &RtmpDeps, reading: &Candidate, query: &PublishQuery) -> Result<Vec<Target>, Refusal> {
+async fn authorised(
+    deps: &RtmpDeps,
+    reading: &Candidate,
+    query: &PublishQuery,
+    origin: Origin,
+) -> Result<Vec<Target>, Refusal> {
+    let decision = Decision { now_ms: deps.clock.wall().0, origin };
     let pairs = pairs(deps, reading).await?;
     let key = match signing_key(deps, query).await {
         Ok(key) => key,
         // An incomplete signature proves nothing and harms nothing where none is needed.
         Err(Unproven { error, incomplete }) => {
-            let open = |(bucket, _): &&(BucketRecord, ChannelName)| anybody_may(bucket);
-            if !incomplete || pairs.iter().filter(open).count() == 0 {
+            let open = |(bucket, channel): &(BucketRecord, ChannelName)| decision.allows(None, bucket, channel);
+            if !incomplete || !pairs.iter().any(open) {
                 return Err(error);
             }
             None
         }
     };
     match key {
-        Some(key) => signed_targets(&pairs, query, &key),
-        None => unsigned_targets(pairs, reading.bucket.is_some()),
+        Some(key) => signed_targets(&pairs, query, &key, decision),
+        None => unsigned_targets(pairs, reading.bucket.is_some(), decision),
     }
 }
 
@@ -228,7 +267,7 @@ struct Unproven {
 }
 
 /// The enabled key that a signature names; `None` without any signature.
-async fn signing_key(deps: &RtmpDeps, query: &PublishQuery) -> Result<Option<AccessKeyRecord>, Unproven> {
+async fn signing_key(deps: &RtmpDeps, query: &PublishQuery) -> Result<Option<Credential>, Unproven> {
     if !query.is_signed() {
         return Ok(None);
     }
@@ -236,17 +275,15 @@ async fn signing_key(deps: &RtmpDeps, query: &PublishQuery) -> Result<Option<Acc
         return Err(Unproven { error: error.into(), incomplete: !query.is_complete() });
     }
     let id = query.access_key_id().unwrap_or_default();
-    match deps.meta.access_key(id).await {
-        Ok(Some(key)) if key.enabled => Ok(Some(key)),
-        Ok(_) => Err(Unproven { error: RtmpAuthError::AccessKeyIdUnknown.into(), incomplete: false }),
-        Err(error) => Err(Unproven { error: Refusal::store(&error), incomplete: false }),
-    }
+    let found = credentials::find(deps.meta.as_ref(), id, query.security_token(), deps.clock.wall()).await;
+    found.map(Some).map_err(|error| Unproven { error: Refusal::of_credential(error), incomplete: false })
 }
 
 fn signed_targets(
     pairs: &[(BucketRecord, ChannelName)],
     query: &PublishQuery,
-    key: &AccessKeyRecord,
+    key: &Credential,
+    decision: Decision,
 ) -> Result<Vec<Target>, Refusal> {
     let mut refusal = Refusal::from(RtmpAuthError::SignatureMismatch);
     let mut targets = Vec::new();
@@ -254,51 +291,86 @@ fn signed_targets(
         if !query.matches(&key.secret, bucket.name.as_str(), channel.as_str()) {
             continue;
         }
-        let requester = if key.account == bucket.owner { Requester::Owner } else { Requester::OtherAccount };
-        if allowed(requester, bucket.acls_in_force(None).0, None, Action::Publish) {
+        if decision.allows(Some(key), bucket, channel) {
             let (bucket, channel) = (bucket.clone(), channel.clone());
-            targets.push(Target { bucket, channel, access_key_id: Some(key.id.clone()) });
+            targets.push(Target { bucket, channel, credential: Some(key.clone()) });
         } else {
-            refusal = Refusal::not_owner();
+            refusal = Refusal::denied(Requester::of(Some(key.account.0), bucket.owner.0));
         }
     }
     if targets.is_empty() { Err(refusal) } else { Ok(targets) }
 }
 
 /// Without a signature the bucket must be open to all, and without a bucket's name it must be the only open one.
-fn unsigned_targets(pairs: Vec<(BucketRecord, ChannelName)>, bucket_named: bool) -> Result<Vec<Target>, Refusal> {
-    let open: Vec<_> = pairs.into_iter().filter(|(bucket, _)| anybody_may(bucket)).collect();
+fn unsigned_targets(
+    pairs: Vec<(BucketRecord, ChannelName)>,
+    bucket_named: bool,
+    decision: Decision,
+) -> Result<Vec<Target>, Refusal> {
+    let open: Vec<_> = pairs.into_iter().filter(|(bucket, channel)| decision.allows(None, bucket, channel)).collect();
     if open.is_empty() || (!bucket_named && open.len() > 1) {
         return Err(RtmpAuthError::AccessKeyIdMissing.into());
     }
-    Ok(open.into_iter().map(|(bucket, channel)| Target { bucket, channel, access_key_id: None }).collect())
+    Ok(open.into_iter().map(|(bucket, channel)| Target { bucket, channel, credential: None }).collect())
 }
 
-fn anybody_may(bucket: &BucketRecord) -> bool {
-    allowed(Requester::Anonymous, bucket.acls_in_force(None).0, None, Action::Publish)
+/// What the decision hangs on beside who asks and for what.
+#[derive(Clone, Copy)]
+struct Decision {
+    now_ms: i64,
+    origin: Origin,
 }
 
-async fn claim(deps: &RtmpDeps, target: Target, query: &PublishQuery, remote_addr: &str) -> Result<Admitted, Refusal> {
+impl Decision {
+    /// Whether a credential's account, or anybody, may publish there.
+    fn allows(self, credential: Option<&Credential>, bucket: &BucketRecord, channel: &ChannelName) -> bool {
+        let policy = bucket.settings.policy.as_deref().map(Policy::of_bucket);
+        let context = Context {
+            source_ip: Some(self.origin.peer.ip()),
+            secure: self.origin.secure,
+            now_ms: self.now_ms,
+            ..Context::default()
+        };
+        allowed(&AccessAsked {
+            question: Question {
+                account: credential.map(Credential::account),
+                permission: Permission::PublishRtmpStream,
+                bucket: bucket.name.as_str(),
+                owner: Some(bucket.owner.0),
+                key: Some(channel.as_str().as_bytes()),
+                context,
+            },
+            bucket: bucket.acls_in_force(None).0,
+            object: None,
+            policy: policy.as_ref(),
+            restricted: bucket.settings.public_access_block.is_some_and(|block| block.restrict_buckets),
+            session: credential.and_then(|credential| credential.session.as_ref()?.policy.as_deref()),
+        })
+    }
+}
+
+async fn claim(deps: &RtmpDeps, target: Target, query: &PublishQuery, origin: Origin) -> Result<Admitted, Refusal> {
     let playlist_name = query.playlist_name().map(str::to_owned);
     if let Some(Err(error)) = playlist_name.as_deref().map(check_playlist_name) {
         return Err(Refusal::new(FAILED, "InvalidArgument", error.to_string()));
     }
-    let Target { bucket, channel, access_key_id } = target;
+    let Target { bucket, channel, credential } = target;
     let name = bucket.name.clone();
     let publisher = deps.registry.publish(PublishRequest {
         bucket,
         channel: channel.clone(),
         playlist_name,
-        remote_addr: remote_addr.to_owned(),
-        access_key_id: access_key_id.clone(),
+        remote_addr: origin.peer.to_string(),
+        // A temporary credential ends with its key.
+        access_key_id: credential.as_ref().map(|credential| credential.root_id().to_owned()),
     });
     let publisher = publisher.await?;
     // The key may have been disabled between its look-up and the claim, too early for the registry to end us.
-    if let Some(id) = &access_key_id
-        && !matches!(deps.meta.access_key(id).await, Ok(Some(key)) if key.enabled)
+    if let Some(key) = &credential
+        && !matches!(deps.meta.access_key(key.root_id()).await, Ok(Some(root)) if root.enabled)
     {
         publisher.finish(TerminationCause::KeyDisabled).await;
         return Err(RtmpAuthError::AccessKeyIdUnknown.into());
     }
-    Ok(Admitted { publisher, bucket: name, channel, access_key_id })
+    Ok(Admitted { publisher, bucket: name, channel, access_key_id: credential.map(|key| key.id) })
 }

@@ -27,7 +27,7 @@ use crate::live::registry::{MediaInput, Publisher};
 use crate::live::stat::StreamMetadata;
 use crate::media::CodecConfig;
 use crate::net::merge::MergedRead;
-use crate::rtmp::admit::{self, Admitted, Asked, REJECTED, Refusal, admit};
+use crate::rtmp::admit::{self, Admitted, Asked, Origin, REJECTED, Refusal, admit};
 use crate::rtmp::server::RtmpDeps;
 use crate::store::TerminationCause;
 use crate::task::Stop;
@@ -37,10 +37,18 @@ pub async fn serve<S>(deps: &RtmpDeps, stream: S, peer: SocketAddr, stop: &Stop)
 where
     S: MergedRead,
 {
+    serve_from(deps, stream, Origin { peer, secure: false }, stop).await;
+}
+
+/// The same of a socket whose origin is known whole.
+pub(super) async fn serve_from<S>(deps: &RtmpDeps, stream: S, origin: Origin, stop: &Stop)
+where
+    S: MergedRead,
+{
     metrics::counter!("livebucket_rtmp_connections_total").increment(1);
     let gauge = metrics::gauge!("livebucket_rtmp_connections");
     gauge.increment(1.0);
-    let mut connection = Connection::new(deps, stream, peer);
+    let mut connection = Connection::new(deps, stream, origin);
     let end = match connection.run(stop).await {
         Ok(never) => match never {},
         Err(end) => end,
@@ -95,6 +103,7 @@ struct Connection<'a, S> {
     deps: &'a RtmpDeps,
     stream: S,
     remote_addr: String,
+    origin: Origin,
     peer: ServerPeer,
     publishing: Option<Publishing>,
     connected: bool,
@@ -123,7 +132,7 @@ thread_local! {
 }
 
 impl<'a, S: MergedRead> Connection<'a, S> {
-    fn new(deps: &'a RtmpDeps, stream: S, peer: SocketAddr) -> Self {
+    fn new(deps: &'a RtmpDeps, stream: S, origin: Origin) -> Self {
         let mut random = [0u8; 1528];
         if getrandom::fill(&mut random).is_err() {
             // The handshake's randomness protects nothing; peers only echo it.
@@ -132,7 +141,8 @@ impl<'a, S: MergedRead> Connection<'a, S> {
         Connection {
             deps,
             stream,
-            remote_addr: peer.to_string(),
+            remote_addr: origin.peer.to_string(),
+            origin,
             peer: ServerPeer::new(PeerLimits::default(), random),
             publishing: None,
             connected: false,
@@ -252,7 +262,7 @@ impl<'a, S: MergedRead> Connection<'a, S> {
             let refusal = Refusal::new(admit::BAD_NAME, "InvalidArgument", "This socket publishes already.");
             return Err(End::Refused(stream_id, refusal, TerminationCause::ProtocolError));
         }
-        let admitted = match admit(self.deps, asked, &self.remote_addr).await {
+        let admitted = match admit(self.deps, asked, self.origin).await {
             Ok(admitted) => admitted,
             Err(refusal) => return Err(End::Refused(stream_id, refusal, TerminationCause::ProtocolError)),
         };

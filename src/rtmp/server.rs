@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::live::registry::Registry;
 use crate::net::host::HostRules;
 use crate::net::listen::DoorStream;
+use crate::rtmp::admit::Origin;
 use crate::rtmp::conn;
 use crate::store::MetaStore;
 use crate::task::Stop;
@@ -37,7 +38,7 @@ impl RtmpService {
 
     /// Serves one socket to its end. A pulled `stop` ends its publish as `ServiceShutdown`.
     pub async fn serve(self: Arc<Self>, stream: DoorStream, stop: Stop) {
-        let peer = stream.peer();
-        conn::serve(&self.deps, stream, peer, &stop).await;
+        let origin = Origin { peer: stream.peer(), secure: stream.is_tls() };
+        conn::serve_from(&self.deps, stream, origin, &stop).await;
     }
 }

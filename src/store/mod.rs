@@ -18,6 +18,7 @@ pub mod checksum;
 pub mod compaction;
 #[cfg(test)]
 pub mod conformance;
+pub mod credentials;
 pub mod data_dir;
 pub mod digest;
 pub mod error;
@@ -114,6 +115,27 @@ pub trait BlobReader: fmt::Debug + Send {
 }
 
 // ---- metadata ------------------------------------------------------------------------------------------------
+
+/// A temporary credential to add.
+#[derive(Clone)]
+pub struct NewSessionKey {
+    /// Fresh id.
+    pub id: String,
+    /// Fresh secret.
+    pub secret: String,
+    /// SHA-256 of the fresh token.
+    pub token_sha256: [u8; 32],
+    /// From then on it signs nothing.
+    pub expires: Wall,
+    /// The policy that narrows it.
+    pub policy: Option<String>,
+}
+
+impl fmt::Debug for NewSessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewSessionKey").field("id", &self.id).field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
 
 /// An object to commit; the store fills in `last_modified` from `now` and judges `condition` in the same transaction.
 #[derive(Clone, Debug)]
@@ -355,8 +377,15 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn access_key(&self, id: &str) -> Result<Option<AccessKeyRecord>>;
     /// All keys in order of id.
     async fn list_access_keys(&self) -> Result<Vec<AccessKeyRecord>>;
-    /// Disables a key. `NotFound(AccessKey)`.
+    /// Disables a key, and ends the temporary credentials made of it. `NotFound(AccessKey)`.
     async fn disable_access_key(&self, id: &str) -> Result<()>;
+    /// Adds a temporary credential for the enabled key `parent`. `NotFound(AccessKey)`, also when that is disabled;
+    /// `AlreadyExists(AccessKey)` under a taken id.
+    async fn put_session_key(&self, parent: &str, session: NewSessionKey, now: Wall) -> Result<SessionKeyRecord>;
+    /// One temporary credential, also one that has expired.
+    async fn session_key(&self, id: &str) -> Result<Option<SessionKeyRecord>>;
+    /// Forgets temporary credentials that expired before `before`, at most `limit`. Returns how many.
+    async fn forget_session_keys(&self, before: Wall, limit: usize) -> Result<u64>;
 
     // -- buckets
     /// Makes a bucket for which nothing else is set. `AlreadyExists(Bucket)` whoever owns it.

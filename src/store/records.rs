@@ -38,6 +38,36 @@ impl fmt::Debug for AccessKeyRecord {
     }
 }
 
+/// A temporary credential: signs for an access key until it expires, and only together with its token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionKeyRecord {
+    /// The public id; begins with [`SESSION_KEY_PREFIX`].
+    pub id: String,
+    /// The secret. Never logged.
+    pub secret: String,
+    /// SHA-256 of the token. The token itself is kept by whoever was given it.
+    pub token_sha256: [u8; 32],
+    /// The access key that it signs for.
+    pub parent: AccessKeyRecord,
+    /// When it was made.
+    pub created: Wall,
+    /// From then on it signs nothing.
+    pub expires: Wall,
+    /// The policy that narrows it, as it was given. `None`: it may what the access key may.
+    pub policy: Option<String>,
+}
+
+/// Ids of temporary credentials begin so, and those of access keys do not.
+pub const SESSION_KEY_PREFIX: &str = "STS.";
+
+impl fmt::Debug for SessionKeyRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("SessionKeyRecord");
+        fields.field("id", &self.id).field("parent", &self.parent).field("expires", &self.expires);
+        fields.finish_non_exhaustive()
+    }
+}
+
 /// A bucket's identity. A bucket that is deleted and made again has another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BucketId(pub i64);

@@ -300,3 +300,59 @@ async fn health_follows_the_server() {
     program.terminate();
     assert_eq!(run(&["health", "--admin", &admin]).status.code(), Some(1));
 }
+
+#[tokio::test]
+async fn temporary_credentials_are_made_at_a_running_server_and_at_rest() {
+    let dir = temp();
+    let data = data(dir.path());
+    let data = data.to_str().expect("UTF-8");
+    let program = Program::start(dir.path(), &[]);
+    program.client().put("/films", "").await.expect(200);
+    program.client().put("/films/k", "text").await.expect(200);
+    let policy = dir.path().join("policy.json");
+    let text =
+        r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:GetObject","Resource":"acs:oss:*:*:films/*"}]}"#;
+    std::fs::write(&policy, text).expect("written");
+    let policy = policy.to_str().expect("UTF-8");
+    let made = run_ok(&["key", "session", "--data", data, "--expires", "15m", "--policy", policy]);
+    let (id, secret, token) = (field(&made, "access key"), field(&made, "secret key"), field(&made, "security token"));
+    assert!(id.starts_with("STS."), "{made}");
+    let session = Client::new(program.addr, (&id, &secret));
+    let token = ("x-oss-security-token", token.as_str());
+    assert_eq!(session.send("GET", "/films/k", &[token], "").await.expect(200).text(), "text");
+    session.send("PUT", "/films/k", &[token], "new").await.expect(403);
+    let bare = session.get("/films/k").await.expect(403);
+    assert!(bare.text().contains("InvalidAccessKeyId"), "{}", bare.text());
+    assert!(!run_ok(&["key", "list", "--data", data]).contains(&id), "it is no access key");
+
+    for (args, why) in [
+        (&["--expires", "37h"][..], "lives 60 to 129600 seconds"),
+        (&["--expires", "1s"], "lives 60 to 129600 seconds"),
+        (&["--id", "nobody"], "there is no enabled access key nobody"),
+        (&["--account", "nobody"], "account nobody has no enabled access key"),
+        (&["--policy", "/nonexistent/policy.json"], "policy.json"),
+    ] {
+        let refused = run(&[&["key", "session", "--data", data], args].concat());
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(1) && told.contains(why), "{args:?}: {told}");
+    }
+    std::fs::write(policy, text.replace("Allow", "Permit")).expect("written");
+    let refused = run(&["key", "session", "--data", data, "--policy", policy]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("neither Allow nor Deny"), "{refused:?}");
+
+    // The key's end is theirs.
+    run_ok(&["key", "disable", "--data", data, KEY.0]);
+    let ended = session.send("GET", "/films/k", &[token], "").await.expect(403);
+    assert!(ended.text().contains("InvalidSecurityToken"), "{}", ended.text());
+    program.terminate();
+
+    // Without a server the command owns the directory itself.
+    run_ok(&["key", "create", "--data", data, "--id", "another", "--secret", "another-secret"]);
+    let made = run_ok(&["key", "session", "--data", data, "--id", "another"]);
+    assert!(field(&made, "access key").starts_with("STS.") && field(&made, "account") == "root", "{made}");
+    let program = Program::start_bare(dir.path(), &[]);
+    let session = Client::new(program.addr, (&field(&made, "access key"), &field(&made, "secret key")));
+    let token = field(&made, "security token");
+    session.send("GET", "/films/k", &[("x-oss-security-token", &token)], "").await.expect(200);
+    program.terminate();
+}

@@ -20,7 +20,10 @@ const MAY_WALK: &[(&str, &str)] = &[
     ("WITH held AS (", "the same: every bucket's counters against what it holds"),
     ("SELECT 1, bucket, channel, playlist_name FROM playlist_window ORDER BY", "the checker"),
     ("UPDATE connection SET ended_ms = coalesce", "once at a start; the index holds open connections alone"),
-    ("SELECT id, secret FROM access_key", "once at a start, to seal secrets; keys are made by hand, so they are few"),
+    (
+        "SELECT id, secret, 0 FROM access_key UNION ALL",
+        "once at a start, to seal secrets; keys are made by hand, so they are few",
+    ),
     (
         "SELECT k.id, open_secret(k.secret, k.id), k.account, a.name, k.enabled, k.created_ms FROM access_key k JOIN account \
       a ON a.id = k.account ORDER BY k.id",

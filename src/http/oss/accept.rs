@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use http::HeaderMap;
 use http::request::Parts;
 
 use super::error::OssError;
@@ -14,9 +15,12 @@ use super::operation::{OssOperation, Query};
 use super::route::{Target, route};
 use crate::auth::SignedRequest;
 use crate::auth::access::Requester;
+use crate::auth::policy::Account;
 use crate::clock::Wall;
+use crate::http::access::Identity;
 use crate::net::host::{HostReading, HostRules, without_port};
-use crate::store::{AccessKeyRecord, AccountId, BucketName, BucketRecord, MetaStore};
+use crate::store::credentials::{self, Credential, CredentialError, Session};
+use crate::store::{AccountId, BucketName, BucketRecord, MetaStore};
 
 mod proof;
 #[cfg(test)]
@@ -39,7 +43,22 @@ pub enum Caller {
         account_name: String,
         /// Where the signature stood.
         signature: SignaturePlace,
+        /// What makes the key temporary; `None` for an access key.
+        session: Option<Session>,
     },
+}
+
+impl Caller {
+    /// As the access decision sees it.
+    pub(super) fn identity(&self) -> Identity<'_> {
+        match self {
+            Caller::Anonymous => Identity::default(),
+            Caller::Key { account, account_name, session, .. } => Identity {
+                account: Some(Account { id: account.0, name: account_name }),
+                session: session.as_ref().and_then(|session| session.policy.as_deref()),
+            },
+        }
+    }
 }
 
 /// Where a valid signature stood; URL signatures can be renewed for the fragments of a playlist (`hls/sign`).
@@ -91,11 +110,7 @@ impl Accepted {
 
     /// The caller as `bucket`'s access decision sees it.
     pub fn requester(&self, bucket: &BucketRecord) -> Requester {
-        match &self.caller {
-            Caller::Anonymous => Requester::Anonymous,
-            Caller::Key { account, .. } if *account == bucket.owner => Requester::Owner,
-            Caller::Key { .. } => Requester::OtherAccount,
-        }
+        Requester::of(self.caller.identity().account.map(|account| account.id), bucket.owner.0)
     }
 }
 
@@ -133,11 +148,10 @@ pub async fn accept(head: &Parts, hosts: &HostRules, meta: &dyn MetaStore, now: 
         None => (first_existing(candidates, meta).await?, Caller::Anonymous),
         Some(proof) => {
             proof.check_time(now)?;
-            let key = enabled_key(meta, &proof.access_key_id).await?;
+            let key = credential(meta, &proof.access_key_id, security_token(&head.headers, &query), now).await?;
             let chosen = signed_reading(head, &query, candidates, &proof, &key)?;
-            let (account, account_name) = (key.account, key.account_name);
-            let signature = proof.place();
-            (chosen, Caller::Key { access_key_id: key.id, account, account_name, signature })
+            let Credential { id, account, account_name, session, .. } = key;
+            (chosen, Caller::Key { access_key_id: id, account, account_name, signature: proof.place(), session })
         }
     };
     let operation = chosen.operation?;
@@ -190,12 +204,30 @@ async fn first_existing(candidates: Vec<Candidate>, meta: &dyn MetaStore) -> Res
     Ok(first.expect("a head has at least one reading"))
 }
 
-pub(super) async fn enabled_key(meta: &dyn MetaStore, id: &str) -> Result<AccessKeyRecord, OssError> {
-    match meta.access_key(id).await? {
-        None => Err(OssError::invalid_access_key_id(id)),
-        Some(key) if !key.enabled => Err(OssError::access_key_disabled(id)),
-        Some(key) => Ok(key),
-    }
+/// The token of a temporary credential, wherever this dialect's libraries put it.
+pub(super) fn security_token<'a>(headers: &'a HeaderMap, query: &'a Query) -> Option<&'a [u8]> {
+    let header = headers.get("x-oss-security-token").map(|value| value.as_bytes().trim_ascii());
+    header.or_else(|| SECURITY_TOKEN_ARGUMENTS.iter().find_map(|name| query.get(name)))
+}
+
+/// Arguments of a signed URL that hold the token: as V4 and as V1 name it.
+pub(super) const SECURITY_TOKEN_ARGUMENTS: [&str; 2] = ["x-oss-security-token", "security-token"];
+
+/// The key that an id and a token name, or why they name none, in this dialect's words. Forms that are signed ask here,
+/// too.
+pub(super) async fn credential(
+    meta: &dyn MetaStore,
+    id: &str,
+    token: Option<&[u8]>,
+    now: Wall,
+) -> Result<Credential, OssError> {
+    credentials::find(meta, id, token, now).await.map_err(|error| match error {
+        CredentialError::Unknown => OssError::invalid_access_key_id(id),
+        CredentialError::Disabled => OssError::access_key_disabled(id),
+        CredentialError::TokenInvalid => OssError::invalid_security_token(),
+        CredentialError::TokenExpired => OssError::security_token_expired(),
+        CredentialError::Store(error) => error.into(),
+    })
 }
 
 /// The reading whose signature matches. The error shows what the first reading would have to be signed with.
@@ -204,7 +236,7 @@ fn signed_reading(
     query: &Query,
     candidates: Vec<Candidate>,
     proof: &Proof,
-    key: &AccessKeyRecord,
+    key: &Credential,
 ) -> Result<Candidate, OssError> {
     let headers: Vec<(&str, &[u8])> =
         head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();

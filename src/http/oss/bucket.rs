@@ -9,6 +9,8 @@ use super::operation::{ListBucketsQuery, ListObjectsQuery, ListObjectsV2Query};
 use super::service::Ask;
 use super::xml::{self, Place};
 use crate::auth::access::Action;
+use crate::auth::permission::Permission;
+use crate::http::access::Wanted;
 use crate::http::body::RequestBody;
 use crate::http::server::Answer;
 use crate::limits;
@@ -51,7 +53,10 @@ pub(super) async fn put_bucket(ask: &Ask<'_>, body: &mut RequestBody) -> Result<
         }
         // Putting one's own bucket again is how clients make sure that it is there.
         Some(bucket) => {
+            ask.bucket_for(Action::WriteSettings)?;
             if let Some(acl) = acl.filter(|acl| *acl != bucket.acl) {
+                let permission = Permission::PutBucketAcl;
+                ask.decide_on(Wanted { bucket, key: None, object: None, permission })?;
                 set_acl(ask, bucket, acl).await?;
             }
         }

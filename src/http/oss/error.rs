@@ -168,6 +168,12 @@ impl OssError {
         Self::access_denied_because("You are denied by bucket referer policy.").with_ec(ec)
     }
 
+    /// 404: the bucket has no policy.
+    pub fn no_such_bucket_policy(bucket: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NoSuchBucketPolicy", "The bucket policy does not exist.")
+            .with_detail("BucketName", bucket)
+    }
+
     /// 403: a preflight that no rule allows.
     pub fn cors_forbidden(method: &str, resource_type: &'static str) -> Self {
         Self::new(
@@ -676,6 +682,18 @@ impl OssError {
         Self::new(StatusCode::FORBIDDEN, "InvalidAccessKeyId", "The OSS Access Key Id you provided is disabled.")
             .with_ec("0002-00000904")
             .with_detail("OSSAccessKeyId", id)
+    }
+
+    /// 403: the token is not that of the temporary credential, or came with a key that has none.
+    pub fn invalid_security_token() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "InvalidSecurityToken", "The security token you provided is invalid.")
+            .with_ec("0002-00000008")
+    }
+
+    /// 403: the temporary credential's time is past.
+    pub fn security_token_expired() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "SecurityTokenExpired", "The security token you provided has expired.")
+            .with_ec("0002-00000007")
     }
 
     /// 403: carries what the service signed, because people debug with it.

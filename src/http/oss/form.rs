@@ -7,7 +7,7 @@ use http::Request;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 
-use super::accept::{Accepted, Caller, SignaturePlace, enabled_key};
+use super::accept::{self, Accepted, Caller, SignaturePlace};
 use super::callback::{self, Callback, Uploaded};
 use super::encryption;
 use super::error::OssError;
@@ -22,7 +22,7 @@ use crate::http::form::policy::{Policy, PolicyFault, SizeRange};
 use crate::http::form::{CONTENT_FIELDS, FormFault, PostedForm, Success, as_headers};
 use crate::http::server::{Answer, Trail};
 use crate::limits;
-use crate::store::{AccessKeyRecord, ObjectKey, ObjectKind};
+use crate::store::{ObjectKey, ObjectKind, credentials};
 
 /// A policy that failed: the number that the public service gives it.
 const POLICY_FAILED: &str = "0006-00000227";
@@ -39,8 +39,8 @@ pub(super) async fn post(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trai
     let signer = signer(ask, &form).await?;
     let caller = signer.map_or(Caller::Anonymous, |key| {
         trail.access_key_id = Some(key.id.clone());
-        let (account, account_name) = (key.account, key.account_name);
-        Caller::Key { access_key_id: key.id, account, account_name, signature: SignaturePlace::Header }
+        let credentials::Credential { id, account, account_name, session, .. } = key;
+        Caller::Key { access_key_id: id, account, account_name, signature: SignaturePlace::Header, session }
     });
     let sizes = judge_policy(ask, &form, &key)?;
     let accepted = Accepted { caller, ..ask.accepted.clone() };
@@ -77,7 +77,7 @@ fn key(form: &PostedForm) -> Result<ObjectKey, OssError> {
 }
 
 /// The key that signed the form's policy; `None` of a form that nobody signed.
-async fn signer(ask: &Ask<'_>, form: &PostedForm) -> Result<Option<AccessKeyRecord>, OssError> {
+async fn signer(ask: &Ask<'_>, form: &PostedForm) -> Result<Option<credentials::Credential>, OssError> {
     let v4 = form.text("x-oss-signature-version").is_some() || form.text("x-oss-credential").is_some();
     let named = if v4 { "x-oss-signature" } else { "Signature" };
     let (id, provided) = (form.text("ossaccesskeyid"), form.text(&named.to_ascii_lowercase()));
@@ -95,7 +95,8 @@ async fn signer(ask: &Ask<'_>, form: &PostedForm) -> Result<Option<AccessKeyReco
             (access_key_id, Some(scope))
         }
     };
-    let key = enabled_key(ask.deps.meta.as_ref(), &id).await?;
+    let token = form.get("x-oss-security-token").map(<[u8]>::trim_ascii);
+    let key = accept::credential(ask.deps.meta.as_ref(), &id, token, ask.now).await?;
     let holds = match &scope {
         None => post_policy::verify_v1(&policy, &key.secret, &provided),
         Some(scope) => post_policy::verify_oss_v4(&policy, scope, &key.secret, &provided),

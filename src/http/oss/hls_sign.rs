@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
-use super::accept::{Caller, SignaturePlace};
+use super::accept::{Caller, SECURITY_TOKEN_ARGUMENTS, SignaturePlace, credential, security_token};
 use super::class;
 use super::error::OssError;
 use super::object;
@@ -37,12 +37,11 @@ pub(super) async fn get_signed_playlist(ask: &Ask<'_>, key: &ObjectKey) -> Resul
         return Err(OssError::playlist_too_big());
     }
     let text = read_text(ask, &object).await?;
-    let found = ask.deps.meta.access_key(access_key_id).await.map_err(|error| ask.store_error(error))?;
     // It signed this request a moment ago; if it has gone since, it signs nothing more.
-    let found = found.filter(|found| found.enabled);
-    let secret = found.ok_or_else(|| OssError::invalid_access_key_id(access_key_id))?.secret;
+    let token = security_token(&ask.head.headers, &ask.accepted.query);
+    let secret = credential(ask.deps.meta.as_ref(), access_key_id, token, ask.now).await?.secret;
 
-    let signer = Signer { access_key_id, secret: &secret, bucket: bucket.name.as_str(), place };
+    let signer = Signer { access_key_id, secret: &secret, bucket: bucket.name.as_str(), place, token };
     let signed = rewrite(&text, key.as_bytes(), |key, query| signer.query(key, query))?;
     let mut answer = Answer::empty(StatusCode::OK);
     object::describe(&object, false, &mut answer.headers);
@@ -94,13 +93,19 @@ struct Signer<'a> {
     secret: &'a str,
     bucket: &'a str,
     place: &'a SignaturePlace,
+    /// A temporary credential's token: each fragment's URL needs it as well.
+    token: Option<&'a [u8]>,
 }
 
 impl Signer<'_> {
     /// The whole query of a fragment's URL: what it had, and the signature.
     fn query(&self, key: &[u8], query: &Query) -> Result<String, OssError> {
-        let request =
-            SignedRequest { method: "GET", bucket: Some(self.bucket), key, headers: &[], query: query.pairs() };
+        let [v4, v1] = SECURITY_TOKEN_ARGUMENTS;
+        let name = if matches!(self.place, SignaturePlace::UrlV1 { .. }) { v1 } else { v4 };
+        let token = self.token.filter(|token| !token.is_empty());
+        let token = token.map(|token| (name.as_bytes().to_vec(), token.to_vec()));
+        let query: Vec<_> = query.pairs().iter().cloned().chain(token).collect();
+        let request = SignedRequest { method: "GET", bucket: Some(self.bucket), key, headers: &[], query: &query };
         match self.place {
             SignaturePlace::UrlV1 { expires } => {
                 Ok(oss_v1::sign_url_query(&request, self.access_key_id, self.secret, *expires))
@@ -254,6 +259,7 @@ mod tests {
             secret: "testAccessKeySecret",
             bucket: "examplebucket",
             place,
+            token: None,
         };
 
         let v1 = SignaturePlace::UrlV1 { expires: 1_700_003_600 };

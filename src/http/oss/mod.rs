@@ -17,6 +17,7 @@ mod live;
 mod multipart;
 mod object;
 pub mod operation;
+mod policy;
 mod referer;
 mod restore;
 pub mod route;

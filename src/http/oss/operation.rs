@@ -56,6 +56,14 @@ pub enum OssOperation {
     DeleteBucketSetting(SettingName),
     /// `HEAD /` on a bucket: of its website, when it has one.
     HeadBucket,
+    /// `GET /?policy`.
+    GetBucketPolicy,
+    /// `PUT /?policy`.
+    PutBucketPolicy,
+    /// `DELETE /?policy`.
+    DeleteBucketPolicy,
+    /// `GET /?policyStatus`.
+    GetBucketPolicyStatus,
     /// `GET /` on a bucket.
     ListObjects(ListObjectsQuery),
     /// `GET /?list-type=2`.

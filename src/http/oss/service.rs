@@ -16,11 +16,13 @@ use super::operation::{ListPartsQuery, OssOperation};
 use super::urls::Known;
 use super::xml;
 use super::{
-    bucket, callback, cors, form, hls_sign, lifecycle, live, multipart, object, referer, restore, settings, symlink,
-    tagging, versions, website,
+    bucket, callback, cors, form, hls_sign, lifecycle, live, multipart, object, policy, referer, restore, settings,
+    symlink, tagging, versions, website,
 };
-use crate::auth::access::{Action, Requester, allowed};
+use crate::auth::access::{Action, Requester};
+use crate::auth::permission::Permission;
 use crate::clock::Wall;
+use crate::http::access::{self, Circumstances, Wanted};
 use crate::http::body::{BodyError, Content, RequestBody};
 use crate::http::cors::decorate;
 use crate::http::pace::TrafficLimit;
@@ -38,6 +40,7 @@ pub(super) struct Ask<'a> {
     /// The client.
     pub(super) peer: SocketAddr,
     local: Option<SocketAddr>,
+    circumstances: Circumstances,
 }
 
 /// Answers one request. Never fails: an error is an answer.
@@ -69,7 +72,9 @@ pub(crate) async fn answer(
         }
     };
     leave_trail(&accepted, trail);
-    let ask = Ask { deps, head, accepted: &accepted, request_id, now, peer: door.peer, local: door.local };
+    let circumstances = Circumstances::new(&head.headers, &accepted.query, door, now);
+    let (peer, local) = (door.peer, door.local);
+    let ask = Ask { deps, head, accepted: &accepted, request_id, now, peer, local, circumstances };
     let mut outcome = at_pace(&ask, body, trail).await;
     if let (Ok(answer), true) = (&mut outcome, is_live(&accepted.operation)) {
         answer.headers.insert("x-oss-bucket-storage-type", HeaderValue::from_static("standard"));
@@ -100,6 +105,7 @@ async fn at_pace(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> Re
 async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> Result<Answer, OssError> {
     use OssOperation as Op;
     callback::refuse_elsewhere(ask)?;
+    ask.check_session()?;
     referer::check(ask)?;
     if let Some(site) = website::of(ask) {
         return site.answer().await;
@@ -128,6 +134,10 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> R
         Op::DeleteBucketSetting(name) => settings::delete(ask, *name).await,
         // No library of this dialect sends it to a bucket, they ask for its info or its ACL.
         Op::HeadBucket => Err(OssError::method_not_allowed("HEAD", "GET, PUT, DELETE, POST")),
+        Op::GetBucketPolicy => policy::get(ask),
+        Op::PutBucketPolicy => policy::put(ask, body).await,
+        Op::DeleteBucketPolicy => policy::delete(ask).await,
+        Op::GetBucketPolicyStatus => policy::status(ask),
         Op::ListObjects(query) => bucket::list_objects(ask, query).await,
         Op::ListObjectsV2(query) => bucket::list_objects_v2(ask, query).await,
         Op::GetBucketVersioning => versions::versioning(ask),
@@ -181,7 +191,7 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> R
 impl Ask<'_> {
     /// The same request as another caller asks it, with another head: what a form's fields say in place of headers.
     pub(super) fn restated<'b>(&'b self, head: &'b Parts, accepted: &'b Accepted) -> Ask<'b> {
-        Ask { head, accepted, ..*self }
+        Ask { head, accepted, circumstances: self.circumstances.clone(), ..*self }
     }
 
     /// The bucket, when the caller may do `action` to it.
@@ -191,21 +201,61 @@ impl Ask<'_> {
         Ok(bucket)
     }
 
-    /// `Ok` when the caller may do `action` in `bucket`, to an object that has `object` as its own ACL.
+    /// `Ok` when the caller may do what the request asks for, which is an `action`, to its own bucket and key; `object`
+    /// is the object's own ACL.
     pub(super) fn decide(&self, bucket: &BucketRecord, object: Option<Acl>, action: Action) -> Result<(), OssError> {
-        let requester = self.accepted.requester(bucket);
-        let (bucket_acl, object_acl) = bucket.acls_in_force(object);
-        if allowed(requester, bucket_acl, object_acl, action) {
+        let operation = &self.accepted.operation;
+        let permission = operation.permission();
+        let own = self.accepted.bucket_name.as_deref() == Some(bucket.name.as_str());
+        debug_assert!(own && permission.class() == action, "{operation:?} is not {action:?} of {bucket:?}");
+        // What is not the request's own subject has to be named: see `decide_on`.
+        if !own || permission.class() != action {
+            return Err(OssError::bucket_access_denied(bucket.name.as_str()));
+        }
+        self.decide_on(Wanted { bucket, key: operation.resource(), object, permission })
+    }
+
+    /// `Ok` when the caller may do this, be it to the request's own subject or to another.
+    pub(super) fn decide_on(&self, wanted: Wanted<'_>) -> Result<(), OssError> {
+        let Wanted { bucket, permission, .. } = wanted;
+        if access::decide(&self.deps.policies, self.accepted.caller.identity(), wanted, &self.circumstances) {
             return Ok(());
         }
-        Err(match (action, requester) {
+        let requester = self.accepted.requester(bucket);
+        Err(match (permission.class(), requester) {
             (Action::ReadObject | Action::WriteObject, _) => OssError::object_access_denied(),
             (_, Requester::Anonymous) => OssError::anonymous_forbidden(),
             _ => OssError::bucket_access_denied(bucket.name.as_str()),
         })
     }
 
-    /// Whether the caller owns `bucket`, so that no ACL can matter.
+    /// `Ok` when the caller may do this beside what the request asks for in the first place.
+    pub(super) fn decide_beside(&self, wanted: Wanted<'_>) -> Result<(), OssError> {
+        let (who, main) = (self.accepted.caller.identity(), self.accepted.operation.permission());
+        let allowed = access::decide_beside(&self.deps.policies, who, wanted, main, &self.circumstances);
+        if allowed { Ok(()) } else { Err(OssError::object_access_denied()) }
+    }
+
+    /// A temporary credential's own policy bounds whatever is asked, also where there is no bucket to decide over.
+    fn check_session(&self) -> Result<(), OssError> {
+        let Accepted { caller, bucket, bucket_name, operation, .. } = self.accepted;
+        let permission = match operation {
+            // It makes the bucket.
+            OssOperation::PutBucketAcl if bucket.is_none() => Permission::PutBucket,
+            // Each key is judged by itself, and who sends a form the form says.
+            OssOperation::DeleteMultipleObjects { .. } | OssOperation::PostObject => return Ok(()),
+            other => other.permission(),
+        };
+        let (name, key) = (bucket_name.as_deref().unwrap_or_default(), operation.resource());
+        let owner = bucket.as_ref().map(|bucket| bucket.owner.0);
+        match access::within_session(caller.identity(), name, owner, key, permission, &self.circumstances) {
+            true => Ok(()),
+            false if key.is_some() => Err(OssError::object_access_denied()),
+            false => Err(OssError::bucket_access_denied(name)),
+        }
+    }
+
+    /// Whether the caller owns `bucket`, so that no ACL can matter. (Policies can, all the same.)
     pub(super) fn is_owner(&self, bucket: &BucketRecord) -> bool {
         self.accepted.requester(bucket) == Requester::Owner
     }
@@ -430,6 +480,10 @@ fn name(operation: &OssOperation) -> &'static str {
         Op::PutBucketSetting(name) => settings::operation_names(*name)[1],
         Op::DeleteBucketSetting(name) => settings::operation_names(*name)[2],
         Op::HeadBucket => "HeadBucket",
+        Op::GetBucketPolicy => "GetBucketPolicy",
+        Op::PutBucketPolicy => "PutBucketPolicy",
+        Op::DeleteBucketPolicy => "DeleteBucketPolicy",
+        Op::GetBucketPolicyStatus => "GetBucketPolicyStatus",
         Op::ListObjects(_) => "ListObjects",
         Op::ListObjectsV2(_) => "ListObjectsV2",
         Op::GetBucketVersioning => "GetBucketVersioning",

@@ -11,7 +11,8 @@ use super::object::{etag_value, existing_for_write, existing_object, put_request
 use super::route::object_key;
 use super::service::Ask;
 use super::versions;
-use crate::auth::access::Action;
+use crate::auth::permission::Permission;
+use crate::http::access::Wanted;
 use crate::http::server::{Answer, http_date};
 use crate::store::objects::Digests;
 use crate::store::{BucketRecord, ETag, ObjectKey, ObjectKind, ObjectRecord};
@@ -70,7 +71,9 @@ pub(super) async fn follow(
 ) -> Result<ObjectRecord, OssError> {
     let Some(key) = object.symlink_target() else { return Ok(object) };
     let target = existing_object(ask, bucket, &key).await?;
-    ask.decide(bucket, target.as_ref().and_then(|target| target.acl), Action::ReadObject)?;
+    let own_acl = target.as_ref().and_then(|target| target.acl);
+    let permission = Permission::GetObject;
+    ask.decide_on(Wanted { bucket, key: Some(key.as_bytes()), object: own_acl, permission })?;
     match target {
         None => Err(OssError::symlink_target_not_exist(key.as_bytes())),
         Some(target) if target.kind == ObjectKind::Symlink => Err(OssError::invalid_target_type(key.as_bytes())),

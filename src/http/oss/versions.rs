@@ -11,6 +11,8 @@ use super::operation::ListVersionsQuery;
 use super::service::Ask;
 use super::xml;
 use crate::auth::access::Action;
+use crate::auth::permission::Permission;
+use crate::http::access::Wanted;
 use crate::http::body::RequestBody;
 use crate::http::server::Answer;
 use crate::limits;
@@ -78,7 +80,11 @@ pub(super) async fn readable(
         Some(Versioned::Object(object)) => object.acl,
         Some(Versioned::Marker(_)) | None => None,
     };
-    ask.decide(bucket, own_acl, Action::ReadObject)?;
+    // A version takes the right to the object, too: what denies the one must not be evaded by naming the other.
+    let beside = version.is_some().then_some(Permission::GetObjectVersion);
+    for permission in [Permission::GetObject].into_iter().chain(beside) {
+        ask.decide_on(Wanted { bucket, key: Some(key.as_bytes()), object: own_acl, permission })?;
+    }
     object_of(found, key, version)
 }
 
@@ -141,7 +147,11 @@ pub(super) async fn may_delete(
     version: Option<VersionName>,
 ) -> Result<(), OssError> {
     match version {
-        Some(_) if bucket.versioning != Versioning::Never => ask.decide(bucket, None, Action::WriteSettings),
+        Some(_) if bucket.versioning != Versioning::Never => {
+            super::object::existing_for_write(ask, bucket, key).await?;
+            let permission = Permission::DeleteObjectVersion;
+            ask.decide_on(Wanted { bucket, key: Some(key.as_bytes()), object: None, permission })
+        }
         _ => super::object::existing_for_write(ask, bucket, key).await,
     }
 }

@@ -206,6 +206,11 @@ fn write_owner(w: &mut Writer, owner: AccountId, name: &str) {
     });
 }
 
+/// `PolicyStatus`.
+pub fn policy_status(is_public: bool) -> Bytes {
+    Writer::document("PolicyStatus", |w| w.text("IsPublic", is_public))
+}
+
 /// `BucketStat`. Objects that are not current count too. The counters are of this moment, `now`. Nothing is billed by a least size, so what is called real storage
 /// is the storage. The bucket's quota stands last, where it has one: elements that the public service does not have.
 pub fn bucket_stat(usage: &BucketUsage, quota: BucketQuota, now: Wall) -> Bytes {

@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 use time::OffsetDateTime;
 
 use super::error::S3Fault;
-use super::exchange::Caller;
-use super::hooks::{enabled_key, host_bucket};
+use super::exchange::{Caller, Exchange};
+use super::hooks::{credential, host_bucket};
 use crate::auth::{sig_v2, sig_v4};
 use crate::clock::Wall;
 use crate::http::query::Query;
@@ -37,6 +37,15 @@ pub(super) enum Claim {
     UrlV2 { access_key_id: String, signature: String, expires: String },
 }
 
+/// The header that holds a temporary credential's token; in URLs of V2 the argument, too.
+const TOKEN: &str = "x-amz-security-token";
+
+/// The token of a temporary credential, wherever this dialect's libraries put it.
+pub(super) fn security_token<'a>(headers: &'a HeaderMap, query: &'a Query) -> Option<&'a [u8]> {
+    let header = headers.get(TOKEN).map(|value| value.as_bytes().trim_ascii());
+    header.or_else(|| query.get("X-Amz-Security-Token")).or_else(|| query.get(TOKEN))
+}
+
 /// A request that may go on to the library.
 pub(super) struct Admitted {
     pub(super) uri: Uri,
@@ -54,9 +63,6 @@ pub(super) fn read(head: &Parts, query: &Query) -> Result<Claim, S3Fault> {
         let message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
                        parameter or the Authorization header should be specified";
         return Err(S3Fault::new("InvalidArgument").saying(message));
-    }
-    if head.headers.contains_key("x-amz-security-token") || query.has("X-Amz-Security-Token") {
-        return Err(S3Fault::new("InvalidToken"));
     }
     match authorization {
         Some(value) => read_header(value.to_str().unwrap_or_default().trim()),
@@ -111,10 +117,10 @@ fn read_url_v4(query: &Query) -> Result<sig_v4::Claim, S3Fault> {
 pub(super) async fn admit(
     claim: &Claim,
     head: &Parts,
-    query: &Query,
+    exchange: &Exchange,
     deps: &HttpDeps,
-    now: Wall,
 ) -> Result<Admitted, S3Fault> {
+    let (query, now) = (&exchange.query, exchange.now);
     let mut admitted = Admitted { uri: head.uri.clone(), headers: head.headers.clone(), caller: Caller::Anonymous };
     match claim {
         Claim::Anonymous => {}
@@ -122,7 +128,7 @@ pub(super) async fn admit(
             let text = header_text(&head.headers, "x-amz-date");
             check_skew(&text, Wall::from_iso_basic(&text), now)?;
             check_all_signed(claim, &head.headers)?;
-            if let Some(value) = signed_for_a_known_region(claim, head, query, deps).await? {
+            if let Some(value) = signed_for_a_known_region(claim, head, exchange, deps).await? {
                 admitted.headers.insert(header::AUTHORIZATION, value);
             }
         }
@@ -134,7 +140,7 @@ pub(super) async fn admit(
             let name = if head.headers.contains_key("x-amz-date") { "x-amz-date" } else { "date" };
             let text = header_text(&head.headers, name);
             check_skew(&text, http_date(&text).or_else(|| Wall::from_iso_basic(&text)), now)?;
-            admitted.caller = prove_v2(head, query, None, access_key_id, signature, deps).await?;
+            admitted.caller = prove_v2(head, exchange, None, access_key_id, signature, deps).await?;
             admitted.headers.remove(header::AUTHORIZATION);
         }
         Claim::UrlV2 { access_key_id, signature, expires } => {
@@ -144,8 +150,8 @@ pub(super) async fn admit(
             if now.unix_seconds() > seconds {
                 return Err(expired(&expires.clone(), now));
             }
-            admitted.caller = prove_v2(head, query, Some(expires), access_key_id, signature, deps).await?;
-            admitted.uri = without(&head.uri, &["AWSAccessKeyId", "Signature", "Expires"])?;
+            admitted.caller = prove_v2(head, exchange, Some(expires), access_key_id, signature, deps).await?;
+            admitted.uri = without(&head.uri, &["AWSAccessKeyId", "Signature", "Expires", TOKEN])?;
         }
     }
     Ok(admitted)
@@ -153,14 +159,16 @@ pub(super) async fn admit(
 
 /// The request of a proven caller, without what proved it.
 pub(super) fn proven(head: &Parts, caller: Caller) -> Result<Admitted, S3Fault> {
-    const SIGNATURE: [&str; 9] = [
+    const SIGNATURE: [&str; 11] = [
         "AWSAccessKeyId",
         "Expires",
         "Signature",
+        TOKEN,
         "X-Amz-Algorithm",
         "X-Amz-Credential",
         "X-Amz-Date",
         "X-Amz-Expires",
+        "X-Amz-Security-Token",
         "X-Amz-Signature",
         "X-Amz-SignedHeaders",
     ];
@@ -171,21 +179,25 @@ pub(super) fn proven(head: &Parts, caller: Caller) -> Result<Admitted, S3Fault> 
 
 async fn prove_v2(
     head: &Parts,
-    query: &Query,
+    exchange: &Exchange,
     expires: Option<&str>,
     access_key_id: &str,
     signature: &str,
     deps: &HttpDeps,
 ) -> Result<Caller, S3Fault> {
-    let key = enabled_key(deps, access_key_id).await?;
+    let key = credential(deps, access_key_id, exchange.token.as_deref(), exchange.now).await?;
     let host = header_text(&head.headers, "host");
     let host_bucket = host_bucket(&deps.hosts, &host);
-    let headers = pairs(&head.headers);
+    let mut headers = pairs(&head.headers);
+    if let (Some(_), Some(token)) = (expires, exchange.query.get(TOKEN)) {
+        // Libraries sign it as the header it was before they moved it into the URL.
+        headers.push((TOKEN, token));
+    }
     let request = sig_v2::Request {
         method: head.method.as_str(),
         host_bucket: host_bucket.as_deref(),
         raw_path: head.uri.path(),
-        query: query.pairs(),
+        query: exchange.query.pairs(),
         headers: &headers,
         expires,
     };
@@ -202,7 +214,7 @@ async fn prove_v2(
 async fn signed_for_a_known_region(
     claim: &sig_v4::Claim,
     head: &Parts,
-    query: &Query,
+    exchange: &Exchange,
     deps: &HttpDeps,
 ) -> Result<Option<HeaderValue>, S3Fault> {
     let parts: Vec<&str> = claim.scope.split('/').collect();
@@ -210,8 +222,8 @@ async fn signed_for_a_known_region(
     if s3s::region::Region::new(region.into()).is_ok() {
         return Ok(None);
     }
-    let key = enabled_key(deps, &claim.access_key_id).await?;
-    let canonical = canonical(claim, head, query, false);
+    let key = credential(deps, &claim.access_key_id, exchange.token.as_deref(), exchange.now).await?;
+    let canonical = canonical(claim, head, &exchange.query, false);
     let timestamp = header_text(&head.headers, "x-amz-date");
     let string = sig_v4::string_to_sign(&canonical, &timestamp, &claim.scope);
     if !sig_v4::verify(claim, &key.secret, &string) {
@@ -388,7 +400,6 @@ mod tests {
             ("/b/k", vec![("authorization", "AWS4-HMAC-SHA256 Signature=0")], "AuthorizationHeaderMalformed"),
             ("/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA1", vec![], "AuthorizationQueryParametersError"),
             ("/b/k?AWSAccessKeyId=AK&Signature=S", vec![], "AccessDenied"),
-            ("/b/k", vec![("authorization", V4), ("x-amz-security-token", "t")], "InvalidToken"),
         ] {
             assert_eq!(code_of(target, &headers), Err(code), "{target} {headers:?}");
         }

@@ -62,6 +62,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("ConditionalRequestConflict", 409, "A conflicting operation occurred during the request."),
     ("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size"),
     ("EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size"),
+    ("ExpiredToken", 400, "The provided token has expired."),
     ("IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header"),
     ("IncorrectNumberOfFilesInPostRequest", 400, "POST requires exactly one file upload per request."),
     ("InsufficientStorage", 507, "There is not enough free space to store your data."),
@@ -106,6 +107,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("InvalidURI", 400, "Couldn't parse the specified URI."),
     ("KeyTooLongError", 400, "Your key is too long"),
     ("MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data."),
+    ("MalformedPolicy", 400, "This policy contains invalid Json"),
     (
         "MalformedTrailerError",
         400,
@@ -122,6 +124,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("MissingRequestBodyError", 400, "Request body is empty."),
     ("NoSuchBucket", 404, "The specified bucket does not exist"),
     ("NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist"),
+    ("NoSuchBucketPolicy", 404, "The bucket policy does not exist"),
     ("NoSuchCORSConfiguration", 404, "The CORS configuration does not exist"),
     ("NoSuchKey", 404, "The specified key does not exist."),
     ("NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found"),

@@ -7,15 +7,21 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
+use http::request::Parts;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, TrailingHeaders};
 
 use super::error::{S3Fault, Subject};
-use crate::auth::access::{Action, Requester, allowed};
+use super::{claim, policy};
+use crate::auth::access::Action;
+use crate::auth::permission::Permission;
+use crate::auth::policy::Account;
 use crate::clock::Wall;
+use crate::http::access::{self, Circumstances, Identity, Wanted};
 use crate::http::body::Promised;
 use crate::http::query::Query;
-use crate::http::server::{Answer, HttpDeps};
-use crate::store::{AccessKeyRecord, AccountId, Acl, BucketName, BucketRecord, ObjectKey, ObjectRecord, StoreError};
+use crate::http::server::{Answer, Door, HttpDeps};
+use crate::store::credentials::{Credential, Session};
+use crate::store::{AccountId, Acl, BucketName, BucketRecord, ObjectKey, ObjectRecord, StoreError};
 
 /// Who asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,12 +37,28 @@ pub(super) enum Caller {
         account: AccountId,
         /// That account's name.
         account_name: String,
+        /// What makes the key temporary; `None` for an access key.
+        session: Option<Session>,
     },
 }
 
-impl From<AccessKeyRecord> for Caller {
-    fn from(key: AccessKeyRecord) -> Self {
-        Caller::Key { access_key_id: key.id, account: key.account, account_name: key.account_name }
+impl From<Credential> for Caller {
+    fn from(key: Credential) -> Self {
+        let Credential { id, account, account_name, session, .. } = key;
+        Caller::Key { access_key_id: id, account, account_name, session }
+    }
+}
+
+impl Caller {
+    /// As the access decision sees it.
+    pub(super) fn identity(&self) -> Identity<'_> {
+        match self {
+            Caller::Anonymous => Identity::default(),
+            Caller::Key { account, account_name, session, .. } => Identity {
+                account: Some(Account { id: account.0, name: account_name }),
+                session: session.as_ref().and_then(|session| session.policy.as_deref()),
+            },
+        }
     }
 }
 
@@ -46,6 +68,9 @@ pub(super) struct Exchange {
     pub(super) now: Wall,
     pub(super) promised: Promised,
     pub(super) query: Query,
+    /// The token of a temporary credential, where one came.
+    pub(super) token: Option<Vec<u8>>,
+    pub(super) circumstances: Circumstances,
     notes: Mutex<Notes>,
 }
 
@@ -69,8 +94,17 @@ pub(super) struct Notes {
 }
 
 impl Exchange {
-    pub(super) fn new(request_id: &str, now: Wall, promised: Promised, query: Query) -> Arc<Self> {
-        Arc::new(Exchange { request_id: request_id.to_owned(), now, promised, query, notes: Mutex::default() })
+    pub(super) fn new(request_id: &str, head: &Parts, door: Door, now: Wall, promised: Promised) -> Arc<Self> {
+        let query = Query::parse(head.uri.query().unwrap_or_default());
+        Arc::new(Exchange {
+            request_id: request_id.to_owned(),
+            now,
+            promised,
+            token: claim::security_token(&head.headers, &query).map(<[u8]>::to_vec),
+            circumstances: Circumstances::new(&head.headers, &query, door, now),
+            query,
+            notes: Mutex::default(),
+        })
     }
 
     /// Never held across an await.
@@ -147,23 +181,47 @@ impl Ask {
         Ok(bucket)
     }
 
-    /// `Ok` when the caller may do `action` in `bucket`, to an object that has `object` as its own ACL.
+    /// `Ok` when the caller may do what the request asks for, which is an `action`, to its own bucket and key; `object`
+    /// is the object's own ACL.
     pub(super) fn decide(&self, bucket: &BucketRecord, object: Option<Acl>, action: Action) -> Result<(), S3Fault> {
-        let (bucket_acl, object_acl) = bucket.acls_in_force(object);
-        let allowed = allowed(self.requester(bucket), bucket_acl, object_acl, action);
+        let (name, key) = {
+            let notes = self.exchange.notes();
+            (notes.bucket_name.clone(), notes.key.clone())
+        };
+        let permission = self.permission()?;
+        let own = name.as_deref() == Some(bucket.name.as_str());
+        debug_assert!(own && permission.class() == action, "{permission:?} is not {action:?} of {bucket:?}");
+        // What is not the request's own subject has to be named: see `decide_on`.
+        if !own || permission.class() != action {
+            return Err(S3Fault::new("AccessDenied"));
+        }
+        let key = key.as_deref().map(str::as_bytes);
+        self.decide_on(Wanted { bucket, key, object, permission })
+    }
+
+    /// `Ok` when the caller may do this, be it to the request's own subject or to another.
+    pub(super) fn decide_on(&self, wanted: Wanted<'_>) -> Result<(), S3Fault> {
+        let by = &self.exchange.circumstances;
+        let allowed = access::decide(&self.deps.policies, self.caller.identity(), wanted, by);
         if allowed { Ok(()) } else { Err(S3Fault::new("AccessDenied")) }
     }
 
-    pub(super) fn is_owner(&self, bucket: &BucketRecord) -> bool {
-        self.requester(bucket) == Requester::Owner
+    /// `Ok` when the caller may do this beside what the request asks for in the first place.
+    pub(super) fn decide_beside(&self, wanted: Wanted<'_>) -> Result<(), S3Fault> {
+        let (main, by) = (self.permission()?, &self.exchange.circumstances);
+        let allowed = access::decide_beside(&self.deps.policies, self.caller.identity(), wanted, main, by);
+        if allowed { Ok(()) } else { Err(S3Fault::new("AccessDenied")) }
     }
 
-    fn requester(&self, bucket: &BucketRecord) -> Requester {
-        match &self.caller {
-            Caller::Anonymous => Requester::Anonymous,
-            Caller::Key { account, .. } if *account == bucket.owner => Requester::Owner,
-            Caller::Key { .. } => Requester::OtherAccount,
-        }
+    /// The right that the request's operation takes.
+    pub(super) fn permission(&self) -> Result<Permission, S3Fault> {
+        let operation = self.exchange.notes().operation;
+        operation.and_then(policy::permission).ok_or_else(|| S3Fault::new("AccessDenied"))
+    }
+
+    /// Whether the caller owns `bucket`, so that no ACL can matter. (Policies can, all the same.)
+    pub(super) fn is_owner(&self, bucket: &BucketRecord) -> bool {
+        self.caller.identity().account.is_some_and(|account| account.id == bucket.owner.0)
     }
 
     /// Refuses a read from a page that the bucket does not want; not one that is signed where no page can put it.

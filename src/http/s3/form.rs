@@ -12,7 +12,7 @@ use percent_encoding::percent_encode;
 
 use super::error::S3Fault;
 use super::exchange::{Ask, Caller, Exchange};
-use super::hooks::{enabled_key, host_bucket};
+use super::hooks::{credential, host_bucket};
 use super::listing::KEY;
 use super::object::{etag_value, existing_for_write, put_request};
 use super::versions;
@@ -23,7 +23,8 @@ use crate::http::form::policy::{Policy, PolicyFault, SizeRange};
 use crate::http::form::{CONTENT_FIELDS, FormFault, PostedForm, Success, as_headers};
 use crate::http::oss::xml::read_tagging;
 use crate::http::server::{Answer, HttpDeps};
-use crate::store::{AccessKeyRecord, ObjectKey, ObjectKind, WriteCondition};
+use crate::store::credentials::Credential;
+use crate::store::{ObjectKey, ObjectKind, WriteCondition};
 
 /// Fields that need no condition in the policy: they sign it, or are not acted on.
 const WITHOUT_CONDITION: [&str; 5] = ["awsaccesskeyid", "policy", "signature", "x-amz-signature", "file"];
@@ -43,7 +44,7 @@ pub(super) async fn post(
     let mut form = form.map_err(from_form)?;
     let key = form.key().ok_or_else(|| field_missing("key"))?;
     exchange.notes().key = Some(String::from_utf8_lossy(&key).into_owned());
-    let caller = signer(deps, &form).await?.map_or(Caller::Anonymous, Caller::from);
+    let caller = signer(deps, exchange, &form).await?.map_or(Caller::Anonymous, Caller::from);
     exchange.notes().caller = caller.clone();
     let sizes = judge_policy(exchange, &form, &name, &key, caller != Caller::Anonymous)?;
     let headers = restated_headers(head, &form)?;
@@ -89,16 +90,13 @@ fn bucket_name(deps: &HttpDeps, exchange: &Exchange, head: &Parts) -> Result<Str
 }
 
 /// The key that signed the form's policy; `None` of a form that nobody signed.
-async fn signer(deps: &HttpDeps, form: &PostedForm) -> Result<Option<AccessKeyRecord>, S3Fault> {
+async fn signer(deps: &HttpDeps, exchange: &Exchange, form: &PostedForm) -> Result<Option<Credential>, S3Fault> {
     let v4 = form.text("x-amz-algorithm").is_some() || form.text("x-amz-credential").is_some();
     let (id, policy) = (form.text("awsaccesskeyid"), form.text("policy"));
     let named = if v4 { "X-Amz-Signature" } else { "Signature" };
     let provided = form.text(&named.to_ascii_lowercase());
     if !v4 && id.is_none() && provided.is_none() && policy.is_none() {
         return Ok(None);
-    }
-    if form.text("x-amz-security-token").is_some() {
-        return Err(S3Fault::new("InvalidToken"));
     }
     let policy = policy.ok_or_else(|| field_missing("policy"))?;
     let provided = provided.ok_or_else(|| field_missing(named))?;
@@ -109,7 +107,8 @@ async fn signer(deps: &HttpDeps, form: &PostedForm) -> Result<Option<AccessKeyRe
             (access_key_id, Some(scope))
         }
     };
-    let key = enabled_key(deps, &id).await.map_err(|fault| fault.with("AWSAccessKeyId", &id))?;
+    let token = form.get("x-amz-security-token").map(<[u8]>::trim_ascii);
+    let key = credential(deps, &id, token, exchange.now).await.map_err(|fault| fault.with("AWSAccessKeyId", &id))?;
     let holds = match &scope {
         None => post_policy::verify_v1(&policy, &key.secret, &provided),
         Some(scope) => post_policy::verify_sig_v4(&policy, scope, &key.secret, &provided),

@@ -24,7 +24,7 @@ use super::service::Operations;
 use crate::http::body::{BodyError, BodySlot, Content, LentBody, RequestBody};
 use crate::http::cors::{self, Refusal};
 use crate::http::query::Query;
-use crate::http::server::{Answer, HttpDeps, Trail};
+use crate::http::server::{Answer, Door, HttpDeps, Trail};
 use crate::limits;
 use crate::store::{BucketName, BucketRecord};
 
@@ -58,15 +58,15 @@ impl S3Front {
         &self,
         head: &Parts,
         body: RequestBody,
+        door: Door,
         request_id: &str,
         trail: &mut Trail,
     ) -> (Answer, Option<RequestBody>) {
-        let query = Query::parse(head.uri.query().unwrap_or_default());
         if head.method == Method::OPTIONS {
             trail.operation = Some("Preflight");
             return (self.preflight(head, request_id, trail).await, Some(body));
         }
-        let exchange = Exchange::new(request_id, self.deps.clock.wall(), body.promised(), query);
+        let exchange = Exchange::new(request_id, head, door, self.deps.clock.wall(), body.promised());
         let (outcome, body) = match body.form() {
             Some(_) => self.take_form(head, body, &exchange).await,
             None => self.settle(head, body, &exchange).await,
@@ -122,7 +122,7 @@ impl S3Front {
             return Err(S3Fault::new("MalformedPOSTRequest"));
         }
         let claim = claim::read(head, &exchange.query)?;
-        let admitted = claim::admit(&claim, head, &exchange.query, &self.deps, exchange.now).await?;
+        let admitted = claim::admit(&claim, head, exchange, &self.deps).await?;
         exchange.notes().caller = admitted.caller.clone();
         Ok((claim, admitted))
     }
@@ -335,6 +335,7 @@ const DOCUMENTS: &[&str] = &[
     "logging",
     "object-lock",
     "ownershipControls",
+    "policy",
     "publicAccessBlock",
     "requestPayment",
     "retention",

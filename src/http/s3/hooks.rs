@@ -11,11 +11,14 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use super::error::{S3Fault, Subject};
 use super::exchange::{Caller, Exchange};
-use crate::auth::access::{Action, Requester, allowed};
+use super::policy;
+use crate::clock::Wall;
+use crate::http::access::{self, Wanted};
 use crate::http::query::Query;
 use crate::http::server::HttpDeps;
 use crate::net::host::{HostReading, HostRules};
-use crate::store::{AccessKeyRecord, BucketName, ObjectKey};
+use crate::store::credentials::{self, Credential, CredentialError};
+use crate::store::{BucketName, ObjectKey};
 
 /// The bucket that a `Host` names. What is neither below a base domain nor bound is path style: the library's own parser
 /// would take any unknown name for a bucket.
@@ -27,10 +30,20 @@ pub(super) fn host_bucket(rules: &HostRules, host: &str) -> Option<String> {
     }
 }
 
-/// A key that may sign.
-pub(super) async fn enabled_key(deps: &HttpDeps, id: &str) -> Result<AccessKeyRecord, S3Fault> {
-    let found = deps.meta.access_key(id).await.map_err(|error| S3Fault::from_store(&error, Subject::default()))?;
-    found.filter(|key| key.enabled).ok_or_else(|| S3Fault::new("InvalidAccessKeyId"))
+/// The key that an id and a token name, or why they name none.
+pub(super) async fn credential(
+    deps: &HttpDeps,
+    id: &str,
+    token: Option<&[u8]>,
+    now: Wall,
+) -> Result<Credential, S3Fault> {
+    let found = credentials::find(deps.meta.as_ref(), id, token, now).await;
+    found.map_err(|error| match error {
+        CredentialError::Unknown | CredentialError::Disabled => S3Fault::new("InvalidAccessKeyId"),
+        CredentialError::TokenInvalid => S3Fault::new("InvalidToken"),
+        CredentialError::TokenExpired => S3Fault::new("ExpiredToken"),
+        CredentialError::Store(error) => S3Fault::from_store(&error, Subject::default()),
+    })
 }
 
 pub(super) struct Hosts(pub(super) Arc<HttpDeps>);
@@ -51,13 +64,14 @@ pub(super) struct Keys(pub(super) Arc<HttpDeps>);
 #[async_trait::async_trait]
 impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        match enabled_key(&self.0, access_key).await {
-            Ok(key) => Ok(SecretKey::from(key.secret)),
-            // No request is at hand here to keep the fault; the front gives it its words again by the code.
-            Err(fault) => {
-                Err(S3Error::new(S3ErrorCode::from_bytes(fault.code.as_bytes()).expect("any bytes are a code")))
-            }
-        }
+        // No request is at hand here, and so no token: the rest of the credential is judged once the signature fits. Nor
+        // can a fault be kept whole; the front gives it its words again by the code.
+        let code = match credentials::secret(self.0.meta.as_ref(), access_key).await {
+            Ok(Some(secret)) => return Ok(SecretKey::from(secret)),
+            Ok(None) => "InvalidAccessKeyId",
+            Err(error) => S3Fault::from_store(&error, Subject::default()).code,
+        };
+        Err(S3Error::new(S3ErrorCode::from_bytes(code.as_bytes()).expect("any bytes are a code")))
     }
 }
 
@@ -89,9 +103,12 @@ impl S3Access for Access {
         check_sub_resources(operation, at_root, &exchange.query).map_err(|fault| exchange.fail(fault))?;
         if let Some(credentials) = cx.credentials() {
             let id = credentials.access_key.clone();
-            let key = enabled_key(&self.0, &id).await.map_err(|fault| exchange.fail(fault))?;
+            let key = credential(&self.0, &id, exchange.token.as_deref(), exchange.now)
+                .await
+                .map_err(|fault| exchange.fail(fault))?;
             exchange.notes().caller = Caller::from(key);
         }
+        check_session(operation, cx.s3_path(), &exchange).map_err(|fault| exchange.fail(fault))?;
         let outcome = before_document(&self.0, operation, cx.s3_path(), &exchange).await;
         outcome.map_err(|fault| exchange.fail(fault))
     }
@@ -108,9 +125,10 @@ async fn before_document(
     let caller = exchange.notes().caller.clone();
     match operation {
         "NotImplemented" => Err(S3Fault::new("NotImplemented")),
-        "CreateBucket"
-        | "PutBucketAcl"
+        "CreateBucket" if caller == Caller::Anonymous => Err(S3Fault::new("AccessDenied")),
+        "PutBucketAcl"
         | "PutBucketCors"
+        | "PutBucketPolicy"
         | "PutObjectAcl"
         | "PutBucketTagging"
         | "PutObjectTagging"
@@ -126,29 +144,50 @@ async fn before_document(
         | "PutObjectLockConfiguration"
         | "PutObjectRetention"
         | "PutObjectLegalHold"
+        | "DeleteObjects"
+        | "CompleteMultipartUpload"
+        | "RestoreObject"
             if caller == Caller::Anonymous =>
         {
-            Err(S3Fault::new("AccessDenied"))
-        }
-        "DeleteObjects" | "CompleteMultipartUpload" | "RestoreObject" if caller == Caller::Anonymous => {
             let store = |error| S3Fault::from_store(&error, Subject::default());
             let name = path.get_bucket_name().unwrap_or_default();
             let valid = BucketName::new(name).ok_or_else(|| S3Fault::no_such_bucket(name))?;
             let bucket = deps.meta.bucket(&valid).await.map_err(store)?.ok_or_else(|| S3Fault::no_such_bucket(name))?;
-            let object = match path.get_object_key().and_then(ObjectKey::new) {
-                Some(key) => deps.meta.object(bucket.id, &key).await.map_err(store)?.and_then(|object| object.acl),
+            if operation == "DeleteObjects" && bucket.settings.policy.is_some() {
+                // A policy may speak of single keys, which stand in the document.
+                return Ok(());
+            }
+            let key = path.get_object_key().and_then(ObjectKey::new);
+            let object = match &key {
+                Some(key) => deps.meta.object(bucket.id, key).await.map_err(store)?.and_then(|object| object.acl),
                 None => None,
             };
-            let (bucket_acl, object_acl) = bucket.acls_in_force(object);
-            let may = allowed(Requester::Anonymous, bucket_acl, object_acl, Action::WriteObject);
+            let permission = policy::permission(operation).ok_or_else(|| S3Fault::new("AccessDenied"))?;
+            let key = key.as_ref().map(ObjectKey::as_bytes);
+            let wanted = Wanted { bucket: &bucket, key, object, permission };
+            let may = access::decide(&deps.policies, caller.identity(), wanted, &exchange.circumstances);
             if may { Ok(()) } else { Err(S3Fault::new("AccessDenied")) }
         }
         _ => Ok(()),
     }
 }
 
+/// A temporary credential's own policy bounds whatever is asked, also where there is no bucket to decide over.
+fn check_session(operation: &'static str, path: &S3Path, exchange: &Exchange) -> Result<(), S3Fault> {
+    let caller = exchange.notes().caller.clone();
+    // Each key of a list is judged by itself; what is not built says so itself.
+    let Some(permission) = policy::permission(operation).filter(|_| operation != "DeleteObjects") else {
+        return Ok(());
+    };
+    let (bucket, key) = (path.get_bucket_name().unwrap_or_default(), path.get_object_key().map(str::as_bytes));
+    match access::within_session(caller.identity(), bucket, None, key, permission, &exchange.circumstances) {
+        true => Ok(()),
+        false => Err(S3Fault::new("AccessDenied")),
+    }
+}
+
 /// Operations that answer, and those that have no sub-resource.
-const OPERATIONS: &[&str] = &[
+pub(crate) const OPERATIONS: &[&str] = &[
     "ListBuckets",
     "CreateBucket",
     "DeleteBucket",
@@ -159,6 +198,10 @@ const OPERATIONS: &[&str] = &[
     "GetBucketCors",
     "PutBucketCors",
     "DeleteBucketCors",
+    "GetBucketPolicy",
+    "PutBucketPolicy",
+    "DeleteBucketPolicy",
+    "GetBucketPolicyStatus",
     "GetBucketVersioning",
     "PutBucketVersioning",
     "ListObjectVersions",
@@ -368,6 +411,14 @@ mod tests {
             assert_eq!(check(operation, query), expected, "{operation} ?{query}");
         }
         assert!(check_sub_resources("ListBuckets", true, &Query::parse("tagging")).is_ok());
+    }
+
+    #[test]
+    fn every_operation_takes_a_right_and_no_other_takes_any() {
+        for operation in OPERATIONS {
+            assert!(policy::permission(operation).is_some(), "{operation}");
+        }
+        assert_eq!(policy::permission("NotImplemented"), None);
     }
 
     #[test]

@@ -16,7 +16,9 @@ use super::exchange::Ask;
 use super::listing::{plain, timestamp};
 use super::versions;
 use crate::auth::access::Action;
+use crate::auth::permission::Permission;
 use crate::clock::Wall;
+use crate::http::access::Wanted;
 use crate::http::server::Answer;
 use crate::limits::RETENTION_DAYS_MAX;
 use crate::store::{
@@ -139,9 +141,12 @@ fn not_locked() -> S3Fault {
     S3Fault::new("NoSuchObjectLockConfiguration")
 }
 
-/// Whether the caller, who is the owner, sets governance aside.
-pub(super) fn bypasses(ask: &Ask) -> bool {
+/// Whether the caller sets governance aside: the owner, or whom a policy lets. Who may not, is held by it as without the
+/// header.
+pub(super) fn bypasses(ask: &Ask, bucket: &BucketRecord, key: &ObjectKey) -> bool {
+    let permission = Permission::BypassGovernanceRetention;
     ask.header(BYPASS).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+        && ask.decide_on(Wanted { bucket, key: Some(key.as_bytes()), object: None, permission }).is_ok()
 }
 
 async fn locked_object(ask: &Ask, bucket: &str, key: &str) -> Result<ObjectRecord, S3Fault> {
@@ -209,7 +214,8 @@ pub(super) async fn put_legal_hold(
 async fn set(ask: &Ask, bucket: &BucketRecord, key: &str, change: LockChange) -> Result<Answer, S3Fault> {
     let key = ask.key(key)?;
     let version = ask.version()?;
-    let set = ask.deps.meta.set_object_lock(bucket.id, &key, version, change, bypasses(ask), ask.exchange.now).await;
+    let bypasses = bypasses(ask, bucket, &key);
+    let set = ask.deps.meta.set_object_lock(bucket.id, &key, version, change, bypasses, ask.exchange.now).await;
     let set = set.map_err(|error| versions::error(ask, &error, &key, version))?;
     let mut answer = Answer::empty(StatusCode::OK);
     versions::show(bucket, set, &mut answer.headers);

@@ -27,6 +27,7 @@ mod listing;
 mod lock;
 mod multipart;
 mod object;
+mod policy;
 mod selection;
 mod service;
 mod settings;
@@ -35,6 +36,8 @@ mod versions;
 mod website;
 
 pub(crate) use front::{S3Front, host_id_value, too_busy};
+#[cfg(test)]
+pub(crate) use hooks::OPERATIONS;
 
 /// Of every document but the error.
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";

@@ -18,8 +18,9 @@ use super::integrity::{Promises, content_md5};
 use super::listing::{plain, timestamp};
 use super::lock;
 use super::selection::Selection;
-use super::{encryption, settings, tagging, versions};
+use super::{encryption, policy, settings, tagging, versions};
 use crate::auth::access::Action;
+use crate::http::access::Wanted;
 use crate::http::body::{Content, Promised};
 use crate::http::headers::{self, conditions};
 use crate::http::server::{Answer, http_date};
@@ -175,11 +176,11 @@ pub(super) async fn existing_for_write(
     key: &ObjectKey,
 ) -> Result<Option<ObjectRecord>, S3Fault> {
     let conditional = ask.headers.contains_key(header::IF_MATCH) || ask.headers.contains_key(header::IF_NONE_MATCH);
-    if ask.is_owner(bucket) && !conditional {
-        return Ok(None);
-    }
-    let object = ask.existing(bucket, key).await?;
-    ask.decide(bucket, object.as_ref().and_then(|object| object.acl), Action::WriteObject)?;
+    // To its owner no ACL matters, so none is looked up.
+    let object = if ask.is_owner(bucket) && !conditional { None } else { ask.existing(bucket, key).await? };
+    let acl = object.as_ref().and_then(|object| object.acl);
+    let permission = ask.permission()?;
+    ask.decide_on(Wanted { bucket, key: Some(key.as_bytes()), object: acl, permission })?;
     Ok(object)
 }
 
@@ -192,6 +193,7 @@ pub(super) fn put_request(
     condition: WriteCondition,
 ) -> Result<PutRequest, S3Fault> {
     refuse_what_is_not_kept(ask)?;
+    policy::check_head(ask, bucket, key)?;
     let metadata = headers::user_metadata(&ask.headers, META_PREFIX, limits::S3_USER_METADATA_BYTES_MAX);
     let mut content = headers::content_headers(&ask.headers);
     content.content_encoding = content.content_encoding.and_then(|encoding| without_aws_chunked(&encoding));
@@ -332,7 +334,8 @@ pub(super) async fn delete(ask: &Ask, bucket: &str, key: &str) -> Result<Answer,
     }
     let version = ask.version()?;
     versions::may_delete(ask, &bucket, &key, version).await?;
-    let deleted = ask.deps.objects.delete_versions(bucket.id, vec![(key, version)], lock::bypasses(ask)).await;
+    let bypasses = lock::bypasses(ask, &bucket, &key);
+    let deleted = ask.deps.objects.delete_versions(bucket.id, vec![(key, version)], bypasses).await;
     let mut answer = Answer::empty(StatusCode::NO_CONTENT);
     for outcome in deleted.map_err(|error| ask.store_error(&error))? {
         versions::show_outcome(outcome, version, &mut answer.headers)?;
@@ -370,7 +373,8 @@ pub(super) async fn delete_many(ask: &Ask, bucket: &str, delete: Delete) -> Resu
             }),
         }
     }
-    let outcomes = ask.deps.objects.delete_versions(bucket.id, targets.clone(), lock::bypasses(ask)).await;
+    let bypasses = targets.iter().all(|(key, _)| lock::bypasses(ask, &bucket, key));
+    let outcomes = ask.deps.objects.delete_versions(bucket.id, targets.clone(), bypasses).await;
     let outcomes = outcomes.map_err(|error| ask.store_error(&error))?;
     let (kept, gone): (Vec<_>, Vec<_>) =
         targets.iter().zip(outcomes).partition(|(_, outcome)| *outcome == DeleteOutcome::Locked);

@@ -8,7 +8,8 @@ use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::exchange::Ask;
 use super::{
-    attributes, bucket, class, lifecycle, listing, lock, multipart, object, settings, tagging, versions, website,
+    attributes, bucket, class, lifecycle, listing, lock, multipart, object, policy, settings, tagging, versions,
+    website,
 };
 use crate::http::server::HttpDeps;
 use crate::store::BucketSetting;
@@ -78,6 +79,38 @@ impl S3 for Operations {
     ) -> S3Result<S3Response<DeleteBucketCorsOutput>> {
         let (ask, input) = Ask::new(&self.0, request);
         ask.settle_answer(bucket::delete_cors(&ask, &input.bucket).await)
+    }
+
+    async fn get_bucket_policy(
+        &self,
+        request: S3Request<GetBucketPolicyInput>,
+    ) -> S3Result<S3Response<GetBucketPolicyOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(policy::get(&ask, &input.bucket).await)
+    }
+
+    async fn put_bucket_policy(
+        &self,
+        request: S3Request<PutBucketPolicyInput>,
+    ) -> S3Result<S3Response<PutBucketPolicyOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(policy::put(&ask, &input.bucket, input.policy).await)
+    }
+
+    async fn delete_bucket_policy(
+        &self,
+        request: S3Request<DeleteBucketPolicyInput>,
+    ) -> S3Result<S3Response<DeleteBucketPolicyOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle_answer(policy::delete(&ask, &input.bucket).await)
+    }
+
+    async fn get_bucket_policy_status(
+        &self,
+        request: S3Request<GetBucketPolicyStatusInput>,
+    ) -> S3Result<S3Response<GetBucketPolicyStatusOutput>> {
+        let (ask, input) = Ask::new(&self.0, request);
+        ask.settle(policy::status(&ask, &input.bucket).await)
     }
 
     async fn get_bucket_versioning(

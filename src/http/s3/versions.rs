@@ -15,7 +15,9 @@ use super::exchange::Ask;
 use super::listing::{Names, page_size, plain, timestamp};
 use super::object::existing_for_write;
 use crate::auth::access::Action;
+use crate::auth::permission::Permission;
 use crate::clock::Wall;
+use crate::http::access::Wanted;
 use crate::http::server::Answer;
 use crate::http::xml::Writer;
 use crate::store::{
@@ -196,7 +198,11 @@ pub(super) async fn readable(
         Some(Versioned::Object(object)) => object.acl,
         Some(Versioned::Marker(_)) | None => None,
     };
-    ask.decide(bucket, own_acl, Action::ReadObject)?;
+    // A version takes the right to the object, too: what denies the one must not be evaded by naming the other.
+    let beside = version.is_some().then_some(Permission::GetObjectVersion);
+    for permission in [Permission::GetObject].into_iter().chain(beside) {
+        ask.decide_on(Wanted { bucket, key: Some(key.as_bytes()), object: own_acl, permission })?;
+    }
     let object = object_of(found, key, version)?;
     match object.symlink_target() {
         None => Ok(object),
@@ -211,7 +217,9 @@ async fn follow(
     target: &ObjectKey,
 ) -> Result<ObjectRecord, S3Fault> {
     let found = ask.existing(bucket, target).await?;
-    ask.decide(bucket, found.as_ref().and_then(|object| object.acl), Action::ReadObject)?;
+    let own_acl = found.as_ref().and_then(|object| object.acl);
+    let permission = Permission::GetObject;
+    ask.decide_on(Wanted { bucket, key: Some(target.as_bytes()), object: own_acl, permission })?;
     match found.filter(|object| object.kind != ObjectKind::Symlink) {
         Some(object) => Ok(link.seen_through(object)),
         None => Err(S3Fault::no_such_key(&link.key.to_string())
@@ -274,7 +282,11 @@ pub(super) async fn may_delete(
     version: Option<VersionName>,
 ) -> Result<(), S3Fault> {
     match version {
-        Some(_) if bucket.versioning != Versioning::Never => ask.decide(bucket, None, Action::WriteSettings),
+        Some(_) if bucket.versioning != Versioning::Never => {
+            existing_for_write(ask, bucket, key).await?;
+            let permission = Permission::DeleteObjectVersion;
+            ask.decide_on(Wanted { bucket, key: Some(key.as_bytes()), object: None, permission })
+        }
         _ => existing_for_write(ask, bucket, key).await.map(drop),
     }
 }

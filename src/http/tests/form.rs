@@ -4,10 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest, Md5};
 
-use super::harness::{Call, NOW_TEXT, Reply, Running, Who};
+use super::harness::{Call, NOW, NOW_TEXT, Reply, Running, Who};
 use crate::auth::oss_v4::Scope;
 use crate::auth::{oss_v1, oss_v4, sig_v4};
-use crate::store::Acl;
+use crate::clock::Wall;
+use crate::store::credentials::token_digest;
+use crate::store::{Acl, NewSessionKey};
 
 const BOUNDARY: &str = "----WebKitFormBoundary7MA4YWxk";
 const SCOPE: &str = "20231114/cn-hangzhou/oss/aliyun_v4_request";
@@ -402,4 +404,56 @@ async fn a_page_of_an_allowed_origin_may_read_the_answer() {
         let reply = running.call(form.call().header("Origin", "https://app.example")).await;
         assert_eq!(reply.header("access-control-allow-origin"), Some("https://app.example"));
     }
+}
+
+/// Signed by a temporary credential of `owner`, in the way that both dialects share.
+fn temporary(key: &str, dialect: &str, token: Option<&str>) -> Form {
+    let (id, held) = match dialect {
+        "oss" => ("OSSAccessKeyId", "x-oss-security-token"),
+        _ => ("AWSAccessKeyId", "x-amz-security-token"),
+    };
+    let mut conditions = format!(r#"{{"key": "{key}"}}"#);
+    if let Some(token) = token {
+        conditions.push_str(&format!(r#", {{"{held}": "{token}"}}"#));
+    }
+    let policy = policy("2023-11-14T23:00:00.000Z", &conditions);
+    let signature = oss_v1::signature("session-secret", policy.as_bytes());
+    let form = Form::default().field("key", key).field(id, "STS.a").field("policy", &policy);
+    let form = form.field("signature", &signature).file("f", b"content");
+    token.map_or(form.clone(), |token| form.field(held, token))
+}
+
+#[tokio::test]
+async fn a_form_is_judged_by_its_signers_credential_and_by_the_buckets_policy() {
+    let running = Running::start().await;
+    let own =
+        r#"{"Statement":{"Effect":"Allow","Action":"oss:PutObject","Resource":"acs:oss:*:*:examplebucket/drop/*"}}"#;
+    let session = NewSessionKey {
+        id: "STS.a".into(),
+        secret: "session-secret".into(),
+        token_sha256: token_digest(b"session-token"),
+        expires: Wall(NOW.0 + 60_000),
+        policy: Some(own.into()),
+    };
+    running.meta.put_session_key("ownerKey", session, NOW).await.expect("a new credential");
+    for (dialect, wrong) in [("oss", "InvalidSecurityToken"), ("s3", "InvalidToken")] {
+        let code = async |form: Form| {
+            let reply = running.call(form.call()).await;
+            if reply.status == 204 { String::new() } else { reply.element("Code") }
+        };
+        assert_eq!(code(temporary("drop/k", dialect, Some("session-token"))).await, "", "{dialect}");
+        assert_eq!(code(temporary("k", dialect, Some("session-token"))).await, "AccessDenied", "{dialect}");
+        assert_eq!(code(temporary("drop/k", dialect, Some("another"))).await, wrong, "{dialect}");
+        assert_eq!(code(temporary("drop/k", dialect, None)).await, "InvalidAccessKeyId", "{dialect}");
+    }
+    let denies = r#"{"Version":"1","Statement":[{"Effect":"Deny","Principal":["*"],"Action":["s3:PutObject"],
+        "Resource":["acs:oss:*:*:examplebucket/k"]}]}"#;
+    running.call(Call::new("PUT", "/?policy").body(denies)).await.assert_empty(200);
+    let form = Form::default().field("key", "k").file("f", b"content");
+    running.call(form.clone().v1(r#"{"key": "k"}"#).call()).await.assert_error(
+        403,
+        "AccessDenied",
+        Some("0003-00000001"),
+    );
+    assert_eq!(running.call(form.s3_v4(r#"{"key": "k"}"#).call()).await.status, 403);
 }

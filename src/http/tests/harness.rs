@@ -10,10 +10,12 @@ use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::auth::policy::PolicyCache;
 use crate::auth::{SignedRequest, oss_v1};
 use crate::clock::{Clock, ManualClock, Wall};
 use crate::http::oss::operation::Query;
 use crate::http::server::{HttpDeps, HttpService, http_date};
+use crate::limits;
 use crate::live::registry::{LiveDeps, Registry};
 use crate::net::guard::Guard;
 use crate::net::host::HostRules;
@@ -78,6 +80,7 @@ impl Running {
             hosts: HostRules { base_domains: vec![HOST.into()], cnames: BTreeMap::new() },
             public_endpoint: None,
             region: "cn-hangzhou".into(),
+            policies: PolicyCache::new(limits::POLICIES_KEPT),
         };
         let service = HttpService::new(deps);
         let owner = meta.put_access_key("owner", "ownerKey", "ownerSecret", NOW).await.expect("a key");

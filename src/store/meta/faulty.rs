@@ -156,6 +156,9 @@ calls! {
     AccessKey access_key(id: &str) -> Option<AccessKeyRecord>;
     ListAccessKeys list_access_keys() -> Vec<AccessKeyRecord>;
     DisableAccessKey disable_access_key(id: &str) -> ();
+    PutSessionKey put_session_key(parent: &str, session: NewSessionKey, now: Wall) -> SessionKeyRecord;
+    SessionKey session_key(id: &str) -> Option<SessionKeyRecord>;
+    ForgetSessionKeys forget_session_keys(before: Wall, limit: usize) -> u64;
     CreateBucket create_bucket(name: &BucketName, owner: AccountId, acl: Acl, now: Wall) -> BucketRecord;
     CreateBucketWith create_bucket_with(
         name: &BucketName, owner: AccountId, acl: Acl, settings: BucketSettings, now: Wall

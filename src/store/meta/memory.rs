@@ -49,6 +49,8 @@ type ChannelId = (BucketId, ChannelName);
 struct State {
     accounts: BTreeMap<String, AccountId>,
     keys: BTreeMap<String, AccessKeyRecord>,
+    /// Their keys as they were; a disabled one has none here.
+    sessions: BTreeMap<String, SessionKeyRecord>,
     buckets: BTreeMap<BucketId, BucketRecord>,
     /// The newest bucket id ever given: a bucket made again is another one.
     last_bucket: i64,
@@ -235,7 +237,33 @@ impl MetaStore for MemoryMetaStore {
     async fn disable_access_key(&self, id: &str) -> Result<()> {
         self.with(|s| {
             s.keys.get_mut(id).ok_or(StoreError::NotFound(What::AccessKey))?.enabled = false;
+            s.sessions.retain(|_, session| session.parent.id != id);
             Ok(())
+        })
+    }
+
+    async fn put_session_key(&self, parent: &str, session: NewSessionKey, now: Wall) -> Result<SessionKeyRecord> {
+        self.with(|s| {
+            let parent = s.keys.get(parent).filter(|key| key.enabled).ok_or(StoreError::NotFound(What::AccessKey))?;
+            if s.keys.contains_key(&session.id) || s.sessions.contains_key(&session.id) {
+                return Err(StoreError::AlreadyExists(What::AccessKey));
+            }
+            let record = rules::session_key(parent.clone(), session, now);
+            s.sessions.insert(record.id.clone(), record.clone());
+            Ok(record)
+        })
+    }
+
+    async fn session_key(&self, id: &str) -> Result<Option<SessionKeyRecord>> {
+        self.with(|s| Ok(s.sessions.get(id).cloned()))
+    }
+
+    async fn forget_session_keys(&self, before: Wall, limit: usize) -> Result<u64> {
+        self.with(|s| {
+            let expired = s.sessions.values().filter(|session| session.expires < before);
+            let ids: Vec<String> = expired.take(limit).map(|session| session.id.clone()).collect();
+            s.sessions.retain(|id, _| !ids.contains(id));
+            Ok(ids.len() as u64)
         })
     }
 

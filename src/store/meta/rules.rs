@@ -7,11 +7,11 @@ use crate::clock::Wall;
 use crate::limits::{COMPACTED_BYTES_MAX, COMPLETED_UPLOAD_KEPT, FINELY_CUT_PAIRS, INLINE_BYTES_MAX};
 use crate::store::compaction::short_pairs;
 use crate::store::{
-    BlobId, BucketQuota, BucketSetting, BucketSettings, ChannelName, Checksum, ChecksumForm, ChecksumType,
-    CompleteCommit, CompletedUpload, ETag, ExpectedObject, Extent, ExtentSwap, FragmentCommit, ListedPart, LockChange,
-    ObjectAttributes, ObjectChecksum, ObjectKey, ObjectKind, ObjectPart, ObjectRecord, Page, PartChoice, PartSummary,
-    Result, Retention, RetentionMode, StorageClass, StoreError, UploadRecord, VersionId, VersionName, Versioning, What,
-    WriteCondition, digest,
+    AccessKeyRecord, BlobId, BucketQuota, BucketSetting, BucketSettings, ChannelName, Checksum, ChecksumForm,
+    ChecksumType, CompleteCommit, CompletedUpload, ETag, ExpectedObject, Extent, ExtentSwap, FragmentCommit,
+    ListedPart, LockChange, NewSessionKey, ObjectAttributes, ObjectChecksum, ObjectKey, ObjectKind, ObjectPart,
+    ObjectRecord, Page, PartChoice, PartSummary, Result, Retention, RetentionMode, SessionKeyRecord, StorageClass,
+    StoreError, UploadRecord, VersionId, VersionName, Versioning, What, WriteCondition, digest,
 };
 
 /// The common prefix that `key` rolls up into: everything up to and including the first delimiter behind `prefix`.
@@ -29,6 +29,12 @@ pub(super) fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut next = prefix[..=last].to_vec();
     next[last] += 1;
     Some(next)
+}
+
+/// The credential as it is kept and given back.
+pub(super) fn session_key(parent: AccessKeyRecord, session: NewSessionKey, now: Wall) -> SessionKeyRecord {
+    let NewSessionKey { id, secret, token_sha256, expires, policy } = session;
+    SessionKeyRecord { id, secret, token_sha256, parent, created: now, expires, policy }
 }
 
 /// Cuts a list that was read one entry beyond `limit` to a page.

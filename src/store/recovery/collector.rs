@@ -1,4 +1,4 @@
-//! The periodic job: garbage, unsettled blobs, and the full sweep.
+//! The periodic job: garbage, unsettled blobs, the full sweep, and what else has had its time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,6 +90,9 @@ impl Collector {
         let collected = self.collect(stop).await;
         report("collect", collected);
         report("settle", self.settle().await);
+        if let Err(error) = self.forget_sessions().await {
+            report("forget sessions", Err(error));
+        }
         if self.clock.monotonic() >= *next_sweep && !stop.is_pulled() {
             let swept = self.sweep(stop).await;
             // After a failure too: a disk that does not list now is not listed again every minute.
@@ -99,6 +102,15 @@ impl Collector {
         let (in_flight, unsettled) = self.in_flight.counts();
         metrics::gauge!("livebucket_blobs_in_flight").set(in_flight as f64);
         metrics::gauge!("livebucket_blobs_unsettled").set(unsettled as f64);
+    }
+
+    /// Forgets temporary credentials that expired long ago, a page a round: whoever makes more than that in a minute waits
+    /// for a calmer hour.
+    pub async fn forget_sessions(&self) -> Result<u64> {
+        let before = ago(self.clock.wall(), limits::SESSION_KEPT);
+        let forgotten = self.meta.forget_session_keys(before, limits::SESSIONS_FORGOTTEN).await?;
+        metrics::counter!("livebucket_session_keys_forgotten_total").increment(forgotten);
+        Ok(forgotten)
     }
 
     /// Deletes garbage whose grace has passed. Returns how many blobs.

@@ -34,6 +34,7 @@ fuzz_target!(|data: &[u8]| {
             hosts: HostRules::default(),
             public_endpoint: None,
             region: "cn-hangzhou".into(),
+            policies: livebucket::auth::policy::PolicyCache::new(64),
         });
         while !choices.is_empty() {
             let seed = choices.u8();

@@ -68,6 +68,7 @@ const SIGNED: &[&str] = &[
     "logging",
     "objectMeta",
     "partNumber",
+    "policy",
     "position",
     "publicAccessBlock",
     "referer",

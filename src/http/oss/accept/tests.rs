@@ -7,8 +7,9 @@ use http::Request;
 use super::*;
 use crate::auth::access::Acl;
 use crate::auth::{oss_v1, oss_v2, oss_v4};
+use crate::store::credentials::token_digest;
 use crate::store::meta::memory::MemoryMetaStore;
-use crate::store::{ChannelName, ObjectKey};
+use crate::store::{ChannelName, NewSessionKey, ObjectKey};
 
 const ID: &str = "testAccessKeyId";
 const SECRET: &str = "testAccessKeySecret";
@@ -17,11 +18,19 @@ const NOW: Wall = Wall(1_700_000_000_000);
 const DATE: (&str, &str) = ("date", "Tue, 14 Nov 2023 22:13:20 GMT");
 const VECTOR_HOST: &str = "examplebucket.oss-cn-hangzhou.aliyuncs.com";
 
+/// The token of the temporary credentials `STS.one` and, expired, `STS.old`.
+const TOKEN: &str = "CAISsts+token/==";
+
 async fn store() -> MemoryMetaStore {
     let meta = MemoryMetaStore::new();
     let key = meta.put_access_key("alice", ID, SECRET, NOW).await.expect("new key");
     meta.put_access_key("bob", "off", "secret", NOW).await.expect("new key");
     meta.disable_access_key("off").await.expect("it is there");
+    for (id, expires) in [("STS.one", Wall(NOW.0 + 1)), ("STS.old", NOW)] {
+        let (token_sha256, policy) = (token_digest(TOKEN.as_bytes()), None);
+        let session = NewSessionKey { id: id.into(), secret: SECRET.into(), token_sha256, expires, policy };
+        meta.put_session_key(ID, session, NOW).await.expect("new credential");
+    }
     for name in ["examplebucket", "films"] {
         let name = BucketName::new(name).expect("valid");
         meta.create_bucket(&name, key.account, Acl::PublicRead, NOW).await.expect("new bucket");
@@ -396,8 +405,38 @@ async fn signature_with_a_bare_plus_is_tolerated() {
     assert!(go("GET", VECTOR_HOST, &bare, &[]).await.is_ok());
     // A token has the same alphabet, and it is signed.
     let token = "/test-channel/playlist.m3u8?x-oss-process=hls/sign&security-token=CAISsts+token/==\
-                 &OSSAccessKeyId=testAccessKeyId&Expires=1700003600&Signature=gaAoEZCKqK+5zGcByKz5F4yXKYY=";
-    assert!(go("GET", VECTOR_HOST, token, &[]).await.is_ok());
+                 &OSSAccessKeyId=STS.one&Expires=1700003600&Signature=gaAoEZCKqK+5zGcByKz5F4yXKYY=";
+    let accepted = go("GET", VECTOR_HOST, token, &[]).await.expect("accepted");
+    let Caller::Key { session: Some(session), .. } = accepted.caller else { panic!("{:?}", accepted.caller) };
+    assert_eq!(session.parent, ID);
+}
+
+#[tokio::test]
+async fn a_temporary_credential_needs_its_token_and_its_time() {
+    let sign = |id: &str, token: &str| {
+        let line = if token.is_empty() { String::new() } else { format!("x-oss-security-token:{token}\n") };
+        let string = format!("GET\n\n\n{}\n{line}/films/k", DATE.1);
+        format!("OSS {id}:{}", oss_v1::signature(SECRET, string.as_bytes()))
+    };
+    let code = async |id: &str, token: &str| {
+        let authorization = sign(id, token);
+        let headers = [DATE, ("authorization", authorization.as_str()), ("x-oss-security-token", token)];
+        let headers = if token.is_empty() { &headers[..2] } else { &headers };
+        go("GET", "127.0.0.1", "/films/k", headers).await.map(drop).map_err(|error| error.code)
+    };
+    for (id, token, expected) in [
+        ("STS.one", TOKEN, Ok(())),
+        ("STS.one", "another", Err("InvalidSecurityToken")),
+        ("STS.one", "", Err("InvalidAccessKeyId")),
+        ("STS.old", TOKEN, Err("SecurityTokenExpired")),
+        ("STS.none", TOKEN, Err("InvalidSecurityToken")),
+        ("STS.none", "", Err("InvalidAccessKeyId")),
+        (ID, TOKEN, Err("InvalidSecurityToken")),
+        (ID, "", Ok(())),
+        ("none", TOKEN, Err("InvalidAccessKeyId")),
+    ] {
+        assert_eq!(code(id, token).await, expected, "{id} {token}");
+    }
 }
 
 // ---- addressing ----------------------------------------------------------------------------------------------

@@ -57,6 +57,60 @@ pub(super) async fn keys_are_listed_in_order_of_id(s: &dyn MetaStore) {
     assert_eq!(seen, [("Z", true), ("a", false), ("b", true)]);
 }
 
+fn new_session(id: &str, expires: i64) -> NewSessionKey {
+    let secret = "session/+=".into();
+    NewSessionKey { id: id.into(), secret, token_sha256: [7; 32], expires: Wall(expires), policy: Some("{}".into()) }
+}
+
+pub(super) async fn session_key_is_read_back(s: &dyn MetaStore) {
+    let parent = s.put_access_key("camera team", "id", "secret", Wall(7)).await.expect("a new key");
+    let put = s.put_session_key("id", new_session("STS.a", 9), Wall(8)).await.expect("a new one");
+    assert_eq!((put.secret.as_str(), put.token_sha256, &put.parent), ("session/+=", [7; 32], &parent));
+    assert_eq!((put.created, put.expires, put.policy.as_deref()), (Wall(8), Wall(9), Some("{}")));
+    assert_eq!(s.session_key("STS.a").await, Ok(Some(put)));
+    assert_eq!(s.session_key("id").await, Ok(None), "an access key is none");
+    assert_eq!(s.access_key("STS.a").await, Ok(None), "and the reverse");
+    let bare = NewSessionKey { policy: None, ..new_session("STS.b", 9) };
+    s.put_session_key("id", bare, Wall(8)).await.expect("a new one");
+    assert_eq!(s.session_key("STS.b").await.expect("readable").expect("there").policy, None);
+    assert_eq!(s.list_access_keys().await.expect("readable").len(), 1);
+}
+
+pub(super) async fn session_key_needs_an_enabled_key_and_a_free_id(s: &dyn MetaStore) {
+    s.put_access_key("a", "id", "secret", Wall(7)).await.expect("a new key");
+    let put = async |parent, id| s.put_session_key(parent, new_session(id, 9), Wall(8)).await.map(|record| record.id);
+    assert_eq!(put("other", "STS.a").await, Err(StoreError::NotFound(What::AccessKey)));
+    assert_eq!(put("id", "id").await, Err(StoreError::AlreadyExists(What::AccessKey)));
+    assert_eq!(put("id", "STS.a").await, Ok("STS.a".into()));
+    assert_eq!(put("id", "STS.a").await, Err(StoreError::AlreadyExists(What::AccessKey)));
+    s.disable_access_key("id").await.expect("known");
+    assert_eq!(put("id", "STS.b").await, Err(StoreError::NotFound(What::AccessKey)));
+}
+
+pub(super) async fn session_keys_end_with_their_key(s: &dyn MetaStore) {
+    for id in ["1", "2"] {
+        s.put_access_key("a", id, "secret", Wall(7)).await.expect("a new key");
+        s.put_session_key(id, new_session(&format!("STS.{id}"), 9), Wall(8)).await.expect("a new one");
+    }
+    s.disable_access_key("1").await.expect("known");
+    assert_eq!(s.session_key("STS.1").await, Ok(None));
+    assert!(s.session_key("STS.2").await.expect("readable").is_some());
+    s.put_access_key("a", "1", "secret", Wall(9)).await.expect("enabled again");
+    assert_eq!(s.session_key("STS.1").await, Ok(None), "it does not come back");
+}
+
+pub(super) async fn expired_session_keys_are_forgotten_a_few_at_a_time(s: &dyn MetaStore) {
+    s.put_access_key("a", "id", "secret", Wall(1)).await.expect("a new key");
+    for (id, expires) in [("STS.a", 10), ("STS.b", 11), ("STS.c", 12), ("STS.d", 13)] {
+        s.put_session_key("id", new_session(id, expires), Wall(1)).await.expect("a new one");
+    }
+    assert_eq!(s.forget_session_keys(Wall(10), 9).await, Ok(0));
+    assert_eq!(s.forget_session_keys(Wall(13), 2).await, Ok(2));
+    assert_eq!(s.forget_session_keys(Wall(13), 2).await, Ok(1));
+    assert_eq!(s.forget_session_keys(Wall(13), 2).await, Ok(0));
+    assert!(s.session_key("STS.d").await.expect("readable").is_some());
+}
+
 pub(super) async fn bucket_is_read_back(s: &dyn MetaStore) {
     let owner = owner(s).await;
     let made = s.create_bucket(&bucket_name("films"), owner, Acl::PublicRead, Wall(5)).await.expect("free");

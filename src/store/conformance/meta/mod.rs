@@ -302,6 +302,10 @@ on_every_backend! {
         keys_of_one_account_share_it
         disabling_an_unknown_key_is_not_found
         keys_are_listed_in_order_of_id
+        session_key_is_read_back
+        session_key_needs_an_enabled_key_and_a_free_id
+        session_keys_end_with_their_key
+        expired_session_keys_are_forgotten_a_few_at_a_time
         bucket_is_read_back
         bucket_name_is_taken_whoever_owns_it
         bucket_needs_an_account

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use super::error::Sql;
 use super::query::{all, exists, one, run};
 use super::rows;
+use super::sessions;
 use super::usage;
 use super::versions;
 use crate::clock::Wall;
@@ -65,7 +66,7 @@ fn account(conn: &Connection, name: &str) -> Sql<AccountId> {
 pub(super) fn disable_access_key(conn: &Connection, id: &str) -> Sql<()> {
     match run(conn, "UPDATE access_key SET enabled = 0 WHERE id = ?1", [id])? {
         0 => Err(StoreError::NotFound(What::AccessKey).into()),
-        _ => Ok(()),
+        _ => sessions::end_of_key(conn, id),
     }
 }
 

@@ -21,6 +21,7 @@ mod reader;
 mod rows;
 mod schema;
 mod sealing;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -123,6 +124,19 @@ impl MetaStore for SqliteMetaStore {
     async fn disable_access_key(&self, id: &str) -> Result<()> {
         let id = id.to_owned();
         self.writer.submit("disable_access_key", move |c| accounts::disable_access_key(c, &id)).await
+    }
+
+    async fn put_session_key(&self, parent: &str, session: NewSessionKey, now: Wall) -> Result<SessionKeyRecord> {
+        let parent = parent.to_owned();
+        self.writer.submit("put_session_key", move |c| sessions::put_session_key(c, &parent, &session, now)).await
+    }
+
+    async fn session_key(&self, id: &str) -> Result<Option<SessionKeyRecord>> {
+        self.readers.point("session_key", |c| sessions::session_key(c, id))
+    }
+
+    async fn forget_session_keys(&self, before: Wall, limit: usize) -> Result<u64> {
+        self.writer.submit("forget_session_keys", move |c| sessions::forget_session_keys(c, before, limit)).await
     }
 
     async fn create_bucket_with(

@@ -4,7 +4,7 @@
 //! | value | sealed form | told from a plain one by |
 //! |---|---|---|
 //! | `extent.bytes` | the sealed value | its length: `extent.length` and [`VALUE_OVERHEAD`] more |
-//! | `access_key.secret` | `sealed` and a space, then base64 | the space, which no secret has |
+//! | `access_key.secret`, `session_key.secret` | `sealed` and a space, then base64 | the space, which no secret has |
 //!
 //! Plain values, from before a master key was configured, are read as they are. Secrets are few: each opening seals those
 //! that are plain or sealed with another key anew. Inline bodies stay as they are until they are written again.
@@ -53,22 +53,27 @@ pub(super) fn register(conn: &Connection, keys: &MasterKeys) -> rusqlite::Result
 /// Seals every secret anew that is not sealed with the first key. Fails, before anything is changed, when one cannot be
 /// opened: whoever has not the key neither reads this database nor adds plain text to it.
 pub(super) fn reseal_secrets(conn: &Connection, keys: &MasterKeys) -> Sql<usize> {
-    let rows = all(conn, "SELECT id, secret FROM access_key", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let secrets = "SELECT id, secret, 0 FROM access_key UNION ALL SELECT id, secret, 1 FROM session_key";
+    let rows = all(conn, secrets, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let mut changed = Vec::new();
-    for (id, stored) in rows {
-        let (id, stored): (String, String) = (id, stored);
+    for (id, stored, temporary) in rows {
+        let (id, stored, temporary): (String, String, bool) = (id, stored, temporary);
         let plain = open_secret(&stored, &id, keys)?;
         let current = keys.sealing().map(|key| key.id());
         if current.is_some() && sealed_secret(&stored).and_then(|s| MasterKeys::key_of_value(&s)) != current {
-            changed.push((seal_secret(&plain, &id, keys)?, id));
+            changed.push((seal_secret(&plain, &id, keys)?, id, temporary));
         }
     }
     if changed.is_empty() {
         return Ok(0);
     }
     let transaction = conn.unchecked_transaction()?;
-    for (sealed, id) in &changed {
-        run(&transaction, "UPDATE access_key SET secret = ?1 WHERE id = ?2", params![sealed, id])?;
+    for (sealed, id, temporary) in &changed {
+        let update = match temporary {
+            false => "UPDATE access_key SET secret = ?1 WHERE id = ?2",
+            true => "UPDATE session_key SET secret = ?1 WHERE id = ?2",
+        };
+        run(&transaction, update, params![sealed, id])?;
     }
     transaction.commit()?;
     // The log may hold what stood there before.
