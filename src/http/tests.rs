@@ -1,5 +1,6 @@
 //! The whole HTTP service over sockets on loopback, with stores in memory and a clock that stands still.
 
+mod authorisation;
 mod bucket;
 mod callback;
 mod channel;
@@ -11,8 +12,11 @@ mod lifecycle;
 mod multipart;
 mod object;
 mod pace;
+mod policy;
 mod referer;
+mod replay;
 mod settings;
+mod signed;
 mod transport;
 mod versions;
 mod website;

@@ -277,3 +277,39 @@ async fn a_signature_that_is_wrong_opens_nothing_by_path_or_by_host() {
     assert_eq!(right.get("/films/a").await.expect(200).text(), "secret");
     server.stop_and_check().await;
 }
+
+#[tokio::test]
+async fn a_presigned_url_is_good_for_what_was_signed_and_nothing_else() {
+    let server = Server::start().await;
+    let s3 = server.s3();
+    for bucket in ["/films", "/other"] {
+        s3.put(bucket, "").await.expect(200);
+        s3.put(&format!("{bucket}/k"), BODY).await.expect(200);
+    }
+    for method in ["GET", "PUT"] {
+        let url = s3.presign(method, "/films/k", 60);
+        s3.send_unsigned(method, &url, &[], BODY).await.expect(200);
+        let other_verb = if method == "GET" { "PUT" } else { "GET" };
+        for (verb, url, headers) in [
+            (other_verb, url.clone(), &[][..]),
+            ("DELETE", url.clone(), &[]),
+            (method, url.replace("/films/", "/other/"), &[]),
+            (method, url.replace("/films/k", "/films/k2"), &[]),
+            (method, url.replace("/films/k", "/films/x/../k"), &[]),
+            (method, url.replace("Expires=60", "Expires=600"), &[]),
+            (method, format!("{url}&acl"), &[]),
+            (method, format!("{url}&tagging"), &[]),
+            (method, format!("{url}&versionId=null"), &[]),
+            (method, format!("{url}&response-content-type=text%2Fhtml"), &[]),
+            (method, format!("{url}&X-Amz-Security-Token=t"), &[]),
+            (method, url.clone(), &[("x-amz-acl", "public-read")]),
+            (method, url.clone(), &[("x-amz-copy-source", "/other/k")]),
+            (method, url.clone(), &[("x-amz-meta-a", "b")]),
+            (method, url.clone(), &[("x-amz-security-token", "t")]),
+        ] {
+            let status = s3.send_unsigned(verb, &url, headers, "").await.status;
+            assert!([400, 403].contains(&status), "{status}: {verb} {url} {headers:?}");
+        }
+    }
+    server.stop_and_check().await;
+}

@@ -21,6 +21,8 @@ use crate::store::meta::faulty::MetaCall;
 use crate::store::{Acl, BucketName, ChannelStatus, MetaStore, TerminationCause};
 use crate::task::TaskSet;
 
+mod authorisation;
+
 const TC_URL: &str = "rtmp://films.oss.example.com/live";
 const AAC_CONFIG: &[u8] = &[0xaf, 0x00, 0x12, 0x10];
 
