@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import typing
 import urllib.error
 import urllib.request
 
@@ -19,6 +20,14 @@ BINARY = pathlib.Path(os.environ.get("LIVEBUCKET_BIN", ROOT / "target" / "debug"
 ACCESS_KEY = "compatAccessKeyId"
 SECRET_KEY = "compatAccessKeySecret0123456789"
 REGION = "cn-hangzhou"
+
+
+class Session(typing.NamedTuple):
+    """A temporary credential."""
+
+    access_key: str
+    secret_key: str
+    token: str
 
 
 class Server:
@@ -144,14 +153,24 @@ class Server:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
+    def session(self, *options: str) -> "Session":
+        """A temporary credential of the server's own key."""
+        told = self.run("key", "session", "--data", self.data / "data", *options).stdout
+        fields = dict(line.split("  ", 1) for line in told.splitlines())
+        return Session(*(fields[name].strip() for name in ("access key", "secret key", "security token")))
+
     def environment(self, **more: str) -> dict:
         """What the JavaScript suites read."""
+        session = self.session()
         return {
             **os.environ,
             "LIVEBUCKET_ENDPOINT": self.ip_endpoint,
             "LIVEBUCKET_NAME_ENDPOINT": self.name_endpoint,
             "LIVEBUCKET_ACCESS_KEY": self.access_key,
             "LIVEBUCKET_SECRET_KEY": self.secret_key,
+            "LIVEBUCKET_STS_ACCESS_KEY": session.access_key,
+            "LIVEBUCKET_STS_SECRET_KEY": session.secret_key,
+            "LIVEBUCKET_STS_TOKEN": session.token,
             "LIVEBUCKET_REGION": REGION,
             "COMPAT_OUT": str(OUT),
             **more,

@@ -269,6 +269,28 @@ const PROOFS: &[Proof] = &[
         ],
     ),
     (
+        "bucket policy, policy status",
+        &[
+            "compat-tests/oss2/test_policy.py::test_a_policy_is_put_read_and_deleted",
+            "compat-tests/oss2/test_policy.py::test_a_policy_opens_and_closes",
+            "compat-tests/ali-oss/policy.test.mjs::putBucketPolicy, getBucketPolicy, deleteBucketPolicy",
+            "src/http/tests/policy.rs::the_status_says_whether_a_policy_opens_the_bucket",
+        ],
+        &[
+            "compat-tests/s3/test_policy.py::test_a_policy_is_put_read_judged_and_deleted",
+            "compat-tests/s3/test_policy.py::test_a_policy_opens_and_closes",
+        ],
+    ),
+    (
+        "temporary credentials (`livebucket key session`)",
+        &[
+            "compat-tests/oss2/test_policy.py::test_a_temporary_credential_signs_headers_and_urls",
+            "compat-tests/ali-oss/policy.test.mjs::a temporary credential in headers and URLs",
+            "src/rtmp/conn/tests/authorisation.rs::a_temporary_credential_publishes_with_its_own_token_only",
+        ],
+        &["compat-tests/s3/test_policy.py::test_a_temporary_credential_signs_headers_and_urls"],
+    ),
+    (
         "live channels, VOD playlists",
         &[
             "compat-tests/ali-oss/live-channels.test.mjs::putChannel gives a publish and a play URL; getChannel echoes the configuration",

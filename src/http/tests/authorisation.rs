@@ -142,6 +142,10 @@ const OSS: &[Row] = &[
     row("GetObjectTagging", ("GET", "k.m3u8?tagging"), Owner, &["oss:GetObjectTagging"], &[200]),
     row("PutObjectTagging", ("PUT", "k.m3u8?tagging"), Owner, &["oss:PutObjectTagging"], &[200]).with(&[], TAGS),
     row("DeleteObjectTagging", ("DELETE", "k.m3u8?tagging"), Owner, &["oss:DeleteObjectTagging"], &[204]),
+    row("PutSymlink", ("PUT", "k.m3u8?symlink"), Write, &["oss:PutObject"], &[200])
+        .with(&[("x-oss-symlink-target", "other")], ""),
+    row("GetSymlink", ("GET", "k.m3u8?symlink"), Read, &["oss:GetObject"], &[400]),
+    row("RestoreObject", ("POST", "k.m3u8?restore"), Write, &["oss:RestoreObject"], &[400]),
     row("InitiateMultipartUpload", ("POST", "k.m3u8?uploads"), Write, &["oss:PutObject"], &[200]),
     row("UploadPart", ("PUT", "k.m3u8?partNumber=1&uploadId={upload}"), Write, &["oss:PutObject"], &[200])
         .with(&[], "x"),
@@ -230,6 +234,8 @@ const S3: &[Row] = &[
     row("GetObjectTagging", ("GET", "k.m3u8?tagging"), Owner, &["s3:GetObjectTagging"], &[200]),
     row("PutObjectTagging", ("PUT", "k.m3u8?tagging"), Owner, &["s3:PutObjectTagging"], &[200]).with(&[], TAGS),
     row("DeleteObjectTagging", ("DELETE", "k.m3u8?tagging"), Owner, &["s3:DeleteObjectTagging"], &[204]),
+    row("RestoreObject", ("POST", "k.m3u8?restore"), Write, &["s3:RestoreObject"], &[403])
+        .with(&[], "<RestoreRequest><Days>1</Days></RestoreRequest>"),
     row("CreateMultipartUpload", ("POST", "k.m3u8?uploads"), Write, &["s3:PutObject"], &[200]),
     row("UploadPart", ("PUT", "k.m3u8?partNumber=1&uploadId={upload}"), Write, &["s3:PutObject"], &[200])
         .with(&[], "x"),
@@ -324,7 +330,7 @@ operations! {
     ListMultipartUploads PutLiveChannel PutLiveChannelStatus GetLiveChannelInfo GetLiveChannelStat
     GetLiveChannelHistory ListLiveChannel DeleteLiveChannel PostVodPlaylist GetVodPlaylist
     GetBucketLifecycle PutBucketLifecycle DeleteBucketLifecycle GetBucketVersioning PutBucketVersioning
-    ListObjectVersions GetBucketSetting PutBucketSetting DeleteBucketSetting HeadBucket PostObject
+    PutSymlink GetSymlink RestoreObject ListObjectVersions GetBucketSetting PutBucketSetting DeleteBucketSetting HeadBucket PostObject
 }
 
 /// Who asks, and how they prove it.

@@ -389,3 +389,22 @@ async fn a_public_access_block_refuses_a_public_policy_and_takes_the_effect_of_o
     running.call(Call::new("PUT", "/?policy").body(OWNER_READS)).await.assert_empty(200);
     assert_eq!(running.call(Call::new("GET", "/k").by(Who::Other)).await.status, 200, "this one names who may");
 }
+
+#[tokio::test]
+async fn a_symlink_leads_nowhere_that_its_reader_may_not_go() {
+    let running = with_object().await;
+    running.call(Call::new("PUT", "/open/link?symlink").header("x-oss-symlink-target", "k")).await.assert_empty(200);
+    let policy = |keys: &str| {
+        format!(
+            r#"{{"Version":"1","Statement":[{{"Effect":"Allow","Principal":["*"],"Action":["oss:GetObject"],
+            "Resource":["acs:oss:*:*:examplebucket/{keys}"]}}]}}"#
+        )
+    };
+    for (keys, status) in [("open/*", 403), ("*", 200)] {
+        running.call(Call::new("PUT", "/?policy").body(policy(keys))).await.assert_empty(200);
+        for dialect in [Dialect::Oss, Dialect::S3] {
+            let read = ask(dialect, "GET", "open/link", "");
+            assert_eq!(send(&running, read, None, Place::Header).await.status, status, "{dialect:?} {keys}");
+        }
+    }
+}
