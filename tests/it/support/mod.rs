@@ -9,8 +9,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use livebucket::app::Service;
+use livebucket::app::{Service, StartError};
 use livebucket::config::Settings;
+use livebucket::store::data_dir::DataDirError;
 use livebucket::store::seal::MasterKeys;
 
 pub use http::Client;
@@ -51,7 +52,7 @@ impl Server {
 
     pub async fn start_in(dir: tempfile::TempDir, settings: Settings) -> Server {
         let config = settings.validate().expect("valid settings");
-        let service = Service::start(&config).await.expect("a service");
+        let service = once_unlocked(async || Service::start(&config).await).await.expect("a service");
         Server { service, dir }
     }
 
@@ -84,11 +85,24 @@ pub async fn check(dir: &Path) {
 
 /// The same of a directory that is sealed with these keys.
 pub async fn check_sealed(dir: &Path, keys: MasterKeys) {
-    let stores = livebucket::app::Stores::open_sealed(&dir.join("data"), false, keys).expect("at rest");
+    let open = async || livebucket::app::Stores::open_sealed(&dir.join("data"), false, keys.clone());
+    let stores = once_unlocked(open).await.expect("at rest");
     let options = livebucket::store::recovery::CheckOptions { verify_bytes: true };
     let report = livebucket::store::recovery::check(&*stores.meta, &*stores.blobs, options).await.expect("readable");
     assert!(report.is_clean(), "{report}");
     stores.meta.close().await.expect("closes");
+}
+
+/// Opens a directory whose lock this process has let go. Another test may start a program at this very moment: until it runs,
+/// its process has every file of this one, the lock among them.
+async fn once_unlocked<T>(open: impl AsyncFn() -> Result<T, StartError>) -> Result<T, StartError> {
+    eventually("the lock of a directory at rest", || async {
+        match open().await {
+            Err(StartError::DataDir(DataDirError::InUse(_))) => None,
+            opened => Some(opened),
+        }
+    })
+    .await
 }
 
 /// Waits until `condition` holds; the deadline only bounds a failure.
