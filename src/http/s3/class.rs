@@ -32,7 +32,7 @@ pub(super) const fn class_text(class: StorageClass) -> &'static str {
     }
 }
 
-fn class_from_text(text: &str) -> Option<StorageClass> {
+pub(super) fn class_from_text(text: &str) -> Option<StorageClass> {
     match text {
         dto::StorageClass::STANDARD
         | dto::StorageClass::REDUCED_REDUNDANCY

@@ -9,6 +9,7 @@ use s3s::dto::{
 };
 use time::OffsetDateTime;
 
+use super::class::{class_from_text, class_text};
 use super::error::S3Fault;
 use super::exchange::Ask;
 use crate::auth::access::Action;
@@ -18,16 +19,6 @@ use crate::store::lifecycle::{
     Due, Lifecycle, LifecycleFilter, LifecycleRule, NoncurrentExpiration, NoncurrentTransition, RuleError, Transition,
 };
 use crate::store::{StorageClass, Tag};
-
-/// Names of the classes that rules move objects to. Where several are one class here, the first is its name.
-const CLASSES: [(&str, StorageClass); 6] = [
-    (TransitionStorageClass::STANDARD_IA, StorageClass::InfrequentAccess),
-    (TransitionStorageClass::ONEZONE_IA, StorageClass::InfrequentAccess),
-    (TransitionStorageClass::GLACIER_IR, StorageClass::InfrequentAccess),
-    (TransitionStorageClass::INTELLIGENT_TIERING, StorageClass::InfrequentAccess),
-    (TransitionStorageClass::GLACIER, StorageClass::Archive),
-    (TransitionStorageClass::DEEP_ARCHIVE, StorageClass::DeepColdArchive),
-];
 
 pub(super) async fn get(ask: &Ask, name: &str) -> Result<GetBucketLifecycleConfigurationOutput, S3Fault> {
     let bucket = ask.bucket_for(name, Action::ReadSettings).await?;
@@ -162,10 +153,16 @@ fn read_noncurrent_transition(transition: NoncurrentVersionTransition) -> Result
     Ok(NoncurrentTransition { days, keep, class: read_class(transition.storage_class)? })
 }
 
+/// A class that is colder than the first. What S3 moves between classes by itself is what is read rarely here.
 fn read_class(class: Option<TransitionStorageClass>) -> Result<StorageClass, S3Fault> {
     let class = class.ok_or_else(malformed)?;
-    let known = CLASSES.iter().find(|(name, _)| *name == class.as_str());
-    known.map(|(_, class)| *class).ok_or_else(malformed)
+    match class_from_text(class.as_str()) {
+        Some(StorageClass::Standard) if class.as_str() == TransitionStorageClass::INTELLIGENT_TIERING => {
+            Ok(StorageClass::InfrequentAccess)
+        }
+        Some(StorageClass::Standard) | None => Err(malformed()),
+        Some(colder) => Ok(colder),
+    }
 }
 
 fn positive(days: i32) -> Result<u32, S3Fault> {
@@ -264,10 +261,7 @@ fn wire_filter(filter: LifecycleFilter) -> LifecycleRuleFilter {
 }
 
 fn wire_class(class: StorageClass) -> TransitionStorageClass {
-    // The archives in between have no names here.
-    let class = if class == StorageClass::ColdArchive { StorageClass::Archive } else { class };
-    let name = CLASSES.iter().find(|(_, known)| *known == class).map(|(name, _)| *name);
-    TransitionStorageClass::from_static(name.unwrap_or(TransitionStorageClass::STANDARD_IA))
+    TransitionStorageClass::from_static(class_text(class))
 }
 
 fn wire_number(number: u32) -> i32 {

@@ -86,7 +86,6 @@ pub struct Transition {
     /// When.
     pub due: Due,
     /// To which.
-    #[serde(with = "class")]
     pub class: StorageClass,
 }
 
@@ -107,7 +106,6 @@ pub struct NoncurrentTransition {
     /// So many of the newest are spared, however old.
     pub keep: u32,
     /// To which.
-    #[serde(with = "class")]
     pub class: StorageClass,
 }
 
@@ -415,25 +413,5 @@ mod millis {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Wall, D::Error> {
         i64::deserialize(from).map(Wall)
-    }
-}
-
-/// A class as its place among the classes, the warmest first.
-mod class {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use crate::store::StorageClass::{self, *};
-
-    const CLASSES: [StorageClass; 5] = [Standard, InfrequentAccess, Archive, ColdArchive, DeepColdArchive];
-
-    pub(super) fn serialize<S: Serializer>(class: &StorageClass, to: S) -> Result<S::Ok, S::Error> {
-        let at = CLASSES.iter().position(|known| known == class).expect("every class is in the list");
-        to.serialize_u64(at as u64)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<StorageClass, D::Error> {
-        let at = usize::deserialize(from)?;
-        CLASSES.get(at).copied().ok_or_else(|| D::Error::custom("no such storage class"))
     }
 }

@@ -209,7 +209,6 @@ fn what_is_stored_reads_back() {
     let rules = lifecycle([full, expiring("", Due::Days(9))]);
     let text = serde_json::to_string(&rules).expect("plain");
     assert_eq!(serde_json::from_str::<Lifecycle>(&text).expect("as written"), rules);
-    assert!(serde_json::from_str::<Lifecycle>(&text.replace("\"class\":4", "\"class\":5")).is_err());
 }
 
 // ---- the job -------------------------------------------------------------------------------------------------

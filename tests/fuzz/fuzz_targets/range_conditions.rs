@@ -6,7 +6,9 @@ use livebucket::clock::Wall;
 use livebucket::store::objects::{
     ConditionOutcome, Conditions, RangeOutcome, RangeRules, check_conditions, resolve_range,
 };
-use livebucket::store::{BucketId, ContentHeaders, ETag, ObjectKey, ObjectKind, ObjectRecord};
+use livebucket::store::{
+    BucketId, ContentHeaders, ETag, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord, StorageClass,
+};
 use livebucket_fuzz::Choices;
 
 fn object(seconds: u32) -> ObjectRecord {

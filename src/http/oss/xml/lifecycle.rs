@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::Element;
 use super::read::long_document;
 use crate::clock::Wall;
+use crate::http::oss::class::{class_from_text, class_text};
 use crate::http::oss::error::OssError;
 use crate::http::xml::Writer;
 use crate::limits::{LIFECYCLE_XML_BYTES_MAX, LIFECYCLE_XML_ELEMENTS_MAX};
@@ -12,14 +13,6 @@ use crate::store::lifecycle::{
     Due, Exclusion, Lifecycle, LifecycleFilter, LifecycleRule, NoncurrentExpiration, NoncurrentTransition, Transition,
 };
 use crate::store::{StorageClass, Tag};
-
-/// Names of the classes that rules move objects to.
-const CLASSES: [(&str, StorageClass); 4] = [
-    ("IA", StorageClass::InfrequentAccess),
-    ("Archive", StorageClass::Archive),
-    ("ColdArchive", StorageClass::ColdArchive),
-    ("DeepColdArchive", StorageClass::DeepColdArchive),
-];
 
 /// `LifecycleConfiguration`. Each rule has its `Prefix`, an empty one too: a client reads it unasked.
 pub fn lifecycle_configuration(lifecycle: &Lifecycle) -> Bytes {
@@ -103,10 +96,6 @@ fn write_due(w: &mut Writer, due: Due) {
         Due::CreatedBefore(date) => w.text("CreatedBeforeDate", super::time_text(date)),
         Due::Date(date) => w.text("Date", super::time_text(date)),
     }
-}
-
-fn class_text(class: StorageClass) -> &'static str {
-    CLASSES.iter().find(|(_, known)| *known == class).map_or("Standard", |(name, _)| name)
 }
 
 /// `LifecycleConfiguration`. A rule without an id has an empty one; whether the rules may be so, the operation judges.
@@ -198,8 +187,8 @@ fn refuse_access_time(transition: &Element) -> Result<(), OssError> {
 
 fn read_class(transition: &Element) -> Result<StorageClass, OssError> {
     let word = transition.word_of("StorageClass").ok_or_else(OssError::malformed_xml)?;
-    let known = CLASSES.iter().find(|(name, _)| *name == word);
-    known.map(|(_, class)| *class).ok_or_else(|| invalid("StorageClass", word))
+    let colder = class_from_text(word).filter(|class| *class != StorageClass::Standard);
+    colder.ok_or_else(|| invalid("StorageClass", word))
 }
 
 fn days(parent: &Element, name: &'static str) -> Result<u32, OssError> {
