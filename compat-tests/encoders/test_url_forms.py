@@ -32,16 +32,25 @@ def sample():
 class Form:
     """The pieces that forms are built of."""
 
-    def __init__(self, server, channel: str = NAMES["plain"], params: dict | None = None, signed: dict | None = None):
+    def __init__(
+        self, server, channel: str = NAMES["plain"], params: dict | None = None, signed: dict | None = None, by=None
+    ):
         self.ip = f"rtmp://127.0.0.1:{server.port}"
         self.host = f"rtmp://{BUCKET}.localhost:{server.port}"
         self.rtmp = f"rtmp://127.0.0.1:{server.rtmp_port}"
         self.raw = channel
         self.channel = urllib.parse.quote(channel)
-        self.fields = signed_fields(server, BUCKET, channel, signed if signed is not None else params)
+        self.fields = signed_fields(by or server, BUCKET, channel, signed if signed is not None else params)
         self.params = params or {}
         self.query = encoded({**self.fields, **self.params})
         self.decoded = "&".join(f"{key}={value}" for key, value in {**self.fields, **self.params}.items())
+
+    @classmethod
+    def temporary(cls, server, signs_token: bool) -> "Form":
+        """By a temporary credential. Some libraries sign its token with the other parameters, some do not."""
+        session = server.session()
+        token = {"security-token": session.token}
+        return cls(server, params=token, signed=token if signs_token else {}, by=session)
 
     def ordered(self, *keys: str) -> str:
         everything = {**self.fields, **self.params}
@@ -49,7 +58,6 @@ class Form:
 
 
 PLAYLIST = {"playlistName": "named.m3u8"}
-TOKEN = {"security-token": "CAISsts+token/=="}
 
 #: What a library or a person writes -> the URL that ffmpeg is given.
 URLS = {
@@ -65,8 +73,8 @@ URLS = {
     and f"{f.ip}/{BUCKET}/live/{f.channel}?{f.ordered('playlistName', 'OSSAccessKeyId', 'Expires', 'Signature')}",
     "order of Java": lambda s: (f := Form(s, params=PLAYLIST))
     and f"{f.ip}/live/{f.channel}?{f.ordered('Expires', 'OSSAccessKeyId', 'Signature', 'playlistName')}",
-    "token signed (oss2, Java)": lambda s: (f := Form(s, params=TOKEN)) and f"{f.ip}/live/{f.channel}?{f.query}",
-    "token not signed (Go, C#)": lambda s: (f := Form(s, params=TOKEN, signed={})) and f"{f.ip}/live/{f.channel}?{f.query}",
+    "token signed (oss2, Java)": lambda s: (f := Form.temporary(s, True)) and f"{f.ip}/live/{f.channel}?{f.query}",
+    "token not signed (Go, C#)": lambda s: (f := Form.temporary(s, False)) and f"{f.ip}/live/{f.channel}?{f.query}",
     "parameters of the application's own": lambda s: (
         f := Form(s, params={"user-id": "a b+c/ü", "auth-token": "x", "Zeta": "1"})
     )

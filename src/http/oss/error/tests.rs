@@ -1,6 +1,7 @@
 //! One row an error: what clients and their tests see of it.
 
 use super::*;
+use crate::clock::Wall;
 use crate::live::channel::{ChannelNameError, ChannelRuleError};
 use crate::store::{StoreError, What};
 
