@@ -37,6 +37,20 @@ impl Wall {
         Wall(seconds * 1_000)
     }
 
+    /// Milliseconds of a day. UTC as computers count it has no longer ones.
+    pub const DAY_MS: i64 = 24 * 3600 * 1000;
+
+    /// So many days later; the end of time when there is no such time.
+    pub const fn plus_days(self, days: i64) -> Self {
+        Wall(self.0.saturating_add(days.saturating_mul(Self::DAY_MS)))
+    }
+
+    /// The first midnight (UTC) that is not earlier.
+    pub const fn midnight_from(self) -> Self {
+        let days = self.0.saturating_add(Self::DAY_MS - 1).div_euclid(Self::DAY_MS);
+        Wall(days.saturating_mul(Self::DAY_MS))
+    }
+
     /// ISO 8601's basic form in whole seconds, `20231114T221320Z`: what V4 signatures are dated with.
     pub fn iso_basic(self) -> String {
         self.text(ISO_BASIC)

@@ -61,12 +61,11 @@ pub enum RetentionPeriod {
 impl DefaultRetention {
     /// The retention of a version that is made now.
     pub fn from(self, now: Wall) -> Retention {
-        const DAY_MS: i64 = 86_400_000;
         let days = match self.period {
             RetentionPeriod::Days(days) => i64::from(days),
             RetentionPeriod::Years(years) => i64::from(years) * 365,
         };
-        Retention { mode: self.mode, until_ms: now.0.saturating_add(days.saturating_mul(DAY_MS)) }
+        Retention { mode: self.mode, until_ms: now.plus_days(days).0 }
     }
 }
 

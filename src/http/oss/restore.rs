@@ -7,13 +7,10 @@ use super::object::existing_for_write;
 use super::service::Ask;
 use super::versions;
 use super::xml;
-use crate::clock::Wall;
 use crate::http::body::RequestBody;
 use crate::http::server::Answer;
 use crate::limits;
 use crate::store::ObjectKey;
-
-const DAY_MS: i64 = 86_400_000;
 
 pub(super) async fn restore(ask: &Ask<'_>, body: &mut RequestBody, key: &ObjectKey) -> Result<Answer, OssError> {
     let bucket = ask.accepted.existing_bucket()?;
@@ -21,7 +18,7 @@ pub(super) async fn restore(ask: &Ask<'_>, body: &mut RequestBody, key: &ObjectK
     let version = ask.version();
     let document = ask.document(body, limits::OSS_XML_BYTES_MAX).await?;
     let request = xml::read_restore_request(&document)?;
-    let until = Wall(ask.now.0.saturating_add(i64::from(request.days) * DAY_MS));
+    let until = ask.now.plus_days(i64::from(request.days));
     let restored = ask.deps.meta.restore_object(bucket.id, key, version, until, ask.now).await;
     let restored = restored.map_err(|error| versions::error(ask, error, key, version))?;
     // 202 is what clients wait behind; the next look at the object tells them that it is done.

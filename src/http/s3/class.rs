@@ -20,7 +20,6 @@ use crate::limits;
 use crate::store::{BucketRecord, ListEntry, ObjectRecord, ObjectSummary, Page, StorageClass};
 
 const HEADER: &str = "x-amz-storage-class";
-const DAY_MS: i64 = 86_400_000;
 
 /// How a class is written.
 pub(super) const fn class_text(class: StorageClass) -> &'static str {
@@ -129,8 +128,7 @@ pub(super) async fn restore(ask: &Ask, input: RestoreObjectInput) -> Result<Answ
 
 /// The midnight (UTC) that ends the last of so many days, as S3 counts them.
 fn expiry(now: Wall, days: u32) -> Wall {
-    let end = now.0.saturating_add(i64::from(days) * DAY_MS);
-    Wall(end.saturating_add((-end).rem_euclid(DAY_MS)))
+    now.plus_days(i64::from(days)).midnight_from()
 }
 
 #[cfg(test)]
@@ -160,6 +158,7 @@ mod tests {
 
     #[test]
     fn a_restore_ends_at_midnight() {
+        const DAY_MS: i64 = Wall::DAY_MS;
         let day = |n: i64| Wall(n * DAY_MS);
         assert_eq!(expiry(Wall(DAY_MS + 1), 1), day(3));
         assert_eq!(expiry(Wall(2 * DAY_MS - 1), 1), day(3));

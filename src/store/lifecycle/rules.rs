@@ -8,8 +8,6 @@ use crate::clock::Wall;
 use crate::limits;
 use crate::store::{ObjectSummary, StorageClass, Tag};
 
-const DAY_MS: i64 = 24 * 3600 * 1000;
-
 /// A bucket's rules; none is the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifecycle {
@@ -148,9 +146,7 @@ impl Due {
 
 /// The first midnight UTC that is at least so many days later.
 fn days_later(from: Wall, days: u32) -> Wall {
-    let passed = from.0.saturating_add(i64::from(days) * DAY_MS);
-    let midnight = passed.saturating_add(DAY_MS - 1).div_euclid(DAY_MS);
-    Wall(midnight.saturating_mul(DAY_MS))
+    from.plus_days(i64::from(days)).midnight_from()
 }
 
 impl LifecycleFilter {

@@ -214,7 +214,7 @@ fn read_due(parent: &Element) -> Result<Option<Due>, OssError> {
 
 /// A date as rules take it: midnight UTC.
 fn midnight(text: &str) -> Option<Wall> {
-    Wall::from_iso(text).filter(|date| date.0.rem_euclid(24 * 3600 * 1000) == 0)
+    Wall::from_iso(text).filter(|date| date.midnight_from() == *date)
 }
 
 fn invalid(name: &'static str, value: &str) -> OssError {
