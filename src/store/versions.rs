@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{BucketId, ObjectKey, ObjectRecord, ObjectSummary, VersionId};
+use super::{Acl, BucketId, ObjectKey, ObjectRecord, ObjectSummary, VersionId};
 use crate::clock::Wall;
 
 /// The name of one version within its key.
@@ -54,6 +54,32 @@ pub enum Versioned {
     Object(Box<ObjectRecord>),
     /// A delete marker: as the newest version it says that the key has no object.
     Marker(DeleteMarker),
+}
+
+impl Versioned {
+    /// Identity; `None` is the null version.
+    pub fn id(&self) -> Option<VersionId> {
+        match self {
+            Versioned::Object(object) => object.version,
+            Versioned::Marker(marker) => marker.version,
+        }
+    }
+
+    /// When it was made.
+    pub fn last_modified(&self) -> Wall {
+        match self {
+            Versioned::Object(object) => object.last_modified,
+            Versioned::Marker(marker) => marker.last_modified,
+        }
+    }
+
+    /// The object's own ACL; a marker has none.
+    pub fn own_acl(&self) -> Option<Acl> {
+        match self {
+            Versioned::Object(object) => object.acl,
+            Versioned::Marker(_) => None,
+        }
+    }
 }
 
 /// A version that is no object.

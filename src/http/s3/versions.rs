@@ -194,10 +194,7 @@ pub(super) async fn readable(
     version: Option<VersionName>,
 ) -> Result<ObjectRecord, S3Fault> {
     let found = find(ask, bucket, key, version).await?;
-    let own_acl = match &found {
-        Some(Versioned::Object(object)) => object.acl,
-        Some(Versioned::Marker(_)) | None => None,
-    };
+    let own_acl = found.as_ref().and_then(Versioned::own_acl);
     // A version takes the right to the object, too: what denies the one must not be evaded by naming the other.
     let beside = version.is_some().then_some(Permission::GetObjectVersion);
     for permission in [Permission::GetObject].into_iter().chain(beside) {

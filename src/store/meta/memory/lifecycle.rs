@@ -37,25 +37,17 @@ impl State {
     fn is_as_seen(&self, bucket: BucketId, seen: &Seen) -> bool {
         let id = (bucket, seen.key.clone());
         let history: Vec<Versioned> = self.history(&id).collect();
-        let modified = |version: &Versioned| match version {
-            Versioned::Object(object) => object.last_modified,
-            Versioned::Marker(marker) => marker.last_modified,
-        };
-        let is_the_one = |version: &&Versioned, name: VersionName| {
-            let id = match version {
-                Versioned::Object(object) => object.version,
-                Versioned::Marker(marker) => marker.version,
-            };
-            id == name.id() && modified(version) == seen.last_modified
+        let is_the_one = |version: &Versioned, name: VersionName| {
+            version.id() == name.id() && version.last_modified() == seen.last_modified
         };
         match seen.what {
             SeenAs::Current(etag) => self
                 .objects
                 .get(&id)
                 .is_some_and(|object| (object.etag, object.last_modified) == (etag, seen.last_modified)),
-            SeenAs::Kept(name) => history.iter().skip(1).any(|version| is_the_one(&version, name)),
+            SeenAs::Kept(name) => history.iter().skip(1).any(|version| is_the_one(version, name)),
             SeenAs::LoneMarker(name) => match &history[..] {
-                [version @ Versioned::Marker(_)] => is_the_one(&version, name),
+                [version @ Versioned::Marker(_)] => is_the_one(version, name),
                 _ => false,
             },
         }

@@ -56,19 +56,12 @@ impl Versions {
 
     fn remove(&mut self, id: &ObjectId, version: Option<VersionId>) -> Option<Versioned> {
         let history = self.0.get_mut(id)?;
-        let at = history.iter().position(|v| identity(v) == version)?;
+        let at = history.iter().position(|v| v.id() == version)?;
         let removed = history.remove(at);
         if history.is_empty() {
             self.0.remove(id);
         }
         Some(removed)
-    }
-}
-
-fn identity(version: &Versioned) -> Option<VersionId> {
-    match version {
-        Versioned::Object(object) => object.version,
-        Versioned::Marker(marker) => marker.version,
     }
 }
 
@@ -189,7 +182,7 @@ impl State {
         let mut newest_first = self.history(id);
         match version {
             None => newest_first.next(),
-            Some(name) => newest_first.find(|version| identity(version) == name.id()),
+            Some(name) => newest_first.find(|version| version.id() == name.id()),
         }
     }
 
@@ -212,7 +205,7 @@ impl State {
             return Ok(current);
         }
         let mut history = self.versions.0.get_mut(&id).into_iter().flatten();
-        match history.find(|version| identity(version) == name.id()) {
+        match history.find(|version| version.id() == name.id()) {
             Some(Versioned::Object(object)) => Ok(object),
             Some(Versioned::Marker(_)) => Err(StoreError::IsMarker),
             None => Err(StoreError::NotFound(What::Version)),
