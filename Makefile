@@ -14,7 +14,7 @@ if ( $(2) ); then printf '=== %s: passed, %d s\n' '$(1)' "$$((SECONDS - begin))"
 else printf '=== %s: FAILED after %d s\n' '$(1)' "$$((SECONDS - begin))"; exit 1; fi
 endef
 
-.PHONY: help build run test unit fmt fmt-check clippy doc node-client compat fuzz-smoke bench-count bench-compare setup
+.PHONY: help build run test unit fmt fmt-check clippy doc node-client compat fuzz-smoke bench-count bench-compare deny setup
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ build: ## the server, unoptimised, in target/debug
 run: ## the server, optimised, with its defaults
 	cargo run --locked --release -- serve
 
-test: setup fmt-check clippy unit doc node-client compat ## everything that must pass
+test: setup fmt-check deny clippy unit doc node-client compat ## everything that must pass
 	@printf '\nAll passed.\n'
 
 unit: ## the Rust tests, a minute of random operations among them
@@ -39,6 +39,15 @@ fmt-check:
 
 clippy: ## lints, warnings are errors
 	$(call step,clippy,cargo clippy --locked --all-targets -- -D warnings)
+
+# Built once, unoptimised: it runs for two seconds.
+CARGO_DENY := target/tools/bin/cargo-deny
+$(CARGO_DENY):
+	$(call step,cargo-deny,CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --no-track --root target/tools cargo-deny@0.20.2)
+
+deny: $(CARGO_DENY) ## licences, sources and doubles of what we build from (deny.toml); offline once it is fetched
+	$(call step,dependencies,for manifest in Cargo.toml tests/fuzz/Cargo.toml; do cargo fetch --quiet --locked --manifest-path $$manifest && \
+	  $(CARGO_DENY) --offline --locked --manifest-path $$manifest --config deny.toml --log-level error check licenses bans sources || exit 1; done)
 
 doc: ## the library's documentation, warnings are errors
 	$(call step,documentation,RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps)
