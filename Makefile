@@ -14,7 +14,7 @@ if ( $(2) ); then printf '=== %s: passed, %d s\n' '$(1)' "$$((SECONDS - begin))"
 else printf '=== %s: FAILED after %d s\n' '$(1)' "$$((SECONDS - begin))"; exit 1; fi
 endef
 
-.PHONY: help build run test unit fmt fmt-check clippy doc node-client compat fuzz-smoke bench-count bench-compare deny setup
+.PHONY: help build run test unit fmt fmt-check clippy doc node-client compat fuzz-smoke bench-count bench-compare deny unsafe-rooms setup
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,11 +25,14 @@ build: ## the server, unoptimised, in target/debug
 run: ## the server, optimised, with its defaults
 	cargo run --locked --release -- serve
 
-test: setup fmt-check deny clippy unit doc node-client compat ## everything that must pass
+test: setup fmt-check deny clippy unit unsafe-rooms doc node-client compat ## everything that must pass
 	@printf '\nAll passed.\n'
 
 unit: ## the Rust tests, a minute of random operations among them
 	$(call step,Rust tests,LIVEBUCKET_RANDOM_SECONDS=$${LIVEBUCKET_RANDOM_SECONDS:-60} cargo test --locked)
+
+unsafe-rooms: ## the tests of rooms with unsafe code, under valgrind
+	$(call step,unsafe rooms,tests/unsafe-rooms)
 
 fmt: ## formats the Rust sources
 	cargo fmt
