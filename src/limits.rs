@@ -89,6 +89,8 @@ pub const END_RETRY: Duration = Duration::from_secs(1);
 
 /// Bodies up to this size live in the metadata commit itself: playlists and small PUTs need no file.
 pub const INLINE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of small appends that an object's row carries at most: each look at the object reads them.
+pub const APPENDED_INLINE_BYTES_MAX: usize = 8 * INLINE_BYTES_MAX;
 /// Finished connections that a channel's history keeps; the wire shows 10.
 pub const CONNECTION_HISTORY_KEPT: usize = 100;
 /// Metadata commands that wait for the writer: at most 32 MiB of inline bodies, and well over the number of requests that

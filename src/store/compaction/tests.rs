@@ -105,11 +105,12 @@ async fn an_appended_object_becomes_one_extent_and_reads_as_before() {
 async fn a_log_of_lines_keeps_its_last_line_open() {
     let bench = Bench::new().await;
     let line = pattern(3, 20_000);
-    // Each fills an inline extent but for a rest that no second line fits into.
-    for _ in 0..PIECES + 1 {
+    // Each fills an inline extent but for a rest that no second line fits into; 14 are moved into a blob together.
+    for _ in 0..14 * PIECES + 1 {
         append(&bench, "log", &line).await;
     }
     let before = current(&bench, "log").await;
+    assert_eq!(before.extents.len(), PIECES + 1);
     assert!(matches!(before.extents.last(), Some(Extent::Inline(_))));
     assert_eq!(compactor(&bench).round(&Stop::new()).await.map(|done| done.objects), Ok(1));
     let after = current(&bench, "log").await;

@@ -7,6 +7,7 @@
 //!
 //! Range and conditional rules are here for all dialects; which rules, a dialect says.
 
+mod append;
 mod body;
 mod conditions;
 pub mod in_flight;
@@ -33,9 +34,9 @@ use self::quota::Room;
 use crate::clock::{Clock, Wall};
 use crate::limits;
 use crate::store::{
-    Acl, AppendCommit, BlobStore, BucketId, ContentHeaders, DeleteCommit, DeleteOutcome, DeleteTarget, MetaStore,
-    ObjectAttributes, ObjectCommit, ObjectKey, ObjectKind, ObjectRecord, Result, StorageClass, StoreError, Tag,
-    VersionId, VersionName, What, WriteCondition,
+    Acl, BlobStore, BucketId, ContentHeaders, DeleteCommit, DeleteOutcome, DeleteTarget, MetaStore, ObjectAttributes,
+    ObjectCommit, ObjectKey, ObjectKind, ObjectRecord, Result, StorageClass, StoreError, Tag, VersionId, VersionName,
+    What, WriteCondition,
 };
 
 /// Everything about a new object but its body.
@@ -137,23 +138,6 @@ impl ObjectService {
             Ok(version) => {
                 let object = ObjectRecord { version: Some(version), ..record(request, &body) };
                 self.meta.commit_object(ObjectCommit { object, condition }, now).await
-            }
-            Err(refused) => Err(refused),
-        };
-        self.conclude(outcome, body).await
-    }
-
-    /// Appends to an `Appendable` object, or makes it when `position` is 0 and there is none. `PositionNotLength`,
-    /// `NotAppendable`, `TooLarge`, `DigestMismatch`, `NotFound(Bucket)`. The request's `condition` does not apply.
-    pub async fn append(&self, request: PutRequest, position: u64, body: StoredBody) -> Result<ObjectRecord> {
-        let fits = position.checked_add(body.size).is_some_and(|size| size <= self.object_bytes_max);
-        let now = self.clock.wall();
-        let outcome = match verify(&request, &body).and_then(|()| fresh_version(now)) {
-            Ok(_) if !fits => Err(StoreError::TooLarge),
-            Ok(version) => {
-                let mut first = ObjectRecord { version: Some(version), ..record(request, &body) };
-                (first.kind, first.content_md5) = (ObjectKind::Appendable, None);
-                self.meta.commit_append(AppendCommit { first, position }, now).await
             }
             Err(refused) => Err(refused),
         };

@@ -361,6 +361,46 @@ async fn appends_add_up() {
 }
 
 #[tokio::test]
+async fn many_small_appends_do_not_pile_up_in_metadata() {
+    let bench = Bench::new().await;
+    let mut whole = Vec::new();
+    for round in 0..90 {
+        let piece = pattern(round, 9_000);
+        let body = bench.store(&piece).await.expect("store");
+        bench.objects.append(bench.request("log"), whole.len() as u64, body).await.expect("append");
+        whole.extend_from_slice(&piece);
+        let object = bench.meta.object(bench.bucket, &key("log")).await.expect("meta").expect("there");
+        let inline = |extent: &Extent| matches!(extent, Extent::Inline(_)).then_some(extent.length());
+        let carried: u64 = object.extents.iter().filter_map(inline).sum();
+        assert!(carried <= limits::APPENDED_INLINE_BYTES_MAX as u64, "{carried} bytes after {round}");
+    }
+    assert_eq!(bench.get("log").await, Some(Bytes::from(whole)));
+    assert_eq!(bench.blob_ids().await.len(), 3);
+}
+
+#[tokio::test]
+async fn an_append_whose_inline_end_cannot_be_moved_is_an_append() {
+    let bench = Bench::new().await;
+    let piece = pattern(1, 30_000);
+    let append = async |position| {
+        let body = bench.store(&piece).await.expect("inline");
+        bench.objects.append(bench.request("log"), position, body).await.expect("append").size
+    };
+    let mut size = 0;
+    // The ninth append is the first that finds too many bytes.
+    (1..=4).for_each(|nth| {
+        bench.blobs.on(BlobCall::Finish, nth, BlobFault::Fail(StoreError::Unavailable("the disk".into())))
+    });
+    for _ in 0..12 {
+        size = append(size).await;
+    }
+    assert_eq!((bench.blobs.calls(BlobCall::Finish), bench.blob_ids().await.len()), (4, 0));
+    size = append(size).await;
+    assert_eq!((size, bench.blob_ids().await.len()), (13 * 30_000, 1));
+    assert_eq!(bench.get("log").await, Some(Bytes::from(piece.repeat(13))));
+}
+
+#[tokio::test]
 async fn an_append_at_a_wrong_place_stores_nothing() {
     let bench = Bench::new().await;
     bench.put("normal", &pattern(1, 10)).await.expect("put");
