@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{State, summary};
+use super::State;
+use super::objects::summary;
 use crate::clock::Wall;
 use crate::store::meta::rules;
 use crate::store::*;
