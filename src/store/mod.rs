@@ -392,7 +392,7 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn create_bucket(&self, name: &BucketName, owner: AccountId, acl: Acl, now: Wall) -> Result<BucketRecord> {
         self.create_bucket_with(name, owner, acl, BucketSettings::default(), now).await
     }
-    /// Makes a bucket with settings. `AlreadyExists(Bucket)` whoever owns it.
+    /// Makes a bucket with settings; one with object lock keeps versions. `AlreadyExists(Bucket)` whoever owns it.
     async fn create_bucket_with(
         &self,
         name: &BucketName,

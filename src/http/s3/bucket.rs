@@ -17,7 +17,7 @@ use crate::auth::access::Action;
 use crate::http::server::Answer;
 use crate::http::xml::Writer;
 use crate::limits;
-use crate::store::{Acl, BucketName, BucketSetting, CorsConfig, CorsRule, StoreError, What};
+use crate::store::{Acl, BucketName, BucketSettings, CorsConfig, CorsRule, StoreError, What};
 
 /// What S3 itself lists in one page, and the most that it takes.
 const BUCKETS_MAX: usize = 10_000;
@@ -79,17 +79,13 @@ pub(super) async fn create(
         Canned::Default => Acl::Private,
         Canned::Acl(acl) => acl,
     };
-    let ownership = settings::new_ownership(ask, acl)?;
-    match ask.deps.meta.create_bucket(&valid, account, acl, ask.exchange.now).await {
-        Ok(bucket) => {
-            if ownership.is_some() {
-                let set = ask.deps.meta.set_bucket_setting(bucket.id, BucketSetting::Ownership(ownership)).await;
-                set.map_err(|error| ask.store_error(&error))?;
-            }
-            if lock::is_wanted(ask) {
-                lock::enable_for_new(ask, &bucket).await?;
-            }
-        }
+    let settings = BucketSettings {
+        ownership: settings::new_ownership(ask, acl)?,
+        object_lock: lock::of_new(ask),
+        ..BucketSettings::default()
+    };
+    match ask.deps.meta.create_bucket_with(&valid, account, acl, settings, ask.exchange.now).await {
+        Ok(_) => {}
         Err(StoreError::AlreadyExists(What::Bucket)) => {
             let owned = ask.any_bucket(name).await.is_ok_and(|bucket| bucket.owner == account);
             let code = if owned { "BucketAlreadyOwnedByYou" } else { "BucketAlreadyExists" };

@@ -23,7 +23,7 @@ use crate::http::server::Answer;
 use crate::limits::RETENTION_DAYS_MAX;
 use crate::store::{
     BucketRecord, BucketSetting, DefaultRetention, LockChange, ObjectAttributes, ObjectKey, ObjectLock, ObjectRecord,
-    Retention, RetentionMode, RetentionPeriod, StoreError, VersionName, Versioning,
+    Retention, RetentionMode, RetentionPeriod, StoreError, VersionName,
 };
 
 const ENABLED: &str = "x-amz-bucket-object-lock-enabled";
@@ -34,25 +34,9 @@ const BYPASS: &str = "x-amz-bypass-governance-retention";
 
 // ---- the bucket ----------------------------------------------------------------------------------------------
 
-/// Whether a bucket shall be made with object lock.
-pub(super) fn is_wanted(ask: &Ask) -> bool {
-    ask.header(ENABLED).is_some_and(|text| text.eq_ignore_ascii_case("true"))
-}
-
-/// Makes a new bucket one that locks. A bucket that could not become one is taken back: its maker counts on the lock.
-pub(super) async fn enable_for_new(ask: &Ask, bucket: &BucketRecord) -> Result<(), S3Fault> {
-    let meta = &ask.deps.meta;
-    let enabled = match meta.set_bucket_versioning(bucket.id, Versioning::Enabled).await {
-        Ok(()) => meta.set_bucket_setting(bucket.id, BucketSetting::ObjectLock(ObjectLock::default())).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = enabled {
-        if let Err(error) = meta.delete_bucket(bucket.id).await {
-            tracing::error!(bucket = %bucket.name, %error, "a bucket was made without the object lock that was asked for");
-        }
-        return Err(ask.store_error(&error));
-    }
-    Ok(())
+/// The lock that a bucket shall be made with.
+pub(super) fn of_new(ask: &Ask) -> Option<ObjectLock> {
+    ask.header(ENABLED).filter(|text| text.eq_ignore_ascii_case("true")).map(|_| ObjectLock::default())
 }
 
 pub(super) async fn configuration(ask: &Ask, name: &str) -> Result<GetObjectLockConfigurationOutput, S3Fault> {

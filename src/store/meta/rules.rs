@@ -72,6 +72,11 @@ pub(super) fn check_versioning(present: Versioning, settings: &BucketSettings, w
     }
 }
 
+/// Whether a bucket that is made with these settings keeps versions: locks hang on them.
+pub(super) fn versioning_of_new(settings: &BucketSettings) -> Versioning {
+    if settings.object_lock.is_some() { Versioning::Enabled } else { Versioning::default() }
+}
+
 /// Judges a setting by what the bucket is.
 pub(super) fn check_setting(versioning: Versioning, setting: &BucketSetting) -> Result<()> {
     match setting {

@@ -37,11 +37,23 @@ pub(super) async fn bucket_is_made_with_its_settings(s: &dyn MetaStore) {
     let settings = BucketSettings { storage_class: StorageClass::Archive, quota, ..BucketSettings::default() };
     let name = bucket_name("cold");
     let made = s.create_bucket_with(&name, owner, Acl::Private, settings.clone(), Wall(1)).await.expect("free");
-    assert_eq!(made.settings, settings);
+    assert_eq!((&made.settings, made.versioning), (&settings, Versioning::Never));
     assert_eq!(s.bucket(&name).await, Ok(Some(made)));
     let again = s.create_bucket_with(&name, owner, Acl::Private, BucketSettings::default(), Wall(2)).await;
     assert_eq!(again, Err(StoreError::AlreadyExists(What::Bucket)));
     assert_eq!(s.bucket(&name).await.expect("readable").expect("there").settings, settings);
+}
+
+/// Locks hang on versions, so there is no moment in which the bucket has one without the other.
+pub(super) async fn bucket_made_with_lock_keeps_versions(s: &dyn MetaStore) {
+    let owner = owner(s).await;
+    let settings = BucketSettings { object_lock: Some(ObjectLock::default()), ..BucketSettings::default() };
+    let name = bucket_name("locked");
+    let made = s.create_bucket_with(&name, owner, Acl::Private, settings.clone(), Wall(1)).await.expect("free");
+    assert_eq!((&made.settings, made.versioning), (&settings, Versioning::Enabled));
+    assert_eq!(s.bucket(&name).await, Ok(Some(made.clone())));
+    let suspended = s.set_bucket_versioning(made.id, Versioning::Suspended).await;
+    assert_eq!(suspended, Err(StoreError::PreconditionFailed));
 }
 
 pub(super) async fn usage_is_told_by_class(s: &dyn MetaStore) {

@@ -440,6 +440,7 @@ on_every_backend! {
     kinds: [
         symlink_is_read_back_and_replaced
         bucket_is_made_with_its_settings
+        bucket_made_with_lock_keeps_versions
         usage_is_told_by_class
         restore_lasts_until_its_time
         finely_cut_bodies_are_found

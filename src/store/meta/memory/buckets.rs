@@ -29,7 +29,7 @@ impl State {
             created: now,
             cors: CorsConfig::default(),
             tags: Vec::new(),
-            versioning: Versioning::default(),
+            versioning: rules::versioning_of_new(&settings),
             settings,
         };
         self.last_bucket = record.id.0;

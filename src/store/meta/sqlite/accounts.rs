@@ -87,10 +87,12 @@ pub(super) fn create_bucket(
     let owner_name = one(conn, "SELECT name FROM account WHERE id = ?1", [owner.0], |row| Ok(row.get(0)?))?;
     // An account exists only through its keys, so that is what is missing.
     let owner_name = owner_name.ok_or(StoreError::NotFound(What::AccessKey))?;
+    let versioning = rules::versioning_of_new(&settings);
+    let (acl_code, versioning_code) = (rows::acl_code(acl), rows::versioning_code(versioning));
     run(
         conn,
-        "INSERT INTO bucket (name, owner, acl, created_ms, settings) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![name.as_str(), owner.0, rows::acl_code(acl), now.0, rows::json_unless_default(&settings)?],
+        "INSERT INTO bucket (name, owner, acl, created_ms, settings, versioning) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![name.as_str(), owner.0, acl_code, now.0, rows::json_unless_default(&settings)?, versioning_code],
     )?;
     let id = BucketId(conn.last_insert_rowid());
     usage::begin(conn, id)?;
@@ -103,7 +105,7 @@ pub(super) fn create_bucket(
         created: now,
         cors: CorsConfig::default(),
         tags: Vec::new(),
-        versioning: Versioning::default(),
+        versioning,
         settings,
     })
 }
