@@ -1,0 +1,16 @@
+//! What the disk may do to the service, and what it keeps of it.
+//!
+//! A binary of its own because it defines the C library's file calls itself ([`interpose`]): every write, sync, rename and
+//! removal of the program, SQLite's among them, passes [`watch`], which can record it and can let it fail ([`fault`]). Calls
+//! outside a watched directory pass untouched, so tests run side by side, each in a directory of its own.
+#![deny(unsafe_code)]
+
+mod fault;
+#[allow(
+    unsafe_code,
+    reason = "symbols of the C library are defined, and its raw system calls made, in this room alone"
+)]
+mod interpose;
+mod layer;
+mod tree;
+mod watch;
