@@ -42,10 +42,10 @@ pub enum DataDirError {
 }
 
 impl DataDir {
-    /// Owns the directory; makes it when it is missing.
+    /// Owns the directory; makes it when it is missing, so that its name is durable before anything is in it.
     pub fn create_and_lock(path: &Path) -> Result<DataDir, DataDirError> {
         let at = |source| DataDirError::Io { path: path.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at)?;
+        make_durably(path).map_err(at)?;
         // Secrets are inside, and the directory may have been made by somebody's script.
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(at)?;
         DataDir::lock(path)
@@ -86,6 +86,33 @@ impl DataDir {
     pub fn control_path(path: &Path) -> PathBuf {
         path.join("control.sock")
     }
+}
+
+/// Makes a directory and those above it that are missing, and syncs the name of each: what is acknowledged later is worth no
+/// more than the path that leads to it.
+fn make_durably(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for made in &missing {
+        sync_name(made)?;
+    }
+    // Whoever made it may have been killed before syncing. It may as well be an operator's, above which nothing is ours.
+    if missing.is_empty()
+        && let Err(error) = sync_name(path)
+    {
+        tracing::warn!(path = %path.display(), %error, "the name of the data directory cannot be synced");
+    }
+    Ok(())
+}
+
+fn sync_name(path: &Path) -> io::Result<()> {
+    let parent = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return Ok(()), // the root has no name
+    };
+    File::open(parent)?.sync_all()
 }
 
 #[cfg(test)]

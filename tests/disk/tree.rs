@@ -1,7 +1,8 @@
 //! A directory tree as a value: what a record comes to, and what a real directory holds.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use super::watch::{FileId, Op, is_volatile};
@@ -35,6 +36,16 @@ impl Tree {
             } else {
                 self.files.insert(below, fs::read(entry.path()).expect("it can be read"));
             }
+        }
+    }
+
+    /// Makes all of it in a directory that has nothing.
+    pub fn write_out(&self, root: &Path) {
+        for path in &self.directories {
+            DirBuilder::new().recursive(true).mode(0o700).create(root.join(path)).expect("made");
+        }
+        for (path, bytes) in &self.files {
+            fs::write(root.join(path), bytes).expect("written");
         }
     }
 

@@ -12,8 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
+use serde::{Deserialize, Serialize};
+
 use super::fault::{Fault, Faults, Injected, Kind, Leave};
 use super::interpose;
+use super::tree::Tree;
 
 /// What a call answers: a count, descriptor or zero, or the `errno`.
 pub type Outcome = Result<i64, i32>;
@@ -22,12 +25,17 @@ pub type Outcome = Result<i64, i32>;
 pub type FileId = u32;
 
 /// One change, or one sync. Paths are relative to the watched directory, which itself is "".
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
     /// A new, empty file under a name.
     Create { file: FileId, path: String },
     /// Bytes written to a file.
-    Write { file: FileId, offset: u64, bytes: Vec<u8> },
+    Write {
+        file: FileId,
+        offset: u64,
+        #[serde(with = "base64_text")]
+        bytes: Vec<u8>,
+    },
     /// A file's new length.
     Truncate { file: FileId, length: u64 },
     /// What the file holds, and its length, is durable.
@@ -42,6 +50,20 @@ pub enum Op {
     Rename { from: String, to: String },
     /// A file's name goes.
     Remove { path: String },
+}
+
+/// Bytes as text: a record that is kept is a JSON file.
+mod base64_text {
+    use base64::prelude::{BASE64_STANDARD, Engine};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&BASE64_STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        BASE64_STANDARD.decode(String::deserialize(from)?).map_err(D::Error::custom)
+    }
 }
 
 /// SQLite's index of its log is shared memory in a file's clothes: it is written through a mapping, never synced, and made
@@ -79,10 +101,11 @@ impl Watch {
         Watch::start(root, None)
     }
 
-    /// Records what happens in `root` too, which is empty.
+    /// Records what happens in `root` too. What is there already comes first in the record, as if it had been made and synced.
     pub fn record(root: &Path) -> Watch {
-        assert_eq!(fs::read_dir(root).expect("it exists").count(), 0, "a record begins with nothing");
-        Watch::start(root, Some(Mutex::default()))
+        let mut tape = Tape::default();
+        tape.take_in(root, &Tree::read(root));
+        Watch::start(root, Some(Mutex::new(tape)))
     }
 
     fn start(root: &Path, tape: Option<Mutex<Tape>>) -> Watch {
@@ -103,7 +126,7 @@ impl Watch {
         self.tape().ops.len()
     }
 
-    /// What was recorded so far.
+    /// What was recorded so far; what was there before is in it.
     pub fn ops(&self) -> Vec<Op> {
         self.tape().ops.clone()
     }
@@ -191,11 +214,26 @@ impl Place {
 }
 
 impl Tape {
-    fn create(&mut self, fd: i32, path: &str) {
+    fn create(&mut self, inode: u64, path: &str) -> FileId {
         let file = self.created;
         self.created += 1;
-        self.files.insert(inode(fd), file);
+        self.files.insert(inode, file);
         self.ops.push(Op::Create { file, path: path.to_owned() });
+        file
+    }
+
+    fn take_in(&mut self, root: &Path, tree: &Tree) {
+        // In order of name a directory comes before what is in it.
+        for path in &tree.directories {
+            self.ops.push(Op::MakeDirectory { path: path.clone() });
+        }
+        for (path, bytes) in &tree.files {
+            let file = self.create(root.join(path).metadata().expect("it is there").ino(), path);
+            self.ops.push(Op::Write { file, offset: 0, bytes: bytes.clone() });
+            self.ops.push(Op::Sync { file });
+        }
+        self.ops.push(Op::SyncDirectory { path: String::new() });
+        self.ops.extend(tree.directories.iter().map(|path| Op::SyncDirectory { path: path.clone() }));
     }
 
     fn file(&self, fd: i32) -> FileId {
@@ -233,7 +271,7 @@ pub fn open(directory: i32, path: &Path, flags: i32, run: impl FnOnce() -> Outco
     let opened = run()?;
     let fd = i32::try_from(opened).expect("a descriptor");
     if !was_there {
-        tape.create(fd, &place.path);
+        tape.create(inode(fd), &place.path);
     } else if flags & libc::O_TRUNC != 0 {
         let file = tape.file(fd);
         tape.ops.push(Op::Truncate { file, length: 0 });

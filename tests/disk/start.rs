@@ -1,0 +1,34 @@
+//! What a start makes is durable before anything is acknowledged.
+
+use livebucket::store::data_dir::DataDir;
+
+use crate::directory;
+use crate::tree::Tree;
+use crate::watch::{Op, Watch};
+
+/// The paths of what a record makes and syncs of directories, in order.
+fn steps(ops: &[Op]) -> Vec<String> {
+    let step = |op: &Op| match op {
+        Op::MakeDirectory { path } => Some(format!("make {path}")),
+        Op::SyncDirectory { path } => Some(format!("sync {path}")),
+        _ => None,
+    };
+    ops.iter().filter_map(step).collect()
+}
+
+#[test]
+fn a_data_directory_has_a_durable_name_before_anything_is_in_it() {
+    let temp = directory();
+    let watch = Watch::record(temp.path());
+    let begun = watch.position();
+    let path = temp.path().join("srv/livebucket");
+    drop(DataDir::create_and_lock(&path).expect("free"));
+    let made = ["make srv", "make srv/livebucket", "sync srv", "sync "];
+    assert_eq!(steps(&watch.ops()[begun..]), made);
+    assert!(matches!(watch.ops().last(), Some(Op::Create { path, .. }) if path == "srv/livebucket/lock"));
+
+    let again = watch.position();
+    drop(DataDir::create_and_lock(&path).expect("free"));
+    assert_eq!(steps(&watch.ops()[again..]), ["sync srv"], "whoever made it may not have come so far");
+    assert_eq!(Tree::of(&watch.ops()), Tree::read(temp.path()));
+}
