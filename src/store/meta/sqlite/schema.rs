@@ -84,7 +84,9 @@ fn keep_statements(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 fn migrate(conn: &mut Connection) -> Result<()> {
-    let report = embedded::migrations::runner().run(conn).map_err(|error| {
+    // Grouped: one transaction for all that is missing and for the note that it was done. By itself the runner notes each
+    // migration in a transaction after it, and a process that ends between the two leaves a file that no start can open.
+    let report = embedded::migrations::runner().set_grouped(true).run(conn).map_err(|error| {
         tracing::error!(%error, "metadata schema cannot be brought up to date");
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         while let Some(inner) = cause {
