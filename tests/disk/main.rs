@@ -5,6 +5,9 @@
 //! outside a watched directory pass untouched, so tests run side by side, each in a directory of its own.
 #![deny(unsafe_code)]
 
+#[allow(dead_code, reason = "shared with another test binary, which uses all of it")]
+#[path = "../it/random/chance.rs"]
+mod chance;
 mod fault;
 #[allow(
     unsafe_code,
@@ -12,6 +15,7 @@ mod fault;
 )]
 mod interpose;
 mod layer;
+mod power;
 mod start;
 mod tree;
 mod watch;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, DirBuilder};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
@@ -17,26 +18,32 @@ pub struct Tree {
 impl Tree {
     /// What a directory holds now, [volatile](is_volatile) files left out.
     pub fn read(root: &Path) -> Tree {
-        let mut tree = Tree::default();
-        tree.read_below(root, "");
-        tree
+        Tree::try_read(root).expect("nothing goes while it is read")
     }
 
-    fn read_below(&mut self, path: &Path, name: &str) {
-        for entry in fs::read_dir(path).expect("it can be listed") {
-            let entry = entry.expect("it can be listed");
+    /// The same of a directory in which something may change meanwhile.
+    pub fn try_read(root: &Path) -> io::Result<Tree> {
+        let mut tree = Tree::default();
+        tree.read_below(root, "")?;
+        Ok(tree)
+    }
+
+    fn read_below(&mut self, path: &Path, name: &str) -> io::Result<()> {
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
             let below = entry.file_name().into_string().expect("our names are UTF-8");
             let below = if name.is_empty() { below } else { format!("{name}/{below}") };
             if is_volatile(&below) {
                 continue;
             }
-            if entry.file_type().expect("it is there").is_dir() {
-                self.read_below(&entry.path(), &below);
+            if entry.file_type()?.is_dir() {
+                self.read_below(&entry.path(), &below)?;
                 self.directories.insert(below);
             } else {
-                self.files.insert(below, fs::read(entry.path()).expect("it can be read"));
+                self.files.insert(below, fs::read(entry.path())?);
             }
         }
+        Ok(())
     }
 
     /// Makes all of it in a directory that has nothing.
