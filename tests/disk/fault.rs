@@ -198,6 +198,7 @@ pub struct Faults {
 }
 
 impl Faults {
+    /// Lets it stand from now on, behind those that stand already.
     pub fn inject(&self, fault: Fault) -> Injected {
         let room = if let Effect::Room(bytes) = fault.effect { bytes } else { 0 };
         self.reads.fetch_or(fault.kinds.contains(&Kind::Read), Ordering::SeqCst);
@@ -215,6 +216,7 @@ impl Faults {
         Injected(standing)
     }
 
+    /// Whether reads are to be judged at all.
     pub fn look_at_reads(&self) -> bool {
         self.reads.load(Ordering::SeqCst)
     }

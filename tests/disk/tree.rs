@@ -11,7 +11,9 @@ use super::watch::{FileId, Op, is_volatile};
 /// Names and contents, by path relative to the root, which itself is not named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
+    /// Every directory.
     pub directories: BTreeSet<String>,
+    /// Every file with what it holds.
     pub files: BTreeMap<String, Vec<u8>>,
 }
 

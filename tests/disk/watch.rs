@@ -259,6 +259,7 @@ pub fn path_is_watched(directory: i32, path: &Path) -> bool {
     Place::at(directory, path).is_some()
 }
 
+/// `run` opens the path, relative to `directory`.
 pub fn open(directory: i32, path: &Path, flags: i32, run: impl FnOnce() -> Outcome) -> Outcome {
     let Some(place) = Place::at(directory, path) else { return run() };
     assert_ne!(flags & libc::O_TMPFILE, libc::O_TMPFILE, "files without a name are not recorded");
@@ -309,11 +310,13 @@ pub fn read(fd: i32, count: usize, run: impl FnOnce(usize) -> Outcome) -> Outcom
     }
 }
 
+/// `run` sets the file's length.
 pub fn truncate(fd: i32, length: u64, run: impl FnOnce() -> Outcome) -> Outcome {
     let Some(place) = Place::of_descriptor(fd) else { return run() };
     place.change(Kind::Truncate, run, |tape| Op::Truncate { file: tape.file(fd), length })
 }
 
+/// `run` syncs a file or a directory.
 pub fn sync(fd: i32, run: impl FnOnce() -> Outcome) -> Outcome {
     let Some(place) = Place::of_descriptor(fd) else { return run() };
     if metadata(fd).is_dir() {
@@ -322,6 +325,7 @@ pub fn sync(fd: i32, run: impl FnOnce() -> Outcome) -> Outcome {
     place.change(Kind::Sync, run, |tape| Op::Sync { file: tape.file(fd) })
 }
 
+/// `run` renames; both paths with what they are relative to.
 pub fn rename(from: (i32, &Path), to: (i32, &Path), flags: u32, run: impl FnOnce() -> Outcome) -> Outcome {
     let (Some(from), Some(to)) = (Place::at(from.0, from.1), Place::at(to.0, to.1)) else { return run() };
     assert_eq!(flags, 0, "only plain renames are recorded");
@@ -330,6 +334,7 @@ pub fn rename(from: (i32, &Path), to: (i32, &Path), flags: u32, run: impl FnOnce
     to.change(Kind::Rename, run, |_| Op::Rename { from: paths.0, to: paths.1 })
 }
 
+/// `run` removes a file's name, or an empty directory.
 pub fn remove(directory: i32, path: &Path, is_directory: bool, run: impl FnOnce() -> Outcome) -> Outcome {
     let Some(place) = Place::at(directory, path) else { return run() };
     let path = place.path.clone();
@@ -339,6 +344,7 @@ pub fn remove(directory: i32, path: &Path, is_directory: bool, run: impl FnOnce(
     place.change(Kind::Remove, run, |_| Op::Remove { path })
 }
 
+/// `run` makes a directory.
 pub fn make_directory(directory: i32, path: &Path, run: impl FnOnce() -> Outcome) -> Outcome {
     let Some(place) = Place::at(directory, path) else { return run() };
     let path = place.path.clone();

@@ -42,7 +42,9 @@ const HUGE: usize = 300_000;
 /// A run, to be crashed anywhere.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Recording {
+    /// What happened in the watched directory.
     pub ops: Vec<Op>,
+    /// What was acknowledged.
     pub ledger: Ledger,
     /// Wall time in milliseconds, and the record's length from which on it was that.
     pub walls: Vec<(usize, i64)>,
@@ -51,6 +53,7 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// The master keys that its store needs.
     pub fn keys(&self) -> MasterKeys {
         keys(self.master_key.as_deref())
     }

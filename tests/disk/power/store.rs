@@ -23,6 +23,7 @@ pub const LIVE: (&str, &str) = ("films", "ch");
 /// More than a run makes of anything.
 const ALL: usize = 10_000;
 
+/// A data directory under its lock, recovered.
 pub struct Stores {
     pub meta: Arc<dyn MetaStore>,
     pub blobs: Arc<dyn BlobStore>,
@@ -31,6 +32,7 @@ pub struct Stores {
     _data: DataDir,
 }
 
+/// An object, a version or a part in words.
 pub fn object_words(size: u64, crc64: u64) -> String {
     format!("{size} bytes, CRC-64 {crc64:016x}")
 }
@@ -39,10 +41,17 @@ fn words_of(object: &ObjectRecord) -> String {
     object_words(object.size, object.crc64)
 }
 
+/// What failed, and why.
+fn told<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> String {
+    move |error| format!("{what}: {error}")
+}
+
+/// What a state calls an open upload.
 pub fn upload_name(bucket: &str, key: &str, id: UploadId) -> String {
     format!("upload {bucket}/{key}@{id}")
 }
 
+/// What a state calls a part of one.
 pub fn part_name(bucket: &str, key: &str, id: UploadId, number: u32) -> String {
     format!("part {bucket}/{key}@{id}#{number}")
 }
@@ -51,16 +60,14 @@ impl Stores {
     /// Opens the directory and recovers it, as a start of the service does. An error is a sentence.
     pub async fn start(path: &Path, clock: ManualClock, keys: &MasterKeys) -> Result<Stores, String> {
         let time: Arc<dyn Clock> = Arc::new(clock.clone());
-        let told = |what: &'static str| move |error: &dyn std::fmt::Display| format!("{what}: {error}");
-        let data = DataDir::create_and_lock(path).map_err(|error| told("the directory")(&error))?;
+        let data = DataDir::create_and_lock(path).map_err(told("the directory"))?;
         let meta = SqliteMetaStore::open_sealed(&data.meta_path(), time.clone(), keys.clone())
-            .map_err(|error| told("metadata cannot be opened")(&error))?;
+            .map_err(told("metadata cannot be opened"))?;
         let meta: Arc<dyn MetaStore> = Arc::new(meta);
-        let files = FsBlobStore::open(&data.blob_path(), time.clone())
-            .map_err(|error| told("blobs cannot be opened")(&error))?;
+        let files = FsBlobStore::open(&data.blob_path(), time.clone()).map_err(told("blobs cannot be opened"))?;
         let blobs: Arc<dyn BlobStore> = Arc::new(SealedBlobStore::new(Arc::new(files), keys.clone()));
         let recovered = recovery::startup(&*meta, &*blobs, clock.wall()).await;
-        recovered.map_err(|error| told("it cannot be recovered")(&error))?;
+        recovered.map_err(told("it cannot be recovered"))?;
         let objects = ObjectService::new(meta.clone(), blobs.clone(), time);
         Ok(Stores { meta, blobs, objects, clock, _data: data })
     }
@@ -76,7 +83,7 @@ impl Stores {
 
     /// What is there. An error is a sentence.
     pub async fn found(&self) -> Result<Found, String> {
-        self.look().await.map_err(|error| format!("the store cannot be read: {error}"))
+        self.look().await.map_err(told("the store cannot be read"))
     }
 
     async fn look(&self) -> livebucket::store::Result<Found> {
