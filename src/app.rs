@@ -24,6 +24,8 @@ use crate::http::health::HealthService;
 use crate::http::server::{HttpDeps, HttpService};
 use crate::limits;
 use crate::live::registry::{LiveDeps, Registry};
+use crate::net::crowd::Crowd;
+use crate::net::descriptors;
 use crate::net::guard::{Guard, system_roots};
 use crate::net::listen::{DoorKind, DoorStream, Doors, Handler};
 use crate::rtmp::server::{RtmpDeps, RtmpService};
@@ -161,6 +163,8 @@ impl Service {
         let (ready, jobs, sockets) = (Arc::new(AtomicBool::new(false)), TaskSet::new(), TaskSet::new());
         let (stop_accepting, stop_sockets, stop_jobs) = (Stop::new(), Stop::new(), Stop::new());
         let is_ready = ready.clone();
+        let crowd = Crowd::new(config.crowd.clone(), clock.clone());
+        let sockets_max = sockets_max(config.max_connections);
         let doors = Doors {
             http: Arc::new(HttpDoor(HttpService::new(HttpDeps {
                 meta: meta.clone(),
@@ -172,12 +176,14 @@ impl Service {
                 public_endpoint: config.public_endpoint.clone(),
                 region: config.region.clone(),
                 policies: PolicyCache::new(limits::POLICIES_KEPT),
+                crowd: crowd.clone(),
             }))),
             rtmp: Arc::new(RtmpDoor(RtmpService::new(RtmpDeps {
                 meta: meta.clone(),
                 registry: registry.clone(),
                 clock: clock.clone(),
                 hosts: config.hosts.clone(),
+                crowd: crowd.clone(),
             }))),
             admin: Arc::new(HealthDoor(HealthService::new(
                 metrics.clone(),
@@ -185,7 +191,9 @@ impl Service {
                 clock.clone(),
             ))),
             tls,
-            permits: Arc::new(Semaphore::new(limits::SOCKETS_MAX)),
+            permits: Arc::new(Semaphore::new(sockets_max)),
+            admin_permits: Arc::new(Semaphore::new(limits::ADMIN_SOCKETS_MAX)),
+            crowd: crowd.clone(),
             clock: clock.clone(),
             tasks: sockets.clone(),
             stop_accepting: stop_accepting.clone(),
@@ -225,6 +233,7 @@ impl Service {
         );
         jobs.spawn("lifecycle", lifecycle.run(stop_jobs.clone()));
         jobs.spawn("compactor", compactor.run(stop_jobs.clone()));
+        jobs.spawn("crowd", crowd.report(stop_jobs.clone()));
         jobs.spawn("metrics-upkeep", upkeep(metrics, clock, stop_jobs));
         service.ready.store(true, Ordering::Release);
         Ok(service)
@@ -314,6 +323,16 @@ async fn ensure_demo(admin: &Admin) -> Result<(), StartError> {
         Ok(_) | Err(StoreError::AlreadyExists(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The configured number of sockets, or as many as the descriptors of this process are enough for.
+fn sockets_max(configured: usize) -> usize {
+    let open_files = descriptors::raise();
+    let sockets = descriptors::sockets_within(configured, open_files);
+    if sockets < configured {
+        tracing::warn!(configured, sockets, open_files, "too few open files are allowed for so many sockets");
+    }
+    sockets
 }
 
 async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {

@@ -12,8 +12,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
+use crate::net::crowd::CrowdRules;
 use crate::net::guard::AllowRule;
 use crate::net::host::HostRules;
+use crate::net::network::{Network, NetworkError};
 use crate::store::BucketName;
 use crate::store::seal::MasterKeys;
 
@@ -66,6 +68,20 @@ pub struct Settings {
     /// Network or HOST:PORT that callbacks may reach besides public addresses (repeatable)
     #[arg(long, env = "LIVEBUCKET_OUTBOUND_ALLOW", value_name = "CIDR|HOST:PORT", value_delimiter = ',')]
     pub outbound_allow: Option<Vec<String>>,
+    /// Sockets served at once over all doors but the admin's; the next one waits [default: 16384]
+    #[arg(long, env = "LIVEBUCKET_MAX_CONNECTIONS", value_name = "N")]
+    pub max_connections: Option<usize>,
+    /// Sockets of one address (IPv6: of its first 64 bits); the next one is closed; 0 any number [default: 1024]
+    #[arg(long, env = "LIVEBUCKET_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    pub max_connections_per_address: Option<usize>,
+    /// Refused publishes and bad signatures of one address a second (tenfold in a burst) that are answered at once; more
+    /// wait a second and answer SlowDown; 0 any number [default: 10]
+    #[arg(long, env = "LIVEBUCKET_MAX_REFUSALS_PER_SECOND", value_name = "N")]
+    pub max_refusals_per_second: Option<u32>,
+    /// Network of reverse proxies and load generators, which the bounds of one address do not count, or `none`
+    /// (repeatable) [default: 127.0.0.0/8, ::1]
+    #[arg(long, env = "LIVEBUCKET_TRUSTED_ADDRESSES", value_name = "CIDR", value_delimiter = ',')]
+    pub trusted_addresses: Option<Vec<String>>,
     /// Certificate chain (PEM)
     #[arg(long, env = "LIVEBUCKET_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
@@ -135,6 +151,10 @@ pub struct Config {
     pub lifecycle_interval: Duration,
     /// Where outbound connections may go besides public addresses.
     pub outbound_allow: Vec<AllowRule>,
+    /// Sockets at once over all doors but the admin's.
+    pub max_connections: usize,
+    /// What one address may take.
+    pub crowd: CrowdRules,
     /// Certificate and key files.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Log form.
@@ -193,6 +213,10 @@ impl Settings {
             free_space_floor: self.free_space_floor.or(below.free_space_floor),
             lifecycle_interval: self.lifecycle_interval.or(below.lifecycle_interval),
             outbound_allow: self.outbound_allow.or(below.outbound_allow),
+            max_connections: self.max_connections.or(below.max_connections),
+            max_connections_per_address: self.max_connections_per_address.or(below.max_connections_per_address),
+            max_refusals_per_second: self.max_refusals_per_second.or(below.max_refusals_per_second),
+            trusted_addresses: self.trusted_addresses.or(below.trusted_addresses),
             tls_cert: self.tls_cert.or(below.tls_cert),
             tls_key: self.tls_key.or(below.tls_key),
             cname: self.cname.or(below.cname),
@@ -225,6 +249,12 @@ impl Settings {
             free_space_floor: self.free_space_floor.unwrap_or(limits::FREE_SPACE_FLOOR),
             lifecycle_interval: lifecycle_interval(self.lifecycle_interval)?,
             outbound_allow: outbound_allow(&self.outbound_allow.unwrap_or_default())?,
+            max_connections: max_connections(self.max_connections.unwrap_or(limits::SOCKETS_MAX))?,
+            crowd: CrowdRules {
+                sockets_max: self.max_connections_per_address.unwrap_or(limits::SOCKETS_PER_ADDRESS_MAX),
+                refusals_per_second: max_refusals(self.max_refusals_per_second.unwrap_or(limits::REFUSALS_PER_SECOND))?,
+                trusted: trusted_addresses(self.trusted_addresses)?,
+            },
             tls: match (self.tls_cert, self.tls_key) {
                 (Some(cert), Some(key)) => Some((cert, key)),
                 (None, None) => None,
@@ -265,6 +295,11 @@ impl Config {
         put("free_space_floor", i64::try_from(self.free_space_floor).unwrap_or(i64::MAX).into());
         put("lifecycle_interval", i64::try_from(self.lifecycle_interval.as_secs()).unwrap_or(i64::MAX).into());
         put("outbound_allow", strings(self.outbound_allow.iter().map(ToString::to_string).collect()));
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX).into();
+        put("max_connections", count(self.max_connections));
+        put("max_connections_per_address", count(self.crowd.sockets_max));
+        put("max_refusals_per_second", i64::from(self.crowd.refusals_per_second).into());
+        put("trusted_addresses", strings(self.crowd.trusted.iter().map(ToString::to_string).collect()));
         if !self.master_key.is_empty() {
             put("master_key", "********".into());
         }
@@ -381,6 +416,33 @@ fn outbound_allow(texts: &[String]) -> Result<Vec<AllowRule>, ConfigError> {
     texts.iter().map(|text| text.parse().map_err(|why: String| value_error("outbound_allow", why))).collect()
 }
 
+fn max_connections(number: usize) -> Result<usize, ConfigError> {
+    if !(1..=limits::SOCKETS_CONFIGURED_MAX).contains(&number) {
+        let why = format!("{number} is not between 1 and {}", limits::SOCKETS_CONFIGURED_MAX);
+        return Err(value_error("max_connections", why));
+    }
+    Ok(number)
+}
+
+fn max_refusals(number: u32) -> Result<u32, ConfigError> {
+    if number > limits::REFUSALS_PER_SECOND_MAX {
+        let why = format!("{number} is more than {}; 0 is any number", limits::REFUSALS_PER_SECOND_MAX);
+        return Err(value_error("max_refusals_per_second", why));
+    }
+    Ok(number)
+}
+
+/// Loopback unless anything is said: whatever stands in front of the service on its own machine comes from there.
+fn trusted_addresses(texts: Option<Vec<String>>) -> Result<Vec<Network>, ConfigError> {
+    let texts = texts.unwrap_or_else(|| vec!["127.0.0.0/8".into(), "::1".into()]);
+    if texts == ["none"] {
+        return Ok(Vec::new());
+    }
+    let parse =
+        |text: &String| text.parse().map_err(|why: NetworkError| value_error("trusted_addresses", why.to_string()));
+    texts.iter().map(parse).collect()
+}
+
 fn max_object_bytes(bytes: u64) -> Result<u64, ConfigError> {
     if !(1..=limits::OBJECT_BYTES_MAX).contains(&bytes) {
         let why = format!("{bytes} is not between 1 and {}", limits::OBJECT_BYTES_MAX);
@@ -464,6 +526,14 @@ mod tests {
             ("lifecycle_interval = 86401", "lifecycle_interval: 86401 is not between"),
             ("outbound_allow = ['app.internal']", "outbound_allow: `app.internal` is neither a network"),
             ("outbound_allow = ['10.0.0.1/8']", "outbound_allow: `10.0.0.1/8` has bits behind its prefix"),
+            ("max_connections = 0", "max_connections: 0 is not between 1 and 1048576"),
+            ("max_connections = 1048577", "max_connections: 1048577 is not between"),
+            ("max_refusals_per_second = 1000001", "max_refusals_per_second: 1000001 is more than 1000000"),
+            ("trusted_addresses = ['proxy']", "trusted_addresses: `proxy` is not a network"),
+            (
+                "trusted_addresses = ['10.0.0.1/8']",
+                "trusted_addresses: `10.0.0.1/8` has bits behind its prefix: 10.0.0.0/8",
+            ),
             ("tls_cert = 'a.pem'", "tls_cert: tls_cert and tls_key"),
             ("public_endpoint = 'oss.example.com'", "public_endpoint: `oss.example.com`"),
             ("public_endpoint = 'http://oss.example.com/x'", "public_endpoint:"),
@@ -484,6 +554,15 @@ mod tests {
         let file = Settings { region: Some("cn-x".into()), demo: Some(true), ..Settings::default() };
         let config = flags.or(file).validate().expect("valid");
         assert_eq!((config.region.as_str(), config.demo, config.rtmp_listen.len()), ("eu-1", true, 0));
+    }
+
+    #[test]
+    fn loopback_is_trusted_unless_another_network_is_named() {
+        let trusted =
+            |text: &str| from(text).expect("valid").crowd.trusted.iter().map(Network::to_string).collect::<Vec<_>>();
+        assert_eq!(trusted(""), ["127.0.0.0/8", "::1/128"]);
+        assert_eq!(trusted("trusted_addresses = ['10.0.0.0/8']"), ["10.0.0.0/8"]);
+        assert!(trusted("trusted_addresses = ['none']").is_empty() && trusted("trusted_addresses = []").is_empty());
     }
 
     #[test]

@@ -6,8 +6,34 @@ use std::time::Duration;
 
 // ---- base and doors ------------------------------------------------------------------------------------------
 
-/// Sockets served at once over all doors: a descriptor and a task each, well under the usual 64 Ki descriptors.
+/// Sockets served at once over all doors but the admin's: a descriptor and a task each, well under the usual 64 Ki
+/// descriptors. The next one waits in the system's backlog.
 pub const SOCKETS_MAX: usize = 16_384;
+/// Most that an operator may ask for: what Linux gives one process in descriptors, by default.
+pub const SOCKETS_CONFIGURED_MAX: usize = 1_048_576;
+/// Sockets of the admin door, which has its own: whoever looks after the service must reach it while a flood has the rest.
+pub const ADMIN_SOCKETS_MAX: usize = 64;
+/// Descriptors that sockets leave to files: the database, growing fragments and bodies that are read.
+pub const FILE_DESCRIPTORS_KEPT: u64 = 2_048;
+/// Sockets of one address: a sixteenth of all, which a thousand players behind one address translator stay below, since
+/// each holds one for some seconds.
+pub const SOCKETS_PER_ADDRESS_MAX: usize = 1_024;
+/// Leading bits by which IPv6 addresses are counted: a customer is given so many, and chooses the rest as he likes.
+pub const SOURCE_PREFIX_V6: u8 = 64;
+/// Refused publishes and bad signatures of one address a second that are answered at once: a hundred encoders whose key was
+/// taken away, each of which tries again every ten seconds.
+pub const REFUSALS_PER_SECOND: u32 = 10;
+/// Most that an operator may ask for: more is no bound, and 0 says so plainly.
+pub const REFUSALS_PER_SECOND_MAX: u32 = 1_000_000;
+/// So many seconds' worth of them are saved up, for the moment in which all those encoders come at once.
+pub const REFUSAL_BURST_SECONDS: u32 = 10;
+/// How long a refusal that is over waits for its answer. With the sockets of an address it bounds its refusals: a thousand
+/// a second at most, each of which costs it a socket for this long and a new one after it.
+pub const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
+/// Addresses whose refusals are counted each for itself, some 64 bytes each. Of those beyond all are counted as one.
+pub const REFUSAL_SOURCES_MAX: usize = 16_384;
+/// What was turned away at the doors is one line in the log for each such span.
+pub const CROWD_REPORT_INTERVAL: Duration = Duration::from_secs(10);
 /// The first byte tells the protocol; a peer that sends none costs a socket for this long.
 pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A TLS handshake that takes longer is an attack or a dead path.

@@ -22,6 +22,15 @@ pub(super) struct Identity<'a> {
     pub(super) session: Option<&'a Policy>,
 }
 
+/// Whether an error of either dialect says that a signature, its key or its token proves nothing: what guessing comes to.
+/// (What is told of a signature's form or time costs no look at a key.)
+pub(super) fn is_unproven(code: &str) -> bool {
+    // OSS and S3, both, then each its own for tokens.
+    matches!(code, "InvalidAccessKeyId" | "SignatureDoesNotMatch")
+        || matches!(code, "InvalidSecurityToken" | "SecurityTokenExpired")
+        || matches!(code, "InvalidToken" | "ExpiredToken")
+}
+
 /// What conditions of policies may speak of, kept for the time of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Circumstances {

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::access::is_unproven;
 use super::body::{Content, RequestBody, ResponseBody, Witness};
 use super::dialect::{Dialect, dialect_of};
 use super::form;
@@ -25,6 +26,7 @@ use crate::auth::policy::PolicyCache;
 use crate::clock::{Clock, Monotonic, Wall};
 use crate::limits;
 use crate::live::registry::Registry;
+use crate::net::crowd::Crowd;
 use crate::net::guard::Guard;
 use crate::net::host::HostRules;
 use crate::net::listen::DoorStream;
@@ -53,6 +55,8 @@ pub struct HttpDeps {
     pub region: String,
     /// Bucket policies that were read already.
     pub policies: PolicyCache,
+    /// How often each address may be refused.
+    pub crowd: Arc<Crowd>,
 }
 
 /// Serves HTTP/1.1 sockets.
@@ -171,6 +175,11 @@ impl HttpService {
             (Dialect::Oss, false) => (oss::too_busy(&head, &request_id, trail), Some(body)),
             (Dialect::S3, false) => (s3::too_busy(&head, &request_id, trail), Some(body)),
         };
+        if answer.status.is_client_error() && matches!(answer.content, Content::Empty | Content::Bytes(_)) {
+            // What is left is to throw a body away and to send a short document: a flood of refused uploads that never
+            // come takes nobody's place among the requests.
+            line.permit = None;
+        }
         let (drained, skips_continue) = match body {
             Some(mut body) => {
                 let drained = body.drain().await;
@@ -182,10 +191,37 @@ impl HttpService {
         if !drained {
             phase.leave_unread();
         }
+        let answer = match self.at_its_pace(&head, dialect, door, &request_id, &mut line).await {
+            Some(slow_down) => slow_down,
+            None => answer,
+        };
         // awscli (1.46) takes the status of an answer that came instead of `100 Continue` for that of the next request on
         // the socket, too, and then waits a minute for an answer that it has. Its uploads of empty files were such.
-        let keeps_alive = drained && !skips_continue && !stop.is_pulled() && wants_keep_alive(&head);
+        let may_stay = !line.slowed && !stop.is_pulled();
+        let keeps_alive = drained && !skips_continue && may_stay && wants_keep_alive(&head);
         self.finish(answer, &head, dialect, &request_id, keeps_alive, line)
+    }
+
+    /// An address whose signatures fail too often waits for its answer, and is told nothing but that. The request has been
+    /// judged, so what is signed rightly does not come here.
+    async fn at_its_pace(
+        &self,
+        head: &Parts,
+        dialect: Dialect,
+        door: Door,
+        request_id: &str,
+        line: &mut RequestLine,
+    ) -> Option<Answer> {
+        if !line.trail.code.is_some_and(is_unproven) || self.deps.crowd.may_refuse(door.peer.ip()) {
+            return None;
+        }
+        metrics::counter!("livebucket_refusals_limited_total", "door" => "http").increment(1);
+        line.slowed = true;
+        self.deps.clock.sleep(limits::REFUSAL_PAUSE).await;
+        Some(match dialect {
+            Dialect::Oss => oss::too_busy(head, request_id, &mut line.trail),
+            Dialect::S3 => s3::too_busy(head, request_id, &mut line.trail),
+        })
     }
 
     /// Adds what every response has, and the witness that logs the request when its body is gone.
@@ -320,6 +356,8 @@ struct RequestLine {
     sent: u64,
     store_error: Option<String>,
     permit: Option<OwnedSemaphorePermit>,
+    /// Refused too often: a flood is one line a period, in the crowd's report.
+    slowed: bool,
     /// Keeps the socket's phase until the body is gone.
     _busy: Busy,
 }
@@ -340,6 +378,7 @@ impl RequestLine {
             sent: 0,
             store_error: None,
             permit: None,
+            slowed: false,
             _busy: busy,
         }
     }
@@ -368,6 +407,10 @@ impl Drop for RequestLine {
         metrics::counter!("livebucket_http_sent_bytes_total").increment(self.sent);
         if let Some(error) = &self.store_error {
             tracing::error!(request_id = self.request_id, error, "response body failed");
+        }
+        if self.slowed {
+            tracing::debug!(request_id = self.request_id, peer = %self.peer, path = self.path, "request told to slow down");
+            return;
         }
         tracing::info!(
             request_id = self.request_id,

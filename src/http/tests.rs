@@ -4,6 +4,7 @@ mod authorisation;
 mod bucket;
 mod callback;
 mod channel;
+mod crowd;
 mod errors;
 mod form;
 mod harness;

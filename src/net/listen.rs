@@ -12,12 +12,13 @@ use std::task::{Context, Poll};
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::clock::{Clock, timeout};
 use crate::limits;
+use crate::net::crowd::{Crowd, Place};
 use crate::net::merge::{self, MergedRead};
 use crate::task::{Stop, TaskSet};
 
@@ -162,6 +163,23 @@ impl DoorKind {
     }
 }
 
+/// An open socket in the metrics.
+struct Counted(metrics::Gauge);
+
+impl Counted {
+    fn new(kind: DoorKind) -> Self {
+        let gauge = metrics::gauge!("livebucket_sockets", "door" => kind.as_str());
+        gauge.increment(1.0);
+        Counted(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
 /// Serves one accepted stream to its end.
 #[async_trait]
 pub trait Handler: Send + Sync {
@@ -180,8 +198,12 @@ pub struct Doors {
     pub admin: Arc<dyn Handler>,
     /// Certificate and key, when TLS is configured.
     pub tls: Option<Arc<rustls::ServerConfig>>,
-    /// One permit a socket, over all doors.
+    /// One permit a socket, over all doors but the admin's.
     pub permits: Arc<Semaphore>,
+    /// The same for the admin listener: a flood of the other doors does not close it.
+    pub admin_permits: Arc<Semaphore>,
+    /// Who has how many of the sockets.
+    pub crowd: Arc<Crowd>,
     /// Deadlines before a handler takes over.
     pub clock: Arc<dyn Clock>,
     /// Every socket's task.
@@ -193,15 +215,10 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// Accepts on `listener` until accepting is stopped. With every permit taken, the next socket waits in the
-    /// kernel's backlog, which is bounded too.
+    /// Accepts on `listener` until accepting is stopped. One more than its address may have is closed at once. With every
+    /// permit taken, the next socket waits here and those behind it in the kernel's backlog, which is bounded too.
     pub async fn accept(self, listener: TcpListener, kind: DoorKind) {
         loop {
-            let permit = tokio::select! {
-                biased;
-                () = self.stop_accepting.pulled() => return,
-                permit = self.permits.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
-            };
             let accepted = tokio::select! {
                 biased;
                 () = self.stop_accepting.pulled() => return,
@@ -209,11 +226,17 @@ impl Doors {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    let Some(place) = self.place(peer, kind) else { continue };
+                    let permit = tokio::select! {
+                        biased;
+                        () = self.stop_accepting.pulled() => return,
+                        permit = self.permit(kind) => permit,
+                    };
                     metrics::counter!("livebucket_sockets_accepted_total", "door" => kind.as_str()).increment(1);
-                    let door = self.clone();
+                    let (door, counted) = (self.clone(), Counted::new(kind));
                     self.tasks.spawn("socket", async move {
                         door.serve(stream, peer, kind).await;
-                        drop(permit);
+                        drop((place, permit, counted));
                     });
                 }
                 // Out of descriptors, or a peer that left before it was taken: neither ends the door.
@@ -224,6 +247,29 @@ impl Doors {
                 }
             }
         }
+    }
+
+    /// Waits for a socket to become free.
+    async fn permit(&self, kind: DoorKind) -> OwnedSemaphorePermit {
+        let permits = if kind == DoorKind::Admin { &self.admin_permits } else { &self.permits };
+        if let Ok(permit) = permits.clone().try_acquire_owned() {
+            return permit;
+        }
+        metrics::counter!("livebucket_sockets_exhausted_total", "door" => kind.as_str()).increment(1);
+        self.crowd.found_full();
+        permits.clone().acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// The socket's place among those of its address, which the admin listener does not count; `None` when it has none.
+    fn place(&self, peer: SocketAddr, kind: DoorKind) -> Option<Option<Place>> {
+        if kind == DoorKind::Admin {
+            return Some(None);
+        }
+        let place = self.crowd.enter(peer.ip());
+        if place.is_none() {
+            metrics::counter!("livebucket_sockets_over_address_limit_total", "door" => kind.as_str()).increment(1);
+        }
+        place.map(Some)
     }
 
     async fn serve(&self, stream: TcpStream, peer: SocketAddr, kind: DoorKind) {
@@ -302,116 +348,4 @@ impl Doors {
 const TLS_HANDSHAKE: u8 = 0x16;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::SystemClock;
-    use tokio::io::AsyncWriteExt;
-
-    /// Answers with its name and the first byte that it reads.
-    struct Named(&'static str);
-
-    #[async_trait]
-    impl Handler for Named {
-        async fn handle(self: Arc<Self>, mut stream: DoorStream, _stop: Stop) {
-            let first = stream.read_u8().await.expect("the test sends a byte");
-            stream.write_all(format!("{} {first:#x}", self.0).as_bytes()).await.expect("the test reads");
-        }
-    }
-
-    fn doors() -> Doors {
-        Doors {
-            http: Arc::new(Named("http")),
-            rtmp: Arc::new(Named("rtmp")),
-            admin: Arc::new(Named("admin")),
-            tls: None,
-            permits: Arc::new(Semaphore::new(2)),
-            clock: Arc::new(SystemClock::new()),
-            tasks: TaskSet::new(),
-            stop_accepting: Stop::new(),
-            stop_sockets: Stop::new(),
-        }
-    }
-
-    #[allow(clippy::disallowed_methods, reason = "the test is the far end")]
-    async fn ask(addr: SocketAddr, byte: u8) -> String {
-        let mut stream = TcpStream::connect(addr).await.expect("listening");
-        stream.write_all(&[byte]).await.expect("accepted");
-        let mut answer = String::new();
-        // A refused socket may end in a reset, because its byte was looked at and never taken.
-        let _ = stream.read_to_string(&mut answer).await;
-        answer
-    }
-
-    #[test]
-    fn an_ipv4_peer_is_shown_as_one_on_every_listener() {
-        for (seen, shown) in [
-            ("[::ffff:192.0.2.7]:47745", "192.0.2.7:47745"),
-            ("192.0.2.7:47745", "192.0.2.7:47745"),
-            ("[2001:db8::7]:1", "[2001:db8::7]:1"),
-        ] {
-            assert_eq!(canonical(seen.parse().expect("an address")).to_string(), shown);
-        }
-    }
-
-    #[tokio::test]
-    async fn the_first_byte_chooses_the_handler_and_is_not_lost() {
-        for (kind, byte, answer) in [
-            (DoorKind::Any, b'G', "http 0x47"),
-            (DoorKind::Any, 3, "rtmp 0x3"),
-            (DoorKind::Any, 6, "rtmp 0x6"),
-            (DoorKind::Any, 0x16, ""),
-            (DoorKind::Rtmp, b'G', "rtmp 0x47"),
-            (DoorKind::Admin, b'G', "admin 0x47"),
-        ] {
-            let doors = doors();
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-            let addr = listener.local_addr().expect("bound");
-            let running = doors.clone();
-            doors.tasks.spawn("test-door", async move { running.accept(listener, kind).await });
-            assert_eq!(ask(addr, byte).await, answer, "{kind:?} {byte:#x}");
-            doors.stop_accepting.pull();
-            doors.tasks.join().await;
-        }
-    }
-
-    #[tokio::test]
-    async fn tls_is_sniffed_on_the_same_port_and_its_inner_protocol_too() {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let server = rustls::ServerConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .expect("ring has them")
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .expect("key and certificate belong together");
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(made.cert.der().clone()).expect("a root");
-        let client = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring has them")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let doors = Doors { tls: Some(Arc::new(server)), ..doors() };
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let addr = listener.local_addr().expect("bound");
-        let running = doors.clone();
-        doors.tasks.spawn("test-door", async move { running.accept(listener, DoorKind::Any).await });
-
-        assert_eq!(ask(addr, b'P').await, "http 0x50");
-        for (byte, answer) in [(b'G', "http 0x47"), (3, "rtmp 0x3")] {
-            #[allow(clippy::disallowed_methods, reason = "the test is the far end")]
-            let plain = TcpStream::connect(addr).await.expect("listening");
-            let name = "localhost".try_into().expect("a name");
-            let connector = tokio_rustls::TlsConnector::from(Arc::new(client.clone()));
-            let mut stream = connector.connect(name, plain).await.expect("a handshake");
-            stream.write_all(&[byte]).await.expect("accepted");
-            let mut got = Vec::new();
-            // The handler closes without close_notify; what came before it counts.
-            let _ = stream.read_to_end(&mut got).await;
-            assert_eq!(String::from_utf8_lossy(&got), answer);
-        }
-        doors.stop_accepting.pull();
-        doors.tasks.join().await;
-    }
-}
+mod tests;

@@ -58,6 +58,7 @@ pub(super) struct Refusal {
 
 /// Authorisation failed, or the channel is disabled.
 pub(super) const DENIED: &str = "NetStream.Publish.Denied";
+const SLOW_DOWN: &str = "SlowDown";
 /// Somebody else publishes.
 pub(super) const BAD_NAME: &str = "NetStream.Publish.BadName";
 /// There is no such target, or the service cannot serve it.
@@ -102,6 +103,20 @@ impl Refusal {
 
     pub(super) fn disabled() -> Self {
         Refusal::new(DENIED, "LiveChannelDisabled", "Live channel is disabled by owner.")
+    }
+
+    /// Refused too often of late; in S3's word for it, since OSS has none of its own.
+    pub(super) fn slow_down() -> Self {
+        Refusal::new(
+            DENIED,
+            SLOW_DOWN,
+            "Please reduce your request rate: too many publishes from your address were refused.",
+        )
+    }
+
+    /// Whether it is [`Refusal::slow_down`].
+    pub(super) fn is_slow_down(&self) -> bool {
+        self.code == SLOW_DOWN
     }
 
     /// Proven, and not allowed.

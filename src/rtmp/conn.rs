@@ -264,7 +264,10 @@ impl<'a, S: MergedRead> Connection<'a, S> {
         }
         let admitted = match admit(self.deps, asked, self.origin).await {
             Ok(admitted) => admitted,
-            Err(refusal) => return Err(End::Refused(stream_id, refusal, TerminationCause::ProtocolError)),
+            Err(refusal) => {
+                let refusal = at_its_pace(self.deps, refusal, self.origin).await;
+                return Err(End::Refused(stream_id, refusal, TerminationCause::ProtocolError));
+            }
         };
         tracing::info!(
             connection = %admitted.publisher.connection(),
@@ -357,7 +360,12 @@ impl<'a, S: MergedRead> Connection<'a, S> {
         let mut linger = false;
         if let Some((stream_id, refusal)) = said {
             let description = refusal.description();
-            tracing::info!(peer = self.remote_addr, status = refusal.status, description, "publisher refused");
+            if refusal.is_slow_down() {
+                // A flood is one line a period, in the crowd's report.
+                tracing::debug!(peer = self.remote_addr, "publisher told to slow down");
+            } else {
+                tracing::info!(peer = self.remote_addr, status = refusal.status, description, "publisher refused");
+            }
             metrics::counter!("livebucket_publish_refusals_total", "code" => refusal.code).increment(1);
             match &self.publishing {
                 Some(publishing) if publishing.stream_id == stream_id => {
@@ -424,6 +432,16 @@ impl Publishing {
             }
         }
     }
+}
+
+/// An address that is refused too often waits for the answer, and is told nothing but that.
+async fn at_its_pace(deps: &RtmpDeps, refusal: Refusal, origin: Origin) -> Refusal {
+    if deps.crowd.may_refuse(origin.peer.ip()) {
+        return refusal;
+    }
+    metrics::counter!("livebucket_refusals_limited_total", "door" => "rtmp").increment(1);
+    deps.clock.sleep(limits::REFUSAL_PAUSE).await;
+    Refusal::slow_down()
 }
 
 /// Ready at the tick; never while there is none.

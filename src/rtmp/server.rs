@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::live::registry::Registry;
+use crate::net::crowd::Crowd;
 use crate::net::host::HostRules;
 use crate::net::listen::DoorStream;
 use crate::rtmp::admit::Origin;
@@ -22,6 +23,8 @@ pub struct RtmpDeps {
     pub clock: Arc<dyn Clock>,
     /// What the host of a `tcUrl` may mean.
     pub hosts: HostRules,
+    /// How often each address may be refused.
+    pub crowd: Arc<Crowd>,
 }
 
 /// Takes publishers.

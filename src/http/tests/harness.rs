@@ -17,6 +17,7 @@ use crate::http::oss::operation::Query;
 use crate::http::server::{HttpDeps, HttpService, http_date};
 use crate::limits;
 use crate::live::registry::{LiveDeps, Registry};
+use crate::net::crowd::{Crowd, CrowdRules};
 use crate::net::guard::Guard;
 use crate::net::host::HostRules;
 use crate::net::listen::DoorStream;
@@ -63,6 +64,15 @@ impl Running {
 
     /// The same with master keys.
     pub(super) async fn start_sealed(keys: MasterKeys) -> Self {
+        Self::start_with(keys, CrowdRules::default()).await
+    }
+
+    /// The same, with bounds for each address.
+    pub(super) async fn start_crowded(crowd: CrowdRules) -> Self {
+        Self::start_with(MasterKeys::default(), crowd).await
+    }
+
+    async fn start_with(keys: MasterKeys, crowd: CrowdRules) -> Self {
         let clock = ManualClock::new(NOW);
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let meta: Arc<dyn MetaStore> = Arc::new(MemoryMetaStore::new());
@@ -76,11 +86,16 @@ impl Running {
             objects,
             registry: registry.clone(),
             clock: shared.clone(),
-            guard: Guard::new(vec!["127.0.0.1".parse().expect("a rule")], rustls::RootCertStore::empty(), shared),
+            guard: Guard::new(
+                vec!["127.0.0.1".parse().expect("a rule")],
+                rustls::RootCertStore::empty(),
+                shared.clone(),
+            ),
             hosts: HostRules { base_domains: vec![HOST.into()], cnames: BTreeMap::new() },
             public_endpoint: None,
             region: "cn-hangzhou".into(),
             policies: PolicyCache::new(limits::POLICIES_KEPT),
+            crowd: Crowd::new(crowd, shared),
         };
         let service = HttpService::new(deps);
         let owner = meta.put_access_key("owner", "ownerKey", "ownerSecret", NOW).await.expect("a key");

@@ -4,16 +4,13 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::net::network::{Network, NetworkError, masked};
+
 /// A place that configuration allows besides public addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowRule {
     /// Addresses, at any port.
-    Network {
-        /// The network's address; host bits are zero.
-        address: IpAddr,
-        /// How many leading bits count: at most 32 or 128.
-        prefix: u8,
-    },
+    Network(Network),
     /// A host at a port, whatever address its name leads to.
     Endpoint {
         /// Name or address, lower case, without brackets.
@@ -29,16 +26,12 @@ impl FromStr for AllowRule {
     /// `10.0.0.0/8`, `fd00::/8`, `192.0.2.7`, `app.internal:8080`, `[::1]:8080`.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is neither a network like 10.0.0.0/8 nor an endpoint like app.internal:8080");
-        if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(AllowRule::Network { address, prefix: bits(address) });
-        }
-        if let Some((address, prefix)) = text.split_once('/') {
-            let address: IpAddr = address.parse().map_err(|_| wrong())?;
-            let prefix: u8 = prefix.parse().ok().filter(|prefix| *prefix <= bits(address)).ok_or_else(wrong)?;
-            if masked(address, prefix) != address {
-                return Err(format!("`{text}` has bits behind its prefix: {}/{prefix}", masked(address, prefix)));
-            }
-            return Ok(AllowRule::Network { address, prefix });
+        if text.contains('/') || text.parse::<IpAddr>().is_ok() {
+            return match text.parse::<Network>() {
+                Ok(network) => Ok(AllowRule::Network(network)),
+                Err(NetworkError::Form(_)) => Err(wrong()),
+                Err(error @ NetworkError::HostBits { .. }) => Err(error.to_string()),
+            };
         }
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
@@ -56,7 +49,7 @@ impl FromStr for AllowRule {
 impl fmt::Display for AllowRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AllowRule::Network { address, prefix } => write!(f, "{address}/{prefix}"),
+            AllowRule::Network(network) => network.fmt(f),
             AllowRule::Endpoint { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             AllowRule::Endpoint { host, port } => write!(f, "{host}:{port}"),
         }
@@ -67,9 +60,7 @@ impl AllowRule {
     /// Whether the rule allows `address`, which `host` (lower case, without brackets) at `port` led to.
     pub fn allows(&self, host: &str, port: u16, address: IpAddr) -> bool {
         match self {
-            AllowRule::Network { address: network, prefix } => {
-                masked(address.to_canonical(), *prefix) == *network || masked(address, *prefix) == *network
-            }
+            AllowRule::Network(network) => network.contains(address),
             AllowRule::Endpoint { host: allowed, port: at } => allowed == host && *at == port,
         }
     }
@@ -77,26 +68,6 @@ impl AllowRule {
 
 fn is_name(host: &str) -> bool {
     !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
-}
-
-const fn bits(address: IpAddr) -> u8 {
-    match address {
-        IpAddr::V4(_) => 32,
-        IpAddr::V6(_) => 128,
-    }
-}
-
-fn masked(address: IpAddr, prefix: u8) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX.checked_shl(u32::from(32 - prefix.min(32))).unwrap_or(0);
-            Ipv4Addr::from_bits(address.to_bits() & mask).into()
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(u32::from(128 - prefix.min(128))).unwrap_or(0);
-            Ipv6Addr::from_bits(address.to_bits() & mask).into()
-        }
-    }
 }
 
 /// Networks that are not the public internet (IANA special-purpose address registries, RFC 6890 and what came after).

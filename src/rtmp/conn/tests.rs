@@ -13,6 +13,7 @@ use crate::clock::{Clock, ManualClock, SystemClock, Wall};
 use crate::codec::flv::{FlvTags, TagKind};
 use crate::codec::rtmp::{ClientConfig, ClientEvent, ClientOutput, ClientPeer};
 use crate::live::testbed::{BEGIN, Bed, channel, settle};
+use crate::net::crowd::{Crowd, CrowdRules};
 use crate::net::host::HostRules;
 use crate::net::listen::DoorStream;
 use crate::rtmp::server::RtmpService;
@@ -22,13 +23,18 @@ use crate::store::{Acl, BucketName, ChannelStatus, MetaStore, TerminationCause};
 use crate::task::TaskSet;
 
 mod authorisation;
+mod crowd;
 
 const TC_URL: &str = "rtmp://films.oss.example.com/live";
 const AAC_CONFIG: &[u8] = &[0xaf, 0x00, 0x12, 0x10];
 
 fn deps(bed: &Bed, clock: Arc<dyn Clock>) -> RtmpDeps {
+    crowded(bed, clock.clone(), Crowd::new(CrowdRules::default(), clock))
+}
+
+fn crowded(bed: &Bed, clock: Arc<dyn Clock>, crowd: Arc<Crowd>) -> RtmpDeps {
     let hosts = HostRules { base_domains: vec!["oss.example.com".into()], ..HostRules::default() };
-    RtmpDeps { meta: bed.meta.clone(), registry: bed.registry.clone(), clock, hosts }
+    RtmpDeps { meta: bed.meta.clone(), registry: bed.registry.clone(), clock, hosts, crowd }
 }
 
 /// Ten minutes' worth of publishing rights to `films/ch`, with further parameters.
@@ -52,9 +58,14 @@ struct Encoder<S> {
 impl Encoder<DuplexStream> {
     /// Connects to a pump of its own in `tasks`.
     fn dial(bed: &Bed, tasks: &TaskSet, stop: &Stop) -> Self {
-        let (near, far) = tokio::io::duplex(64 * 1024);
-        let (deps, stop) = (deps(bed, Arc::new(bed.clock.clone())), stop.clone());
-        let peer = "192.0.2.7:4711".parse().expect("an address");
+        let deps = deps(bed, Arc::new(bed.clock.clone()));
+        Encoder::dial_with(deps, "192.0.2.7:4711", 64 * 1024, tasks, stop)
+    }
+
+    /// From `peer`, with so many bytes on their way in either direction at most.
+    fn dial_with(deps: RtmpDeps, peer: &str, on_their_way: usize, tasks: &TaskSet, stop: &Stop) -> Self {
+        let (near, far) = tokio::io::duplex(on_their_way);
+        let (peer, stop) = (peer.parse().expect("an address"), stop.clone());
         tasks.spawn("test-pump", async move { serve(&deps, far, peer, &stop).await });
         Encoder::on(near)
     }
@@ -435,17 +446,44 @@ async fn a_stop_commits_what_was_sent_and_says_so() {
     assert_eq!(bed.fragments().await.len(), 2);
 }
 
+/// Enhanced RTMP's sequence starts of every codec that is not taken, and some in the legacy form.
 #[tokio::test]
 async fn unsupported_video_is_rejected_by_its_name() {
+    for (tag, name) in [
+        (&b"\x90hvc1\x01\x01"[..], "HEVC"),
+        (b"\x90hev1\x01", ""),
+        (b"\x90av01\x81", "AV1"),
+        (b"\x90vp09\x01", "VP9"),
+        (b"\x90vp08\x01", "VP8"),
+        (b"\x90vvc1\x01", "VVC"),
+        (b"\x90\x00\xff\"<\x01", ""),
+        (b"\x12\x00\x00", "Sorenson H.263"),
+        (b"\x1c\x00\x00\x00\x00\x01", "HEVC"),
+    ] {
+        let bed = Bed::new().await;
+        let (tasks, stop) = (TaskSet::new(), Stop::new());
+        let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+        encoder.publish_signed().await;
+        encoder.tag(MediaKind::Video, 0, tag).await;
+        encoder.ended_with("NetStream.Publish.Rejected", &format!("InvalidArgument: Video codec {name}")).await;
+        drop(encoder);
+        tasks.join().await;
+        assert_eq!(bed.history().await[0].cause, Some(TerminationCause::ProtocolError));
+        assert_eq!(bed.object("playlist.m3u8").await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_utf8_is_refused_like_any_other_that_is_none() {
     let bed = Bed::new().await;
-    let (tasks, stop) = (TaskSet::new(), Stop::new());
-    let mut encoder = Encoder::dial(&bed, &tasks, &stop);
-    encoder.publish_signed().await;
-    // Enhanced RTMP: a sequence start of HEVC.
-    encoder.tag(MediaKind::Video, 0, b"\x90hvc1\x01\x01").await;
-    encoder.ended_with("NetStream.Publish.Rejected", "InvalidArgument: Video codec HEVC").await;
-    drop(encoder);
-    tasks.join().await;
+    // What a name's broken bytes are read as.
+    let name = format!("ch\u{fffd}\u{fffd}?{}", signed(&[]));
+    let (code, description) = refusal(&bed, "live", TC_URL, &name).await;
+    assert_eq!(code, DENIED);
+    assert!(description.starts_with("SignatureDoesNotMatch: "), "{description}");
+    let (code, description) = refusal(&bed, "live", "rtmp://\u{fffd}lms.oss.example.com/live", &name).await;
+    assert_eq!(code, FAILED);
+    assert!(description.starts_with("NoSuchBucket: "), "{description}");
 }
 
 #[tokio::test]

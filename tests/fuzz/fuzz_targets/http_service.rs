@@ -35,6 +35,7 @@ fuzz_target!(|data: &[u8]| {
             public_endpoint: None,
             region: "cn-hangzhou".into(),
             policies: livebucket::auth::policy::PolicyCache::new(64),
+            crowd: livebucket::net::crowd::Crowd::new(Default::default(), room.clock.clone()),
         });
         while !choices.is_empty() {
             let seed = choices.u8();

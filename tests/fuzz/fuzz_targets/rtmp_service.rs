@@ -28,6 +28,7 @@ fuzz_target!(|data: &[u8]| {
             registry: room.registry.clone(),
             clock: room.clock.clone(),
             hosts: HostRules::default(),
+            crowd: livebucket::net::crowd::Crowd::new(Default::default(), room.clock.clone()),
         };
         let (near, far) = tokio::io::duplex(SOCKET_BYTES);
         let (mut replies, mut socket) = tokio::io::split(far);
