@@ -251,6 +251,9 @@ pub const HTTP_READ_BUFFER_MAX: usize = 128 * 1024;
 pub const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// A kept-alive socket without a request: longer than the pools of the client libraries keep theirs (usually 5 to 60 s).
 pub const HTTP_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// Requests of one socket: the last one's answer says `Connection: close`. What a socket has gathered goes with it, and
+/// clients behind a balancer spread anew. A client that asks as fast as it can notices it every second or so.
+pub const HTTP_REQUESTS_PER_SOCKET_MAX: u32 = 10_000;
 /// A request body that brings no byte for this long is given up: 400 `RequestTimeout`.
 pub const HTTP_BODY_STALL: Duration = Duration::from_secs(30);
 /// A request body must bring [`HTTP_BODY_WINDOW_BYTES_MIN`] in each such span of waiting for it, or end: a body that drips

@@ -197,8 +197,8 @@ impl HttpService {
         };
         // awscli (1.46) takes the status of an answer that came instead of `100 Continue` for that of the next request on
         // the socket, too, and then waits a minute for an answer that it has. Its uploads of empty files were such.
-        let may_stay = !line.slowed && !stop.is_pulled();
-        let keeps_alive = drained && !skips_continue && may_stay && wants_keep_alive(&head);
+        let may_stay = !line.slowed && !phase.is_last();
+        let keeps_alive = drained && !skips_continue && may_stay && !stop.is_pulled() && wants_keep_alive(&head);
         self.finish(answer, &head, dialect, &request_id, keeps_alive, line)
     }
 

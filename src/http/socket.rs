@@ -8,7 +8,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -33,6 +33,8 @@ struct PhaseState {
     now: AtomicU8,
     /// A request was answered while its body was still coming.
     left_unread: AtomicBool,
+    /// Requests that the socket has carried, the present one among them.
+    requests: AtomicU32,
 }
 
 impl Phase {
@@ -42,13 +44,23 @@ impl Phase {
 
     /// A socket of which the door has seen a first byte.
     fn new() -> Self {
-        Phase(Arc::new(PhaseState { now: AtomicU8::new(Self::HEAD), left_unread: AtomicBool::new(false) }))
+        Phase(Arc::new(PhaseState {
+            now: AtomicU8::new(Self::HEAD),
+            left_unread: AtomicBool::new(false),
+            requests: AtomicU32::new(0),
+        }))
     }
 
     /// A head is complete; the request is served until the guard is dropped.
     pub(super) fn busy(&self) -> Busy {
         self.set(Self::BUSY);
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
         Busy(self.clone())
+    }
+
+    /// The socket has carried as many requests as it may, and ends behind the present one.
+    pub(super) fn is_last(&self) -> bool {
+        self.0.requests.load(Ordering::Relaxed) >= limits::HTTP_REQUESTS_PER_SOCKET_MAX
     }
 
     /// The present request's body was not read to its end: the socket ends after the answer, and not abruptly.

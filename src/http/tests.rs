@@ -1,6 +1,7 @@
 //! The whole HTTP service over sockets on loopback, with stores in memory and a clock that stands still.
 
 mod authorisation;
+mod bounds;
 mod bucket;
 mod callback;
 mod channel;

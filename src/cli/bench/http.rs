@@ -95,9 +95,11 @@ impl HttpUrl {
     }
 }
 
-/// A kept-alive connection.
+/// A kept-alive connection; one that the server ends behind an answer is made anew.
 pub(super) struct Connection {
     stream: TcpStream,
+    /// The last answer said so.
+    ended: bool,
     buffer: Vec<u8>,
 }
 
@@ -113,7 +115,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         // Behind 16 GiB of other uploads an answer waits for the disk.
         stream.set_read_timeout(Some(Duration::from_secs(300)))?;
-        Ok(Connection { stream, buffer: vec![0; 256 * 1024] })
+        Ok(Connection { stream, ended: false, buffer: vec![0; 256 * 1024] })
     }
 
     pub(super) fn request(
@@ -137,6 +139,9 @@ impl Connection {
         body: &[u8],
         mut sink: impl FnMut(&[u8]),
     ) -> io::Result<(u16, usize)> {
+        if self.ended {
+            *self = Connection::open(&url.address)?;
+        }
         let mut request = format!("{method} {} HTTP/1.1\r\nHost: {}\r\n", url.target, url.address);
         headers.iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
         if method != "GET" {
@@ -178,6 +183,7 @@ impl Connection {
                 let (name, value) = line.split_once(':')?;
                 name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
             });
+            self.ended = head.lines().any(|line| line.eq_ignore_ascii_case("connection: close"));
             return Ok((status, length.ok_or_else(strange)?, have, end + 4));
         }
     }

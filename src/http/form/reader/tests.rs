@@ -148,6 +148,16 @@ fn boundaries() {
 }
 
 #[test]
+fn a_form_has_so_many_fields_and_no_more() {
+    for (count, fits) in [(limits::FORM_FIELDS_MAX, true), (limits::FORM_FIELDS_MAX + 1, false)] {
+        let mut parts: Vec<(String, &[u8])> = (0..count).map(|n| (field(&n.to_string()), &b""[..])).collect();
+        parts.push((file("a"), b"1"));
+        let parts: Vec<(&str, &[u8])> = parts.iter().map(|(head, value)| (head.as_str(), *value)).collect();
+        assert_eq!(read(&[&form(&parts)]).is_ok(), fits, "{count}");
+    }
+}
+
+#[test]
 fn what_is_no_form_is_malformed_and_what_is_too_much_is_refused_early() {
     let long = vec![b'x'; limits::FORM_FIELDS_BYTES_MAX + 100];
     let many: Vec<(String, &[u8])> = (0..=limits::FORM_FIELDS_MAX).map(|n| (field(&n.to_string()), &b""[..])).collect();
