@@ -40,8 +40,10 @@ pub struct PeerLimits {
     pub message_bytes_max: usize,
     /// Lengths of all messages that have begun and not ended.
     pub unfinished_bytes_max: usize,
-    /// Takes the place of both until a publish was accepted, and bounds what is held back for it.
+    /// Takes the place of both while a publish waits for its answer, and bounds what is held back for it.
     pub unaccepted_bytes_max: usize,
+    /// Takes the place of both until a publish is asked for: commands are short, and nobody has proved anything yet.
+    pub command_bytes_max: usize,
     /// Chunk streams over the life of the socket.
     pub chunk_streams_max: usize,
     /// Values of one command or data message.
@@ -49,13 +51,14 @@ pub struct PeerLimits {
 }
 
 impl Default for PeerLimits {
-    /// A keyframe of an 80 Mbit/s stream is about 4 MB. Publishers use three to six chunk streams, and one per track
-    /// and message stream at worst.
+    /// A keyframe of an 80 Mbit/s stream is about 4 MB. A `connect` with every property has a kilobyte, and a publish URL a
+    /// few. Publishers use three to six chunk streams, and one per track and message stream at worst.
     fn default() -> Self {
         PeerLimits {
             message_bytes_max: 8 * 1024 * 1024,
             unfinished_bytes_max: 16 * 1024 * 1024,
             unaccepted_bytes_max: 4 * 1024 * 1024,
+            command_bytes_max: 64 * 1024,
             chunk_streams_max: 64,
             amf: AmfLimits::default(),
         }
@@ -203,7 +206,7 @@ impl ServerPeer {
         ServerPeer {
             limits,
             handshake: Some(ServerHandshake::new(random)),
-            reader: ChunkReader::new(unaccepted_limits(&limits)),
+            reader: ChunkReader::new(capped(&limits, limits.command_bytes_max)),
             out: Outbox::default(),
             connect: None,
             fc_publish: false,
@@ -261,6 +264,7 @@ impl ServerPeer {
     pub fn refuse_publish(&mut self, stream_id: u32, code: &str, description: &str) {
         if self.publish.as_ref().is_some_and(|publish| waits(publish, stream_id)) {
             self.publish = None;
+            self.reader.set_limits(capped(&self.limits, self.limits.command_bytes_max));
             self.out.status(stream_id, "error", code, description);
         }
     }
@@ -465,6 +469,7 @@ impl ServerPeer {
         let held = Vec::new();
         let publish = Publish { stream_id, name: name.clone(), accepted: false, ended: false, held, held_bytes: 0 };
         self.publish = Some(publish);
+        self.reader.set_limits(capped(&self.limits, self.limits.unaccepted_bytes_max));
         self.out.events.push_back(PeerEvent::PublishRequested { stream_id, name, connect });
         Ok(())
     }
@@ -490,11 +495,12 @@ fn waits(publish: &Publish, stream_id: u32) -> bool {
     publish.stream_id == stream_id && !publish.accepted
 }
 
-fn unaccepted_limits(limits: &PeerLimits) -> ChunkLimits {
+/// What is allowed once a publish was accepted, and never more than so many bytes.
+fn capped(limits: &PeerLimits, bytes_max: usize) -> ChunkLimits {
     let accepted = accepted_limits(limits);
     ChunkLimits {
-        message_bytes_max: accepted.message_bytes_max.min(limits.unaccepted_bytes_max),
-        unfinished_bytes_max: accepted.unfinished_bytes_max.min(limits.unaccepted_bytes_max),
+        message_bytes_max: accepted.message_bytes_max.min(bytes_max),
+        unfinished_bytes_max: accepted.unfinished_bytes_max.min(bytes_max),
         ..accepted
     }
 }

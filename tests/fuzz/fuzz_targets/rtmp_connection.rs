@@ -12,6 +12,7 @@ const LIMITS: PeerLimits = PeerLimits {
     message_bytes_max: 64 * 1024,
     unfinished_bytes_max: 128 * 1024,
     unaccepted_bytes_max: 16 * 1024,
+    command_bytes_max: 4 * 1024,
     chunk_streams_max: 16,
     amf: livebucket::codec::rtmp::AmfLimits { depth_max: 16, items_max: 1_024, bytes_max: 64 * 1024 },
 };

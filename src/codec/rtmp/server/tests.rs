@@ -419,7 +419,7 @@ fn media_without_a_publish_is_dropped() {
 
 #[test]
 fn what_waits_is_bounded() {
-    let limits = PeerLimits { unaccepted_bytes_max: 10_000, ..PeerLimits::default() };
+    let limits = PeerLimits { unaccepted_bytes_max: 10_000, command_bytes_max: 10_000, ..PeerLimits::default() };
     let feed = |wire: &Wire| {
         let mut peer = ServerPeer::new(limits, [7; RANDOM_BYTES]);
         let first = peer.feed(&wire.bytes);
@@ -441,6 +441,105 @@ fn what_waits_is_bounded() {
     accept(&mut peer, 1);
     let more = Wire { bytes: BytesMut::new(), ..wire }.video(1, 0, &[0; 10_001]);
     assert_eq!(peer.feed(&more.bytes), Ok(()));
+}
+
+/// What a peer may hold before it asks to publish: commands, and not the media of somebody who has proved nothing.
+#[test]
+fn before_a_publish_is_asked_for_a_message_has_so_many_bytes_and_no_more() {
+    const MAX: usize = 64 * 1024;
+    assert_eq!(PeerLimits::default().command_bytes_max, MAX);
+    let result = |wire: &Wire| run(&[&wire.bytes], wait).1.map_err(|error| error.fault);
+    let begun = |id: u8, length: usize| {
+        let [_, a, b, c] = (length as u32).to_be_bytes();
+        [&[id, 0, 0, 0, a, b, c, type_id::VIDEO, 1, 0, 0, 0][..], &[0; 128]].concat()
+    };
+    for connected in [false, true] {
+        let wire = |more: &[u8]| {
+            let mut wire = if connected { Wire::new().connect() } else { Wire::new() };
+            wire.bytes.extend_from_slice(more);
+            wire
+        };
+        assert_eq!(result(&wire(&begun(6, MAX))), Ok(()));
+        let over = Err(Fault::MessageBytes { length: MAX + 1, max: MAX });
+        assert_eq!(result(&wire(&begun(6, MAX + 1))), over);
+        // All that have begun and not ended are counted together.
+        let halves = [begun(6, MAX / 2), begun(7, MAX / 2)].concat();
+        assert_eq!(result(&wire(&halves)), Ok(()));
+        let over = Err(Fault::UnfinishedBytes { length: MAX + 129, max: MAX });
+        assert_eq!(result(&wire(&[&halves[..], &begun(8, 129)].concat())), over);
+        // So are chunk streams: each remembers a header.
+        let streams =
+            |count: u8| wire(&(0..count).flat_map(|n| [0, n, 0, 0, 0, 0, 0, 0, 8, 1, 0, 0, 0]).collect::<Vec<_>>());
+        let all = if connected { 63 } else { 64 };
+        assert_eq!(result(&streams(all)), Ok(()));
+        assert_eq!(result(&streams(all + 1)), Err(Fault::ChunkStreams { max: 64 }));
+    }
+    // One who asks may send ahead of the answer, and one who was refused is back where he was.
+    let asking = Wire::new().publish().video(1, 0, &vec![0; MAX + 1]);
+    assert_eq!(result(&asking), Ok(()));
+    let wire = Wire::new().publish();
+    let first = wire.bytes.clone();
+    let more = Wire { bytes: BytesMut::new(), ..wire }.video(1, 0, &vec![0; MAX + 1]);
+    let over = Fault::MessageBytes { length: MAX + 1, max: MAX };
+    assert_eq!(run(&[&first, &more.bytes], refuse).1.map_err(|error| error.fault), Err(over));
+}
+
+/// Our window is announced, and a client that never says how much it has received is served all the same.
+#[test]
+fn a_client_that_never_acknowledges_is_served_all_the_same() {
+    let pictures = 2 * WINDOW_BYTES as usize / 50_000;
+    let wire = Wire::new().publish().chunk_size(60_000);
+    let wire = (0..pictures).fold(wire, |wire, n| wire.video(1, n as u32, &[0x17; 50_000]));
+    let pieces: Vec<&[u8]> = wire.bytes.chunks(4096).collect();
+    let (put, result) = run(&pieces, accept);
+    assert_eq!((result, times(&put.events, MediaKind::Video).len()), (Ok(()), pictures));
+}
+
+/// A call with transaction id 0 expects no answer; of connect and createStream a client needs one whatever it says.
+#[test]
+fn transaction_id_0_is_answered_where_a_publish_needs_the_answer() {
+    let object = AmfValue::object([("app", "live".into())]);
+    let put = Wire::new()
+        .call(0, "connect", 0.0, &[object])
+        .call(0, "releaseStream", 0.0, &[NULL, "ch".into()])
+        .call(0, "createStream", 0.0, &[NULL])
+        .call(1, "publish", 0.0, &[NULL, "ch".into()])
+        .video(1, 1, &[1])
+        .run(accept);
+    let commands = commands(&put);
+    assert_eq!(
+        (commands[0].as_str(), commands[1].as_str()),
+        ("_result 0 NetConnection.Connect.Success @0", "_result 0 1 @0")
+    );
+    assert_eq!(commands[2], "onStatus 0 NetStream.Publish.Start @1");
+    assert_eq!(names(&put.events), ["connected", "requested", "video"]);
+}
+
+#[test]
+fn strings_that_are_not_utf8_are_read_with_what_is_broken_replaced() {
+    let broken = |text: &[u8]| [&[2, 0, text.len() as u8], text].concat();
+    let publish = [&broken(b"publish")[..], &[0; 9], &[5], &broken(b"c\xff\xc3h\xf0\x9f?a=\xe4")].concat();
+    let put = Wire::new().connect().raw(3, 1, type_id::COMMAND_AMF0, 0, &publish).run(wait);
+    let Some(PeerEvent::PublishRequested { name, .. }) = put.events.get(1) else { panic!("{:?}", put.events) };
+    assert_eq!(name, "c\u{fffd}\u{fffd}h\u{fffd}?a=\u{fffd}");
+    // A command of no name that anybody knows is answered as one.
+    let unknown = [&broken(b"\xff\xfe")[..], &[0, 0x40, 0, 0, 0, 0, 0, 0, 0, 5]].concat();
+    let put = Wire::new().connect().raw(3, 0, type_id::COMMAND_AMF0, 0, &unknown).run(wait);
+    let last = commands(&put).pop().expect("an answer");
+    assert!(last.starts_with("_error 2 NetConnection.Call.Failed"), "{last}");
+}
+
+#[test]
+fn values_nest_so_deep_and_no_deeper() {
+    let depth = AmfLimits::default().depth_max;
+    let nested = |levels: usize| (1..levels).fold(AmfValue::object([]), |inner, _| AmfValue::object([("o", inner)]));
+    let connect = |levels: usize| Wire::new().call(0, "connect", 1.0, &[nested(levels)]);
+    assert_eq!(names(&connect(depth).run(wait).events), ["connected"]);
+    let refused = run(&[&connect(depth + 1).bytes], wait).1.expect_err("too deep").to_string();
+    assert!(refused.starts_with("malformed connect: ") && refused.contains("depth"), "{refused}");
+    // Of a publisher who was let in already, metadata like that is passed over.
+    let deep = Wire::new().publish().data(1, &["onMetaData".into(), nested(depth + 1)]).video(1, 1, &[1]).run(accept);
+    assert_eq!(names(&deep.events), ["connected", "requested", "video"]);
 }
 
 #[test]
