@@ -24,6 +24,7 @@ use crate::task::TaskSet;
 
 mod authorisation;
 mod crowd;
+mod network;
 
 const TC_URL: &str = "rtmp://films.oss.example.com/live";
 const AAC_CONFIG: &[u8] = &[0xaf, 0x00, 0x12, 0x10];
