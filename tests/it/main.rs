@@ -2,9 +2,11 @@
 #![allow(clippy::disallowed_methods, reason = "a test is the far end: it dials, waits and reads the clock itself")]
 
 mod cli;
+mod doors;
 mod kinds;
 mod layers;
 mod lifecycle;
+mod limits;
 mod live;
 mod lock;
 mod memory;

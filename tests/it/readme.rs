@@ -312,7 +312,7 @@ const PROOFS: &[Proof] = &[
     ),
 ];
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -329,7 +329,7 @@ fn rows(readme: &str) -> Vec<Vec<String>> {
 }
 
 /// Why a proof does not hold; `None` when the test is there.
-fn fault(proof: &str) -> Option<String> {
+pub fn fault(proof: &str) -> Option<String> {
     let Some((file, name)) = proof.split_once("::") else { return Some(format!("`{proof}` is not FILE::NAME")) };
     let Ok(text) = fs::read_to_string(root().join(file)) else { return Some(format!("there is no file {file}")) };
     let forms = match file.rsplit_once('.').map(|(_, extension)| extension) {

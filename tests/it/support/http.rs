@@ -152,6 +152,20 @@ pub async fn connect(addr: SocketAddr) -> tokio::net::TcpStream {
     tokio::net::TcpStream::connect(addr).await.expect("listening")
 }
 
+/// The same from another address of loopback.
+pub async fn connect_from(local: std::net::IpAddr, addr: SocketAddr) -> std::io::Result<tokio::net::TcpStream> {
+    let socket = tokio::net::TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(local, 0))?;
+    socket.connect(addr).await
+}
+
+/// The value of a series at an admin listener; 0 when there is none yet.
+pub async fn metric(admin: SocketAddr, series: &str) -> u64 {
+    let text = Client::anonymous(admin).get("/metrics").await.expect(200).text();
+    let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse::<f64>().ok());
+    value.map_or(0, |value| value as u64)
+}
+
 fn string_to_sign(method: &str, target: &str, headers: &[(&str, &str)], date: &str) -> String {
     let header = |name: &str| headers.iter().find(|(n, _)| *n == name).map_or("", |(_, v)| *v);
     let mut oss: Vec<_> = headers.iter().filter(|(name, _)| name.starts_with("x-oss-")).collect();

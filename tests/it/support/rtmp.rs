@@ -71,7 +71,11 @@ pub struct Publisher {
 impl Publisher {
     /// Connects and asks to publish `stream` (name and query) to the application `app`.
     pub async fn open(addr: SocketAddr, app: &str, stream: &str) -> (Publisher, Answer) {
-        let socket = connect(addr).await;
+        Publisher::open_on(connect(addr).await, addr, app, stream).await
+    }
+
+    /// The same on a socket that is connected to `addr` already.
+    pub async fn open_on(socket: TcpStream, addr: SocketAddr, app: &str, stream: &str) -> (Publisher, Answer) {
         let mut peer = ClientPeer::new(ClientConfig::default(), [7; 1528]);
         peer.publish(app, &format!("rtmp://{addr}/{app}"), stream);
         let mut publisher = Publisher { socket, peer };

@@ -1,0 +1,128 @@
+//! Every bound at the doors is one that holds: each constant of `src/limits.rs` from the first byte to a parsed document
+//! names the test that meets it, at its edge where it has one.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::readme::{fault, root};
+
+const CROWD: &str = "src/net/crowd/tests.rs";
+const LISTEN: &str = "src/net/listen/tests.rs";
+const GUARD: &str = "src/net/guard/tests.rs";
+const CONFIG: &str = "src/config.rs";
+const CONN: &str = "src/rtmp/conn/tests.rs";
+const NETWORK: &str = "src/rtmp/conn/tests/network.rs";
+const BOUNDS: &str = "src/http/tests/bounds.rs";
+const TRANSPORT: &str = "src/http/tests/transport.rs";
+const XML: &str = "src/http/oss/xml/tests.rs";
+const FORM: &str = "src/http/form/reader/tests.rs";
+
+/// Constant, file and test.
+const PROOFS: &[(&str, &str, &str)] = &[
+    ("SOCKETS_MAX", LISTEN, "with_every_place_taken_the_next_waits_and_the_admin_is_served_all_the_same"),
+    ("SOCKETS_CONFIGURED_MAX", CONFIG, "bad_values_are_named"),
+    ("ADMIN_SOCKETS_MAX", LISTEN, "with_every_place_taken_the_next_waits_and_the_admin_is_served_all_the_same"),
+    ("FILE_DESCRIPTORS_KEPT", "src/net/descriptors.rs", "files_keep_their_share_of_the_descriptors"),
+    ("SOCKETS_PER_ADDRESS_MAX", LISTEN, "an_address_has_so_many_sockets_and_the_next_is_closed_before_a_byte_is_read"),
+    ("SOURCE_PREFIX_V6", CROWD, "ipv6_is_counted_by_64_bits_and_ipv4_whole"),
+    ("REFUSALS_PER_SECOND", CROWD, "a_burst_is_answered_then_so_many_a_second_and_no_more"),
+    ("REFUSALS_PER_SECOND_MAX", CONFIG, "bad_values_are_named"),
+    ("REFUSAL_BURST_SECONDS", CROWD, "a_burst_is_answered_then_so_many_a_second_and_no_more"),
+    ("REFUSAL_PAUSE", "src/http/tests/crowd.rs", "a_flood_of_bad_signatures_is_slowed_and_told_so_in_both_dialects"),
+    ("REFUSAL_SOURCES_MAX", CROWD, "who_comes_from_many_addresses_cannot_push_his_debt_out"),
+    ("CROWD_REPORT_INTERVAL", CROWD, "a_flood_is_one_line_a_period"),
+    ("FIRST_BYTE_TIMEOUT", LISTEN, "a_socket_that_says_nothing_or_drips_its_tls_handshake_is_closed_in_its_time"),
+    ("TLS_HANDSHAKE_TIMEOUT", LISTEN, "a_socket_that_says_nothing_or_drips_its_tls_handshake_is_closed_in_its_time"),
+    ("OUTBOUND_READ_BUFFER_MAX", GUARD, "an_answer_is_bounded_in_bytes_and_must_be_one"),
+    ("RTMP_CONNECT_TIMEOUT", NETWORK, "a_handshake_that_drips_is_closed_in_its_time"),
+    ("RTMP_PUBLISH_TIMEOUT", CONN, "a_peer_that_talks_but_never_publishes_is_closed"),
+    ("RTMP_READ_TIMEOUT", CONN, "a_silent_publisher_is_noticed_within_thirty_seconds"),
+    ("RTMP_WRITE_TIMEOUT", NETWORK, "half_open_peers_are_ended"),
+    ("RTMP_READ_TICK", CONN, "what_a_publisher_sends_is_taken_at_the_tick"),
+    ("HTTP_REQUESTS_MAX", TRANSPORT, "one_request_too_many_is_told_to_retry"),
+    ("HTTP_HEAD_BYTES_MAX", BOUNDS, "a_head_has_so_many_bytes_and_no_more"),
+    ("HTTP_HEAD_TIMEOUT", TRANSPORT, "a_head_that_drips_and_an_idle_socket_are_closed_in_time"),
+    ("HTTP_IDLE_TIMEOUT", TRANSPORT, "a_head_that_drips_and_an_idle_socket_are_closed_in_time"),
+    ("HTTP_REQUESTS_PER_SOCKET_MAX", BOUNDS, "a_socket_carries_so_many_requests_and_says_which_is_the_last"),
+    ("HTTP_BODY_STALL", TRANSPORT, "a_body_that_stalls_is_given_up"),
+    ("HTTP_BODY_WINDOW", TRANSPORT, "a_body_that_drips_is_given_up"),
+    ("HTTP_BODY_WINDOW_BYTES_MIN", TRANSPORT, "a_body_that_drips_is_given_up"),
+    ("HTTP_WRITE_STALL", TRANSPORT, "a_client_that_reads_nothing_is_given_up"),
+    ("HTTP_DRAIN_BYTES_MAX", TRANSPORT, "a_refused_upload_keeps_its_socket_when_its_body_is_short"),
+    ("HTTP_STOP_GRACE", TRANSPORT, "stopping_finishes_what_is_in_flight_and_closes_what_is_idle"),
+    ("USER_METADATA_BYTES_MAX", BOUNDS, "user_metadata_has_so_many_bytes_and_no_more"),
+    ("S3_USER_METADATA_BYTES_MAX", BOUNDS, "user_metadata_has_so_many_bytes_and_no_more"),
+    ("S3_PART_BYTES_MIN", "tests/it/s3.rs", "parts_become_an_object_that_both_dialects_read"),
+    ("CALLBACK_URLS_MAX", "src/http/oss/callback/tests.rs", "what_is_no_configuration_has_its_number"),
+    ("CALLBACK_TIMEOUT", "src/http/tests/callback.rs", "a_callback_that_fails_is_told_and_the_object_stays"),
+    ("CALLBACK_ANSWER_BYTES_MAX", "src/http/tests/callback.rs", "a_callback_that_fails_is_told_and_the_object_stays"),
+    ("CALLBACK_BODY_BYTES_MAX", "src/http/oss/callback/tests.rs", "a_body_is_bounded_while_it_is_filled"),
+    ("HLS_SIGN_BYTES_MAX", BOUNDS, "a_playlist_to_be_signed_has_so_many_bytes_and_no_more"),
+    ("OSS_TRAFFIC_LIMIT_MIN", "src/http/tests/pace.rs", "a_limit_out_of_bounds_is_refused"),
+    ("OSS_TRAFFIC_LIMIT_MAX", "src/http/tests/pace.rs", "a_limit_out_of_bounds_is_refused"),
+    ("FORM_BOUNDARY_BYTES_MAX", FORM, "boundaries"),
+    ("FORM_PREAMBLE_BYTES_MAX", FORM, "what_is_no_form_is_malformed_and_what_is_too_much_is_refused_early"),
+    ("FORM_PART_HEAD_BYTES_MAX", FORM, "what_is_no_form_is_malformed_and_what_is_too_much_is_refused_early"),
+    ("FORM_FIELDS_MAX", FORM, "a_form_has_so_many_fields_and_no_more"),
+    ("FORM_FIELDS_BYTES_MAX", FORM, "what_is_no_form_is_malformed_and_what_is_too_much_is_refused_early"),
+    ("FORM_REST_BYTES_MAX", FORM, "what_is_no_form_is_malformed_and_what_is_too_much_is_refused_early"),
+    ("OSS_XML_BYTES_MAX", XML, "what_is_no_document_is_malformed"),
+    ("OSS_XML_DEPTH_MAX", XML, "what_is_no_document_is_malformed"),
+    ("OSS_XML_ELEMENTS_MAX", XML, "what_is_no_document_is_malformed"),
+];
+
+/// Nothing that a client at a door could run into: sizes of reads, paces, patience with what this side does itself, and the
+/// door outward.
+const PACES: &[&str] = &[
+    "ACCEPT_RETRY",
+    "OUTBOUND_REQUESTS_MAX",
+    "OUTBOUND_LOOKUPS_MAX",
+    "OUTBOUND_LOOKUP_TIMEOUT",
+    "OUTBOUND_CONNECT_TIMEOUT",
+    "OUTBOUND_ADDRESSES_TRIED_MAX",
+    "SHUTDOWN_GRACE",
+    "RTMP_LINGER",
+    "RTMP_COMMAND_BYTES",
+    "RTMP_READ_BYTES",
+    "RTMP_READ_LOW_WATER",
+    "RTMP_BUCKETS_TRIED_MAX",
+    "HTTP_READ_BUFFER_MAX",
+    "HTTP_DRAIN_TIMEOUT",
+    "TRAFFIC_CATCH_UP",
+    "TRAFFIC_PIECE_MIN",
+];
+
+/// The constants of these parts of the file, up to the documents' own: those are limits of the API, told by its tests.
+fn at_the_doors(text: &str) -> Vec<&str> {
+    let part = |from: &str, to: &str| {
+        let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no part `{from}`"));
+        rest.split_once(to).unwrap_or_else(|| panic!("no part `{to}` behind `{from}`")).0
+    };
+    let parts = [part("// ---- base and doors", "// ---- live"), part("// ---- HTTP", "// ---- OSS documents")];
+    parts
+        .iter()
+        .flat_map(|part| part.lines())
+        .filter_map(|line| line.strip_prefix("pub const ")?.split_once(':'))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+#[test]
+fn every_bound_at_the_doors_names_its_test() {
+    let text = fs::read_to_string(root().join("src/limits.rs")).expect("the bounds");
+    let all: Vec<&str> = at_the_doors(&text);
+    assert!(all.len() > 50, "{all:?}");
+    let proved: BTreeSet<&str> = PROOFS.iter().map(|(constant, ..)| *constant).chain(PACES.iter().copied()).collect();
+    let mut faults: Vec<String> = all
+        .iter()
+        .filter(|constant| !proved.contains(*constant))
+        .map(|constant| format!("`{constant}` names no test in tests/it/limits.rs"))
+        .collect();
+    for (constant, file, test) in PROOFS {
+        if !text.contains(&format!("pub const {constant}:")) {
+            faults.push(format!("`{constant}` is no bound"));
+        }
+        faults.extend(fault(&format!("{file}::{test}")).map(|why| format!("`{constant}`: {why}")));
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
