@@ -117,10 +117,10 @@ async fn end(deps: &LiveDeps, seat: Seat, claim: &Claim, outcome: Outcome, stop:
             .unwrap_or_else(|_| Err(StoreError::Unavailable("stalled".into())))
     };
     let mut result = attempt().await;
-    if let Err(error @ (StoreError::Unavailable(_) | StoreError::Corrupt(_))) = &result {
+    if let Err(error @ (StoreError::Unavailable(_) | StoreError::Full | StoreError::Corrupt(_))) = &result {
         tracing::error!(channel = %shared.channel, connection = %shared.connection, %error, "cannot end the connection");
         shared.outcome.send_replace(Some(outcome));
-        while matches!(result, Err(StoreError::Unavailable(_) | StoreError::Corrupt(_))) {
+        while matches!(result, Err(StoreError::Unavailable(_) | StoreError::Full | StoreError::Corrupt(_))) {
             // At a stop recovery does what is left.
             tokio::select! {
                 biased;

@@ -72,10 +72,11 @@ pub enum StoreError {
     /// The body is longer than the service takes.
     #[error("too large")]
     TooLarge,
-    /// Less space is left than the operator wants to stay free. Worth a retry once something was deleted.
+    /// No space is left, or less than the operator wants to stay free. Nothing was written. Worth a retry once something was
+    /// deleted.
     #[error("too little space is left")]
     Full,
-    /// The store cannot serve now: queue full past the deadline, disk full, I/O error. Worth a retry.
+    /// The store cannot serve now: queue full past the deadline, a lock held by another, I/O error. Worth a retry.
     #[error("unavailable: {0}")]
     Unavailable(String),
     /// Stored state contradicts itself. Not worth a retry; an operator must look.
@@ -116,6 +117,42 @@ impl std::fmt::Display for What {
             What::Channel => "live channel",
             What::Connection => "connection",
         })
+    }
+}
+
+/// What fails below the store, as `livebucket_store_faults_total` names it. `docs/faults.md` says what to do about each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No space is left: `ENOSPC`, `EDQUOT`, `SQLITE_FULL`.
+    Full,
+    /// The file system, or the file, cannot be written.
+    ReadOnly,
+    /// A read, a write or a sync failed: `EIO` and the like.
+    Io,
+    /// Another process holds the database.
+    Busy,
+    /// What is stored is not what was written.
+    Corrupt,
+    /// Anything else: no descriptors, no memory, no permission.
+    Other,
+}
+
+impl Fault {
+    /// The `cause` of the metric.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Fault::Full => "full",
+            Fault::ReadOnly => "read_only",
+            Fault::Io => "io",
+            Fault::Busy => "busy",
+            Fault::Corrupt => "corrupt",
+            Fault::Other => "other",
+        }
+    }
+
+    /// Counts it where it is met first. `store` says of which store: `blobs` or `metadata`.
+    pub fn count(self, store: &'static str) {
+        metrics::counter!("livebucket_store_faults_total", "store" => store, "cause" => self.as_str()).increment(1);
     }
 }
 

@@ -37,7 +37,7 @@ pub mod upload;
 pub mod versions;
 
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumForm, ChecksumType, ObjectChecksum};
-pub use error::{Result, StoreError, What};
+pub use error::{Fault, Result, StoreError, What};
 pub use lifecycle::{Expiry, Lifecycle, Seen, SeenAs};
 pub use lock::{DefaultRetention, LockChange, ObjectLock, Retention, RetentionMode, RetentionPeriod};
 pub use records::*;

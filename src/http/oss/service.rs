@@ -356,7 +356,7 @@ impl Ask<'_> {
     }
 
     fn store_error_of(&self, error: StoreError, key: Option<&[u8]>, channel: Option<&str>) -> OssError {
-        if let StoreError::Unavailable(_) | StoreError::Corrupt(_) = &error {
+        if let StoreError::Unavailable(_) | StoreError::Full | StoreError::Corrupt(_) = &error {
             tracing::error!(request_id = self.request_id, %error, "store failed");
         }
         if error == StoreError::TooLarge {

@@ -271,7 +271,7 @@ impl Ask {
 
     /// A store error of this request.
     pub(super) fn store_error(&self, error: &StoreError) -> S3Fault {
-        if let StoreError::Unavailable(_) | StoreError::Corrupt(_) = error {
+        if let StoreError::Unavailable(_) | StoreError::Full | StoreError::Corrupt(_) = error {
             tracing::error!(request_id = self.exchange.request_id, %error, "store failed");
         }
         let notes = self.exchange.notes();

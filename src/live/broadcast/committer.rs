@@ -182,8 +182,8 @@ impl<'a> Committer<'a> {
     async fn commit(&self, commit: FragmentCommit) -> Result<()> {
         let again = commit.clone();
         match self.deps.meta.commit_fragment(commit, self.deps.clock.wall()).await {
-            Err(StoreError::Unavailable(error)) => {
-                tracing::warn!(channel = %self.shared.channel, error, "a fragment's commit is tried again");
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Full)) => {
+                tracing::warn!(channel = %self.shared.channel, %error, "a fragment's commit is tried again");
                 self.deps.meta.commit_fragment(again, self.deps.clock.wall()).await
             }
             answer => answer,

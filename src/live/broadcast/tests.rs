@@ -412,3 +412,35 @@ async fn without_room_for_fragments_the_connection_ends() {
     assert_eq!((outcome.cause, outcome.fragments > 0), (TerminationCause::StorageError, true));
     assert_eq!(bed.check_media().await.faults, [], "what was stored plays");
 }
+
+#[tokio::test]
+async fn an_end_that_cannot_be_written_is_written_once_the_store_takes_it() {
+    for error in [unavailable(), StoreError::Full] {
+        let bed = Bed::new().await;
+        bed.meta.fail(MetaCall::EndConnection, 2, Fault::Before(error.clone()));
+        let publisher = bed.publish().await;
+        begin(&publisher, 1_000).await;
+        publisher.finish(TerminationCause::Unpublished).await;
+        assert_eq!(bed.history().await.len(), 0, "{error:?}");
+        assert_eq!(bed.registry.publish(bed.request()).await.err(), Some(PublishError::AlreadyLive), "{error:?}");
+        bed.advance(limits::END_RETRY).await;
+        bed.advance(limits::END_RETRY).await;
+        assert_eq!(bed.history().await[0].cause, Some(TerminationCause::Unpublished), "{error:?}");
+        drop(bed.publish().await);
+    }
+}
+
+#[tokio::test]
+async fn a_disk_without_space_costs_a_fragment_and_the_stream_goes_on() {
+    for (call, nth) in [(BlobCall::Create, 2), (BlobCall::Append, 4), (BlobCall::Finish, 2)] {
+        let bed = Bed::new().await;
+        bed.blobs.on(call, nth, BlobFault::Fail(StoreError::Full));
+        let publisher = bed.publish().await;
+        begin(&publisher, 4_000).await;
+        let outcome = publisher.finish(TerminationCause::Unpublished).await;
+        assert_eq!((outcome.cause, outcome.fragments_lost), (TerminationCause::Unpublished, 1), "{call:?}");
+        let marks = bed.playlist().await.segments.iter().filter(|segment| segment.discontinuity).count();
+        assert_eq!(marks, 1, "{call:?}: the gap is marked");
+        assert_eq!(bed.check_media().await.faults, [], "{call:?}");
+    }
+}

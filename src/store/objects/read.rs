@@ -11,7 +11,7 @@ use crate::clock::{Clock, Monotonic};
 use crate::limits;
 use crate::store::checksum::Hasher;
 use crate::store::{
-    BlobReader, BlobStore, Checksum, ChecksumAlgorithm, Extent, ObjectRecord, Result, StoreError, What,
+    BlobReader, BlobStore, Checksum, ChecksumAlgorithm, Extent, Fault, ObjectRecord, Result, StoreError, What,
 };
 
 /// Reads a range of an object's body. An object that is replaced or deleted meanwhile still reads as it was: its blobs
@@ -58,6 +58,7 @@ impl ObjectBody {
                     self.reader = Some(opened.map_err(|error| match error {
                         StoreError::NotFound(What::Blob) => {
                             tracing::error!(blob = %id, "an object names a blob that is missing");
+                            Fault::Corrupt.count("blobs");
                             StoreError::Corrupt(format!("blob {id} is missing"))
                         }
                         other => other,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::store::{Result, StoreError};
+use crate::store::{Fault, Result, StoreError};
 
 /// A share of the blocking threads.
 #[derive(Debug)]
@@ -34,14 +34,45 @@ impl FilePool {
     }
 }
 
-/// Logs why a file call failed, and says to the caller that the store cannot serve now. The path stays in the log.
+/// Logs and counts why a file call failed, and says to the caller what that means. The path stays in the log.
 pub(super) fn unavailable(doing: &'static str, path: &std::path::Path, error: &io::Error) -> StoreError {
     tracing::error!(doing, path = %path.display(), %error, "file call failed");
-    let cause = match error.kind() {
-        io::ErrorKind::StorageFull => "disk full",
-        io::ErrorKind::QuotaExceeded => "disk quota exceeded",
-        io::ErrorKind::ReadOnlyFilesystem => "file system is read-only",
+    let fault = fault_of(error);
+    fault.count("blobs");
+    let cause = match fault {
+        Fault::Full => return StoreError::Full,
+        Fault::ReadOnly => "file system is read-only",
         _ => "file I/O failed",
     };
     StoreError::Unavailable(format!("{cause} ({doing})"))
+}
+
+fn fault_of(error: &io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Fault::Full,
+        io::ErrorKind::ReadOnlyFilesystem => Fault::ReadOnly,
+        _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => Fault::Io,
+        _ => Fault::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn causes_have_their_meaning() {
+        let of = |errno: Errno| {
+            let error = io::Error::from(errno);
+            (fault_of(&error), unavailable("testing", std::path::Path::new("/p"), &error))
+        };
+        assert_eq!(of(Errno::NOSPC), (Fault::Full, StoreError::Full));
+        assert_eq!(of(Errno::DQUOT), (Fault::Full, StoreError::Full));
+        let said = |text: &str| StoreError::Unavailable(format!("{text} (testing)"));
+        assert_eq!(of(Errno::ROFS), (Fault::ReadOnly, said("file system is read-only")));
+        assert_eq!(of(Errno::IO), (Fault::Io, said("file I/O failed")));
+        assert_eq!(of(Errno::MFILE), (Fault::Other, said("file I/O failed")));
+    }
 }

@@ -15,7 +15,7 @@ use super::Inner;
 use super::layout::Layout;
 use super::pool::unavailable;
 use crate::limits::BODY_PIECE_BYTES;
-use crate::store::{BlobId, BlobReader, Result, StoreError, What};
+use crate::store::{BlobId, BlobReader, Fault, Result, StoreError, What};
 
 #[derive(Debug)]
 pub(super) struct FsReader {
@@ -93,6 +93,7 @@ pub(super) async fn open_file(inner: &Arc<Inner>, id: BlobId) -> Result<(File, u
 
 fn short(id: BlobId, length: u64, wanted: u64) -> StoreError {
     tracing::error!(%id, length, wanted, "blob is too short");
+    Fault::Corrupt.count("blobs");
     StoreError::Corrupt(format!("blob {id} has {length} bytes, {wanted} were asked for"))
 }
 

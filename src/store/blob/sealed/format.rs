@@ -2,7 +2,7 @@
 
 use crate::store::digest::Crc64;
 use crate::store::seal::{self, Cipher, KEY_BYTES, KeyId, MasterKey, MasterKeys, NONCE_BYTES, TAG_BYTES};
-use crate::store::{BlobId, Result, StoreError};
+use crate::store::{BlobId, Fault, Result, StoreError};
 
 /// Bytes of what was written in a segment. Part of the format, so no setting.
 pub(super) const SEGMENT_BYTES: usize = 64 * 1024;
@@ -112,6 +112,7 @@ impl BlobCipher {
 /// Says that a sealed blob is not what was written, here and in the log.
 pub(super) fn damaged(id: BlobId, what: impl std::fmt::Display) -> StoreError {
     tracing::error!(%id, %what, "sealed blob is damaged");
+    Fault::Corrupt.count("blobs");
     StoreError::Corrupt(format!("sealed blob {id}: {what}"))
 }
 

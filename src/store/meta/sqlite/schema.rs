@@ -8,7 +8,7 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::meaning_of;
+use super::error::noted;
 use crate::limits::{
     META_BUSY_TIMEOUT, META_READER_CACHE_KIB, META_STATEMENTS_CACHED, META_WAL_BYTES_KEPT, META_WAL_PAGES,
     META_WRITER_CACHE_KIB,
@@ -28,7 +28,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection> {
     })?;
     let mut conn = open_and_configure(path).map_err(|cause| {
         tracing::error!(path = %path.display(), %cause, "metadata database cannot be opened");
-        meaning_of(&cause)
+        noted(&cause)
     })?;
     migrate(&mut conn)?;
     Ok(conn)
@@ -91,7 +91,7 @@ fn migrate(conn: &mut Connection) -> Result<()> {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         while let Some(inner) = cause {
             if let Some(sql) = inner.downcast_ref::<rusqlite::Error>() {
-                return meaning_of(sql);
+                return noted(sql);
             }
             cause = inner.source();
         }

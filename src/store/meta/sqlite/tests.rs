@@ -311,8 +311,26 @@ async fn failed_commit_is_unavailable_for_the_whole_batch_and_the_writer_goes_on
     assert_eq!(names(&store, b).await, ["b"]);
 }
 
+/// A batch that cannot begin, because another process holds the database, hears that, and the next one goes well.
 #[tokio::test]
-async fn full_disk_is_unavailable_until_there_is_room() {
+async fn another_process_that_holds_the_database_is_named_and_waited_for() {
+    let db = database();
+    let store = open(&db.path);
+    let b = bucket(&store).await;
+    let brief = |conn: &Connection| Ok(conn.busy_timeout(std::time::Duration::ZERO)?);
+    store.writer.submit("test", brief).await.expect("a setting");
+    let other = Connection::open(&db.path).expect("the same file");
+    other.execute_batch("BEGIN IMMEDIATE").expect("free");
+    let held = store.commit_object(object(b, "a", b"x"), Wall(2)).await;
+    assert_eq!(held, Err(StoreError::Unavailable("another process holds the metadata database".into())));
+    assert_eq!(names(&store, b).await, Vec::<String>::new(), "reading goes on");
+    other.execute_batch("ROLLBACK").expect("held");
+    store.commit_object(object(b, "a", b"x"), Wall(2)).await.expect("free again");
+    assert_eq!(names(&store, b).await, ["a"]);
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_until_there_is_room() {
     let db = database();
     let store = open(&db.path);
     let b = bucket(&store).await;
@@ -323,7 +341,7 @@ async fn full_disk_is_unavailable_until_there_is_room() {
     for n in 0..20 {
         match store.commit_object(object(b, &format!("{n:02}"), &[7; 20_000]), Wall(2)).await {
             Ok(_) => {}
-            Err(StoreError::Unavailable(_)) => refused += 1,
+            Err(StoreError::Full) => refused += 1,
             Err(other) => panic!("{other:?}"),
         }
     }

@@ -2,9 +2,13 @@
 //!
 //! It takes every command that waits and commits them together: one transaction, one sync, and a savepoint for each
 //! command, so that a command that fails rolls back alone. A command is answered only after the commit; when the commit
-//! fails, every command of the batch is `Unavailable`, also those that had failed on their own, because what they
-//! judged by is gone.
+//! fails, every command of the batch hears why (`Full`, `Unavailable`), also those that had failed on their own,
+//! because what they judged by is gone.
+//!
+//! After `Full` nothing of the batch can come true, not even by a crash: SQLite had no room for the frame that commits. After
+//! `Unavailable` it may: the frames stand in the log, only their sync failed.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,7 +18,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::error::Sql;
+use super::error::{Sql, noted};
 use crate::clock::{self, Clock};
 use crate::store::meta::rules;
 use crate::store::{Result, StoreError};
@@ -30,12 +34,22 @@ pub struct WriterStats {
 
 /// A command that has run but is not committed.
 struct Ran {
-    failed: bool,
-    /// Tells the caller. Dropped uncalled, the caller gets `Unavailable`.
-    acknowledge: Box<dyn FnOnce() + Send>,
+    /// Its own error: it rolls back alone.
+    failed: Option<StoreError>,
+    /// Tells the caller what came of it, or why nothing was committed. Dropped uncalled, the caller gets `Unavailable`.
+    acknowledge: Box<dyn FnOnce(Option<StoreError>) + Send>,
 }
 
-type Command = Box<dyn FnOnce(&Connection) -> Ran + Send>;
+/// Runs within a transaction; without one, only passes on why there is none.
+type Command = Box<dyn FnOnce(Result<&Connection>) -> Ran + Send>;
+
+/// A batch of which nothing was committed.
+struct Failed {
+    cause: rusqlite::Error,
+    why: StoreError,
+    /// Those of its commands that have run.
+    ran: Vec<Ran>,
+}
 
 /// The handle: submits commands and waits for their commit.
 #[derive(Debug)]
@@ -83,9 +97,14 @@ impl Writer {
         let queue = lock(&self.queue).clone().ok_or_else(rules::closed)?;
         let (reply, answer) = oneshot::channel();
         let command: Command = Box::new(move |conn| {
-            let outcome = work(conn).map_err(|failure| failure.meaning(call));
-            // A caller that went away no longer listens; that is no error.
-            Ran { failed: outcome.is_err(), acknowledge: Box::new(move || drop(reply.send(outcome))) }
+            let outcome = conn.and_then(|conn| work(conn).map_err(|failure| failure.meaning(call)));
+            let failed = outcome.as_ref().err().cloned();
+            let acknowledge = move |lost: Option<StoreError>| {
+                let outcome = lost.map_or(outcome, Err);
+                // A caller that went away no longer listens; that is no error.
+                drop(reply.send(outcome));
+            };
+            Ran { failed, acknowledge: Box::new(acknowledge) }
         });
         match clock::timeout(&*self.clock, self.wait_max, queue.send(command)).await {
             Ok(Ok(())) => {}
@@ -129,25 +148,30 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn run(conn: Connection, mut commands: mpsc::Receiver<Command>, batch_max: usize, counters: &Counters) {
     while let Some(first) = commands.blocking_recv() {
-        let mut batch = vec![first];
+        let mut batch = VecDeque::from([first]);
         while batch.len() < batch_max
             && let Ok(command) = commands.try_recv()
         {
-            batch.push(command);
+            batch.push_back(command);
         }
         let size = batch.len() as u64;
-        match commit_together(&conn, batch) {
+        match commit_together(&conn, &mut batch) {
             Ok(ran) => {
                 counters.commits.fetch_add(1, Ordering::Relaxed);
                 counters.commands.fetch_add(size, Ordering::Relaxed);
                 metrics::counter!("livebucket_meta_commits_total").increment(1);
                 metrics::counter!("livebucket_meta_commands_total").increment(size);
-                ran.into_iter().for_each(|ran| (ran.acknowledge)());
+                ran.into_iter().for_each(|ran| (ran.acknowledge)(None));
             }
-            Err(cause) => {
+            Err(Failed { cause, why, ran }) => {
                 metrics::counter!("livebucket_meta_commit_failures_total").increment(1);
                 tracing::error!(%cause, commands = size, "metadata commit failed");
                 roll_back(&conn);
+                if why == StoreError::Full {
+                    fold_log(&conn);
+                }
+                ran.into_iter().for_each(|ran| (ran.acknowledge)(Some(why.clone())));
+                batch.into_iter().for_each(|command| (command(Err(why.clone())).acknowledge)(None));
             }
         }
     }
@@ -157,30 +181,52 @@ fn run(conn: Connection, mut commands: mpsc::Receiver<Command>, batch_max: usize
     }
 }
 
-/// An error means that nothing of the batch was committed. Commands that did not run or did not commit are dropped,
-/// and so are answered `Unavailable`.
-fn commit_together(conn: &Connection, batch: Vec<Command>) -> rusqlite::Result<Vec<Ran>> {
+/// Takes commands from the batch as it runs them. An error means that nothing was committed.
+fn commit_together(conn: &Connection, batch: &mut VecDeque<Command>) -> std::result::Result<Vec<Ran>, Failed> {
+    let mut ran = Vec::with_capacity(batch.len());
+    let Err(cause) = run_together(conn, batch, &mut ran) else { return Ok(ran) };
+    // SQLite rolls back the whole transaction by itself when a command meets a failing disk. What cannot be done after that
+    // says nothing; the command's own error does.
+    let gone = if conn.is_autocommit() { ran.last().and_then(|last| last.failed.clone()) } else { None };
+    let why = match gone {
+        Some(why @ (StoreError::Full | StoreError::Unavailable(_))) => why,
+        _ => match noted(&cause) {
+            // One command's fault, perhaps, but all of them pay: each may come again.
+            StoreError::Corrupt(_) => StoreError::Unavailable("the change could not be committed".into()),
+            why => why,
+        },
+    };
+    Err(Failed { cause, why, ran })
+}
+
+fn run_together(conn: &Connection, batch: &mut VecDeque<Command>, done: &mut Vec<Ran>) -> rusqlite::Result<()> {
     execute(conn, "BEGIN IMMEDIATE")?;
-    let mut done = Vec::with_capacity(batch.len());
-    for command in batch {
+    while let Some(command) = batch.pop_front() {
         execute(conn, "SAVEPOINT command")?;
         // A bug in one command must not end the only writer.
-        let ran = catch_unwind(AssertUnwindSafe(|| command(conn)));
-        if ran.as_ref().map_or(true, |ran| ran.failed) {
-            // On a full disk SQLite may have rolled back the whole transaction by itself: then this fails.
+        let Ok(ran) = catch_unwind(AssertUnwindSafe(|| command(Ok(conn)))) else {
+            metrics::counter!("livebucket_task_panics_total", "task" => "meta-writer").increment(1);
+            tracing::error!("a metadata command panicked and is rolled back");
+            execute(conn, "ROLLBACK TO command")?;
+            execute(conn, "RELEASE command")?;
+            continue;
+        };
+        let failed = ran.failed.is_some();
+        done.push(ran);
+        if failed {
             execute(conn, "ROLLBACK TO command")?;
         }
         execute(conn, "RELEASE command")?;
-        match ran {
-            Ok(ran) => done.push(ran),
-            Err(_) => {
-                metrics::counter!("livebucket_task_panics_total", "task" => "meta-writer").increment(1);
-                tracing::error!("a metadata command panicked and was rolled back");
-            }
-        }
     }
-    execute(conn, "COMMIT")?;
-    Ok(done)
+    execute(conn, "COMMIT")
+}
+
+/// Without space for the log to grow, its file is used anew from the start once all of it stands in the database: so that
+/// what deletes can still be committed on a full disk. Failing is no harm, the next commit says so itself.
+fn fold_log(conn: &Connection) {
+    if let Err(cause) = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+        tracing::warn!(%cause, "metadata log cannot be folded into the database");
+    }
 }
 
 fn roll_back(conn: &Connection) {
