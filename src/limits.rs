@@ -243,6 +243,8 @@ pub const CHECK_FINDINGS_MAX: usize = 10_000;
 /// Requests answered at once over all sockets, their bodies included: each holds a few pieces of a body in memory.
 /// One more gets 503 `ServiceUnavailable`, which clients retry.
 pub const HTTP_REQUESTS_MAX: usize = 2_048;
+/// What a 503 says of when to come again (`Retry-After`): a commit that found the database held has waited for longer already.
+pub const HTTP_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A request's head, request line included: 8 KiB of metadata, a long presigned query and what proxies add.
 pub const HTTP_HEAD_BYTES_MAX: usize = 32 * 1024;
 /// What a socket may have read ahead of its request: a body is taken in pieces of at most this size.

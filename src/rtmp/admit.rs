@@ -144,7 +144,15 @@ impl Refusal {
 
     fn store(error: &StoreError) -> Self {
         tracing::error!(%error, "a publish cannot be decided");
-        Refusal::new(FAILED, "InternalError", "We encountered an internal error. Please try again.")
+        match error {
+            StoreError::Unavailable(_) => {
+                Refusal::new(FAILED, "ServiceUnavailable", "The service cannot serve now. Please try again.")
+            }
+            StoreError::Full => {
+                Refusal::new(FAILED, "InsufficientStorage", "The service has too little space left to store this.")
+            }
+            _ => Refusal::new(FAILED, "InternalError", "We encountered an internal error. Please try again."),
+        }
     }
 
     /// Why a connection that was accepted is ended from this side; `None` when the other side ended it.

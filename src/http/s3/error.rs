@@ -294,7 +294,7 @@ impl S3Fault {
             StoreError::DigestMismatch => Self::new("BadDigest"),
             StoreError::TooLarge => Self::entity_too_large(crate::limits::OBJECT_BYTES_MAX),
             StoreError::Full => Self::new("InsufficientStorage"),
-            StoreError::Unavailable(_) => Self::new("SlowDown"),
+            StoreError::Unavailable(_) => Self::slow_down(),
             // Nothing of this dialect appends, publishes or manages channels; corruption is for the operator.
             StoreError::ChannelLive
             | StoreError::ChannelDisabled
@@ -303,6 +303,11 @@ impl S3Fault {
             | StoreError::StaleEpoch
             | StoreError::Corrupt(_) => Self::new("InternalError"),
         }
+    }
+
+    /// 503: worth a retry, and says when.
+    pub(super) fn slow_down() -> Self {
+        Self::new("SlowDown").with_header("retry-after", crate::limits::HTTP_RETRY_AFTER.as_secs().to_string())
     }
 
     /// 400: more than one PUT takes.

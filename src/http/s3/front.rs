@@ -267,7 +267,7 @@ fn library_config() -> S3Config {
 
 /// The answer to one request too many.
 pub(crate) fn too_busy(head: &Parts, request_id: &str, trail: &mut Trail) -> Answer {
-    fault_answer(&S3Fault::new("SlowDown"), head, request_id, trail)
+    fault_answer(&S3Fault::slow_down(), head, request_id, trail)
 }
 
 /// `x-amz-id-2`: opaque, and the same in the header and in `HostId`.

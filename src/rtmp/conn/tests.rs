@@ -18,8 +18,8 @@ use crate::net::host::HostRules;
 use crate::net::listen::DoorStream;
 use crate::rtmp::server::RtmpService;
 use crate::store::blob::faulty::{BlobCall, BlobFault};
-use crate::store::meta::faulty::MetaCall;
-use crate::store::{Acl, BucketName, ChannelStatus, MetaStore, TerminationCause};
+use crate::store::meta::faulty::{Fault, MetaCall};
+use crate::store::{Acl, BucketName, ChannelStatus, MetaStore, StoreError, TerminationCause};
 use crate::task::TaskSet;
 
 mod authorisation;
@@ -329,6 +329,23 @@ async fn expiry_does_not_cut_a_running_publish() {
     assert_eq!(told(&bed, &signed(&[])).await.1, "AccessDenied 0002-00000805");
     drop(encoder);
     tasks.join().await;
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_say_is_told_by_what_it_cannot() {
+    for (error, code) in [
+        (StoreError::Unavailable("held".into()), "ServiceUnavailable"),
+        (StoreError::Full, "InsufficientStorage"),
+        (StoreError::Corrupt("page 7".into()), "InternalError"),
+    ] {
+        for call in [MetaCall::Bucket, MetaCall::AccessKey, MetaCall::Claim] {
+            let bed = Bed::new().await;
+            bed.meta.fail(call, 1, Fault::Before(error.clone()));
+            assert_eq!(told(&bed, &signed(&[])).await, (FAILED.into(), code.into()), "{call:?}");
+            assert_eq!(bed.history().await.len(), 0);
+            drop(bed.publish().await);
+        }
+    }
 }
 
 #[tokio::test]

@@ -99,8 +99,9 @@ impl OssError {
         )
     }
 
-    /// 503: worth a retry.
+    /// 503: worth a retry, and says when.
     pub fn service_unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "Please reduce your request rate.")
+            .with_header("retry-after", crate::limits::HTTP_RETRY_AFTER.as_secs().to_string())
     }
 }
