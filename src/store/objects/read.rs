@@ -10,8 +10,10 @@ use super::ObjectService;
 use crate::clock::{Clock, Monotonic};
 use crate::limits;
 use crate::store::checksum::Hasher;
+use crate::store::digest::Crc64;
 use crate::store::{
-    BlobReader, BlobStore, Checksum, ChecksumAlgorithm, Extent, Fault, ObjectRecord, Result, StoreError, What,
+    BlobReader, BlobStore, BucketId, Checksum, ChecksumAlgorithm, Extent, Fault, ObjectKey, ObjectRecord, Result,
+    StoreError, What,
 };
 
 /// Reads a range of an object's body. An object that is replaced or deleted meanwhile still reads as it was: its blobs
@@ -24,6 +26,54 @@ pub struct ObjectBody {
     /// What is left, cut to the range.
     extents: VecDeque<Extent>,
     reader: Option<Box<dyn BlobReader>>,
+    /// Where all of it is read.
+    whole: Option<Box<Whole>>,
+}
+
+/// A body that is read from its first byte to its last, and so can be compared with the checksum that its object has.
+#[derive(Debug)]
+struct Whole {
+    bucket: BucketId,
+    key: ObjectKey,
+    recorded: u64,
+    crc64: Crc64,
+    left: u64,
+    /// Where its bytes are: `blobs`, or `metadata` when the row holds them all.
+    store: &'static str,
+}
+
+impl Whole {
+    fn of(object: &ObjectRecord, range: &Range<u64>) -> Option<Box<Self>> {
+        if object.size == 0 || range.start > 0 || range.end < object.size {
+            return None;
+        }
+        let is_inline = object.extents.iter().all(|extent| matches!(extent, Extent::Inline(_)));
+        Some(Box::new(Whole {
+            bucket: object.bucket,
+            key: object.key.clone(),
+            recorded: object.crc64,
+            crc64: Crc64::new(),
+            left: object.size,
+            store: if is_inline { "metadata" } else { "blobs" },
+        }))
+    }
+
+    /// Judges with the last piece: a reader never has all bytes of a body that is damaged.
+    fn take(&mut self, piece: &[u8]) -> Result<()> {
+        self.crc64.update(piece);
+        self.left = self.left.saturating_sub(piece.len() as u64);
+        if self.left > 0 {
+            return Ok(());
+        }
+        let computed = self.crc64.value();
+        if computed == self.recorded {
+            return Ok(());
+        }
+        let Whole { bucket, key, recorded, store, .. } = self;
+        tracing::error!(bucket = bucket.0, %key, recorded, computed, "an object's bytes are not what was stored");
+        Fault::Corrupt.count(store);
+        Err(StoreError::Corrupt(format!("the bytes of {key} do not have their CRC-64")))
+    }
 }
 
 impl ObjectBody {
@@ -34,12 +84,22 @@ impl ObjectBody {
         range: Range<u64>,
     ) -> Self {
         let deadline = clock.monotonic() + limits::OBJECT_READ_MAX;
-        ObjectBody { blobs, clock, deadline, extents: object.extents_of(&range).into(), reader: None }
+        let whole = Whole::of(object, &range);
+        ObjectBody { blobs, clock, deadline, extents: object.extents_of(&range).into(), reader: None, whole }
     }
 
     /// The next piece, never empty; `None` at the end of the range. `Unavailable` once the read has taken too long,
-    /// `Corrupt` when the bytes are not what the object promises.
+    /// `Corrupt` when the bytes are not what the object promises: in place of the last piece, when the whole body is read and
+    /// has not the object's checksum.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        let piece = self.read().await?;
+        if let (Some(piece), Some(whole)) = (&piece, &mut self.whole) {
+            whole.take(piece)?;
+        }
+        Ok(piece)
+    }
+
+    async fn read(&mut self) -> Result<Option<Bytes>> {
         if self.clock.monotonic() >= self.deadline {
             return Err(StoreError::Unavailable("the read took too long".into()));
         }

@@ -672,3 +672,32 @@ async fn whether_a_bucket_has_room_is_known_before_a_byte_comes() {
     assert_eq!(room(&bucket, Incoming::Object(&k), 60).await, Ok(()));
     assert_eq!(room(&bucket, Incoming::Part(&big, upload.id, 2), 30).await, Ok(()));
 }
+
+/// Of a body that is damaged nobody ever gets all the bytes, and of a short one not a single one.
+#[tokio::test]
+async fn a_whole_body_is_compared_with_its_checksum_before_its_last_piece_goes_out() {
+    let bench = Bench::new().await;
+    for (size, seen) in
+        [(10, 0), (INLINE_BYTES_MAX + 1, 0), (1_000_000, 1_000_000 - 1_000_000 % limits::BODY_PIECE_BYTES)]
+    {
+        let length = size as u64;
+        let object = bench.put("k", &pattern(1, size)).await.expect("put");
+        let damaged = ObjectRecord { crc64: object.crc64 ^ 1, ..object };
+        let mut body = bench.objects.read(&damaged, 0..length);
+        let mut read = 0;
+        let outcome = loop {
+            match body.next().await {
+                Ok(Some(piece)) => read += piece.len(),
+                other => break other,
+            }
+        };
+        let why = StoreError::Corrupt("the bytes of k do not have their CRC-64".into());
+        assert_eq!((outcome, read), (Err(why.clone()), seen), "{size} bytes");
+        assert_eq!(bench.read(&damaged, 0..length + 9).await, Err(why), "{size} bytes, and more asked for");
+        assert_eq!(
+            bench.read(&damaged, 1..length).await,
+            Ok(pattern(1, size).slice(1..)),
+            "a range is not known by it"
+        );
+    }
+}
