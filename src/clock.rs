@@ -2,7 +2,7 @@
 //!
 //! Three kinds, never mixed: [`Wall`] for people and signatures, [`Monotonic`] for timeouts, `media::MediaTime` for media.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::ops::{Add, Sub};
@@ -102,6 +102,42 @@ impl Sub for Monotonic {
     /// The distance, zero when `other` is later.
     fn sub(self, other: Monotonic) -> Duration {
         self.0.saturating_sub(other.0)
+    }
+}
+
+/// How far the wall clock has been set forward lately.
+///
+/// What was dated before such a step seems older by as much than it is. Whoever deletes by age asks here for how much, and
+/// waits for the rest; once the step lies further back than the window, nothing so young is left and it no longer counts.
+#[derive(Debug)]
+pub struct ForwardSteps {
+    window: Duration,
+    /// Wall time less monotonic time, in milliseconds, from when on; those that a later, lesser one outlives are left out, so
+    /// they ascend.
+    leads: VecDeque<(Monotonic, i64)>,
+}
+
+impl ForwardSteps {
+    /// Over the last `window`. Steps are seen by [`ForwardSteps::look`] alone: one that was undone between two looks is not.
+    pub fn new(window: Duration) -> Self {
+        ForwardSteps { window, leads: VecDeque::new() }
+    }
+
+    /// Looks at the clock, and says how far it is ahead of where it was behind the most within the window.
+    pub fn look(&mut self, clock: &dyn Clock) -> Duration {
+        let now = clock.monotonic();
+        let lead = clock.wall().0.saturating_sub(i64::try_from(now.0.as_millis()).unwrap_or(i64::MAX));
+        while self.leads.back().is_some_and(|(_, earlier)| *earlier > lead) {
+            self.leads.pop_back();
+        }
+        if self.leads.back().is_none_or(|(_, earlier)| *earlier < lead) {
+            self.leads.push_back((now, lead));
+        }
+        // Each holds until the next.
+        while self.leads.len() > 1 && now - self.leads[1].0 >= self.window {
+            self.leads.pop_front();
+        }
+        Duration::from_millis(lead.abs_diff(self.leads[0].1))
     }
 }
 
@@ -276,6 +312,26 @@ mod tests {
         for other in ["2023-11-14T22:13:20Z", "20231114T221320", "20231314T221320Z", "20231114T221320Z ", ""] {
             assert_eq!(Wall::from_iso_basic(other), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_step_forward_counts_until_it_lies_behind_the_window() {
+        let (clock, minute) = (ManualClock::new(Wall(1_000_000)), Duration::from_secs(60));
+        let mut steps = ForwardSteps::new(10 * minute);
+        let mut after = |by: Duration, set_ms: i64| {
+            clock.advance(by);
+            clock.set_wall(Wall(clock.wall().0 + set_ms));
+            steps.look(&clock)
+        };
+        let day = Duration::from_secs(86_400);
+        assert_eq!(after(Duration::ZERO, 0), Duration::ZERO);
+        assert_eq!(after(minute, 0), Duration::ZERO);
+        assert_eq!(after(minute, 86_400_000), day, "a day forward");
+        assert_eq!(after(9 * minute, 0), day, "what was dated a minute before is not ten minutes old");
+        assert_eq!(after(minute, 0), Duration::ZERO, "nothing of before is younger than the window");
+        assert_eq!(after(minute, -3_600_000), Duration::ZERO, "back: things seem younger, which harms nobody");
+        assert_eq!(after(minute, 3_600_000), Duration::from_secs(3_600), "and forward again");
+        assert_eq!(after(11 * minute, 0), Duration::ZERO);
     }
 
     #[tokio::test]

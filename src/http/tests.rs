@@ -6,6 +6,7 @@ mod bucket;
 mod callback;
 mod channel;
 mod crowd;
+mod clock;
 mod errors;
 mod form;
 mod harness;

@@ -73,7 +73,8 @@ pub(super) async fn own(
     // A caller that has gone away drops the publisher in this line, which ends the connection in the next.
     drop(reply.send(Ok(Publisher::new(Arc::clone(&intake), Arc::clone(&shared)))));
 
-    let run = AssertUnwindSafe(run(&deps, &shared, &claim, request.playlist_name, &intake)).catch_unwind().await;
+    let run =
+        AssertUnwindSafe(run(&deps, &shared, &claim, started, request.playlist_name, &intake)).catch_unwind().await;
     let (outcome, panic) = match run {
         Ok(outcome) => (outcome, None),
         Err(panic) => {
@@ -84,7 +85,7 @@ pub(super) async fn own(
         }
     };
     metrics::gauge!("livebucket_publishers").decrement(1.0);
-    end(&deps, seat, &claim, outcome, &stop).await;
+    end(&deps, seat, &claim, started, outcome, &stop).await;
     if let Some(panic) = panic {
         std::panic::resume_unwind(panic);
     }
@@ -95,21 +96,23 @@ async fn run(
     deps: &LiveDeps,
     shared: &Arc<Shared>,
     claim: &Claim,
+    started: Wall,
     playlist_name: Option<String>,
     intake: &Intake,
 ) -> Outcome {
     let (closed, waiting) = mpsc::channel(limits::FRAGMENTS_WAITING);
     let writing = Writing { deps, shared, intake, closed, open: None }.run();
-    let committer = Committer::new(deps, shared, claim, playlist_name).run(waiting);
+    let committer = Committer::new(deps, shared, claim, started, playlist_name).run(waiting);
     let (cause, Stored { fragments, fragments_lost }) = tokio::join!(writing, committer);
     Outcome { cause, fragments, fragments_lost, units_dropped: intake.units_dropped() }
 }
 
 /// Ends the connection in history and frees the channel. A store that cannot be written keeps the channel taken, since
 /// its claim is still open there, but not the publisher waiting.
-async fn end(deps: &LiveDeps, seat: Seat, claim: &Claim, outcome: Outcome, stop: &Stop) {
+async fn end(deps: &LiveDeps, seat: Seat, claim: &Claim, started: Wall, outcome: Outcome, stop: &Stop) {
     let shared = Arc::clone(&seat.shared);
-    let ended = deps.clock.wall();
+    // Also by a clock that stepped back no connection ends before it began.
+    let ended = deps.clock.wall().max(started);
     let attempt = async || {
         let end = deps.meta.end_connection(shared.bucket, &shared.channel, claim.epoch, ended, outcome.cause);
         timeout(&*deps.clock, limits::STORE_STALL, end)

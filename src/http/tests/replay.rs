@@ -12,7 +12,7 @@ use crate::store::{Acl, BucketName};
 const ISO: &str = "20231114T221320Z";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
+pub(super) enum Scheme {
     OssV1(Place),
     OssV2(Place),
     OssV4(Place),
@@ -21,7 +21,7 @@ enum Scheme {
 }
 
 /// All but Amazon's V4 in the URL, whose library reads the machine's clock: see `tests/it/s3_signatures.rs`.
-const SCHEMES: [Scheme; 9] = [
+pub(super) const SCHEMES: [Scheme; 9] = [
     Scheme::OssV1(Place::Header),
     Scheme::OssV1(Place::Url),
     Scheme::OssV2(Place::Header),
@@ -42,7 +42,7 @@ impl Scheme {
     }
 
     /// `PUT` or `GET` of `examplebucket/k` by the owner, with one header of metadata.
-    fn sign(self, method: &'static str) -> Wire {
+    pub(super) fn sign(self, method: &'static str) -> Wire {
         let meta = if self.dialect() == Dialect::Oss { "x-oss-meta-a" } else { "x-amz-meta-a" };
         let plain = Plain::new(self.dialect(), method, "examplebucket", "k", "").header(meta, "1");
         let plain = if method == "PUT" { plain.body("text") } else { plain };

@@ -46,6 +46,8 @@ pub(super) struct Committer<'a> {
     deps: &'a LiveDeps,
     shared: &'a Arc<Shared>,
     epoch: Epoch,
+    /// When the connection began.
+    started: Wall,
     playlist_name: String,
     window: Window,
     last_name_ms: Option<i64>,
@@ -63,6 +65,7 @@ impl<'a> Committer<'a> {
         deps: &'a LiveDeps,
         shared: &'a Arc<Shared>,
         claim: &Claim,
+        started: Wall,
         playlist_name: Option<String>,
     ) -> Self {
         let config = &claim.channel.config;
@@ -70,6 +73,7 @@ impl<'a> Committer<'a> {
             deps,
             shared,
             epoch: claim.epoch,
+            started,
             playlist_name: playlist_name.unwrap_or_else(|| config.playlist_name.clone()),
             window: Window::resume(claim.window.clone(), config.frag_count),
             last_name_ms: claim.last_name_ms,
@@ -159,7 +163,7 @@ impl<'a> Committer<'a> {
                 playlist: self.playlist(&window).await?,
                 playlist_name: self.playlist_name.clone(),
                 window: window.record(),
-                ended: closed.ended,
+                ended: closed.ended.max(self.started),
             };
             // Used from here on, whatever comes of it: a commit whose answer is lost may have happened.
             self.last_name_ms = Some(name_ms);

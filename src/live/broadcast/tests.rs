@@ -13,7 +13,7 @@ use crate::store::blob::faulty::{BlobCall, BlobFault};
 use crate::store::meta::faulty::{Fault, MetaCall};
 use crate::store::objects::{PutRequest, Quota};
 use crate::store::{
-    ContentHeaders, FragmentRecord, ObjectAttributes, ObjectKey, ObjectKind, StorageClass, WriteCondition,
+    ContentHeaders, FragmentRecord, MetaStore, ObjectAttributes, ObjectKey, ObjectKind, StorageClass, WriteCondition,
 };
 
 fn unavailable() -> StoreError {
@@ -87,6 +87,65 @@ async fn a_clock_that_steps_back_does_not_bring_names_back() {
     play(&publisher, 1_000, 2_500).await;
     publisher.finish(TerminationCause::Unpublished).await;
     assert_eq!(told(&bed.fragments().await).iter().map(|f| f.0).collect::<Vec<_>>(), [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn history_and_vod_ranges_stay_in_order_when_the_clock_steps_back() {
+    let bed = Bed::new().await;
+    let publisher = bed.publish().await;
+    begin(&publisher, 1_040).await;
+    bed.advance(Duration::from_millis(1_040)).await;
+    bed.clock.set_wall(Wall(BEGIN - 3_600_000));
+    play(&publisher, 1_040, 2_040).await;
+    publisher.finish(TerminationCause::Unpublished).await;
+    let history = bed.history().await;
+    assert_eq!(history[0].started, Wall(BEGIN));
+    assert!(history[0].ended >= Some(Wall(BEGIN)), "no connection ends before it began: {history:?}");
+    // The next connection begins by the clock as it is, and its fragments are named behind all earlier ones.
+    let publisher = bed.publish().await;
+    begin(&publisher, 1_000).await;
+    publisher.finish(TerminationCause::Unpublished).await;
+    let fragments = bed.fragments().await;
+    let sequences: Vec<u64> = fragments.iter().map(|fragment| fragment.sequence).collect();
+    assert_eq!(sequences, [0, 1, 2, 3], "in order of name they are in order of time");
+    assert!(fragments.windows(2).all(|pair| pair[0].name_ms < pair[1].name_ms));
+    let vod = crate::live::vod::vod_playlist(&fragments).expect("some");
+    assert_eq!(vod.segments.iter().map(|s| s.discontinuity).collect::<Vec<_>>(), [false, false, false, true]);
+    assert_eq!(bed.check_media().await.faults, []);
+}
+
+#[tokio::test]
+async fn a_clock_that_steps_a_day_forward_ends_nothing_and_names_go_on_when_it_is_set_back() {
+    let bed = Bed::new().await;
+    let publisher = bed.publish().await;
+    begin(&publisher, 1_040).await;
+    settle().await;
+    bed.clock.set_wall(Wall(BEGIN + 86_400_000));
+    play(&publisher, 1_040, 2_040).await;
+    settle().await;
+    assert!(publisher.ended().now_or_never().is_none(), "no deadline follows the wall clock");
+    bed.clock.set_wall(Wall(BEGIN + 2_000));
+    play(&publisher, 2_040, 3_040).await;
+    let outcome = publisher.finish(TerminationCause::Unpublished).await;
+    assert_eq!((outcome.cause, outcome.fragments_lost), (TerminationCause::Unpublished, 0));
+    let names: Vec<i64> = told(&bed.fragments().await).iter().map(|f| f.0).collect();
+    assert_eq!(names, [0, 1, 86_400_000, 86_400_001], "a name that was given is never reached again");
+    assert_eq!(bed.check_media().await.faults, []);
+}
+
+/// What a crash leaves is ended with the end of the last fragment, which a clock that stepped back put before the start.
+#[tokio::test]
+async fn a_lost_connection_does_not_end_before_it_began_either() {
+    let bed = Bed::new().await;
+    let publisher = bed.publish().await;
+    begin(&publisher, 1_000).await;
+    bed.clock.set_wall(Wall(BEGIN - 3_600_000));
+    play(&publisher, 1_000, 2_040).await;
+    settle().await;
+    assert!(!bed.fragments().await.is_empty());
+    MetaStore::end_lost_connections(&*bed.meta).await.expect("as a start does it");
+    assert_eq!(bed.history().await[0].ended, Some(Wall(BEGIN)));
+    drop(publisher);
 }
 
 #[tokio::test]

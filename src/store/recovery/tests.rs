@@ -798,3 +798,67 @@ async fn the_checker_reads_sealed_bytes_with_the_key_and_names_it_without() {
     assert!(matches!(&report.findings[..], [Finding::ShortBlob { .. }]), "{report}");
     assert!(report.to_string().contains("segment 1 is not what was written"), "{report}");
 }
+
+// ---- clocks that are set -------------------------------------------------------------------------------------
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// I3: a reader that began before the clock was set a day forward still has its bytes.
+#[tokio::test]
+async fn a_step_forward_ages_no_garbage() {
+    let bench = Bench::new().await;
+    let (collector, stop) = (collector(&bench), Stop::new());
+    bench.clock.advance(24 * HOUR);
+    bench.put("k", &pattern(1, SIZE)).await.expect("put");
+    collector.collect(&stop).await.expect("nothing is due");
+    let object = bench.meta.object(bench.bucket, &key("k")).await.expect("readable").expect("there");
+    bench.put("k", &pattern(2, SIZE)).await.expect("replaced");
+    bench.clock.set_wall(Wall(bench.clock.wall().0 + 86_400_000));
+    for _ in 0..4 {
+        assert_eq!(collector.collect(&stop).await, Ok(0));
+        bench.clock.advance(HOUR);
+    }
+    assert_eq!(bench.read(&object, 0..object.size).await, Ok(pattern(1, SIZE)), "an old reader goes on");
+    bench.clock.advance(HOUR);
+    assert_eq!(collector.collect(&stop).await, Ok(1), "the grace has passed by every clock");
+    assert_eq!(bench.get("k").await, Some(pattern(2, SIZE)));
+    assert_eq!(checked(&bench).await.findings, []);
+}
+
+/// What was dated before a step back seems younger than it is: it waits, and nothing goes that should stay.
+#[tokio::test]
+async fn a_step_back_delays_garbage_and_sweeps_nothing_that_is_named() {
+    let bench = Bench::new().await;
+    let (collector, stop) = (collector(&bench), Stop::new());
+    bench.put("k", &pattern(1, SIZE)).await.expect("put");
+    bench.put("k", &pattern(2, SIZE)).await.expect("replaced");
+    bench.clock.set_wall(Wall(bench.clock.wall().0 - 3_600_000));
+    bench.put("later", &pattern(3, SIZE)).await.expect("by the clock as it is");
+    let grace = CollectorTimes::default().garbage_grace;
+    bench.clock.advance(grace + Duration::from_secs(1));
+    assert_eq!(collector.collect(&stop).await, Ok(0), "an hour seems to be missing");
+    assert_eq!(collector.sweep(&stop).await.map(|sweep| sweep.removed), Ok(0));
+    bench.clock.advance(HOUR);
+    assert_eq!(collector.collect(&stop).await, Ok(1));
+    assert_eq!(bench.get("k").await, Some(pattern(2, SIZE)));
+    assert_eq!(bench.get("later").await, Some(pattern(3, SIZE)));
+    assert_eq!(checked(&bench).await.findings, []);
+}
+
+/// A start whose clock is a day ahead, or behind, of the last life's removes what nobody names and nothing else.
+#[tokio::test]
+async fn a_start_by_another_clock_sweeps_nothing_that_is_named() {
+    for step in [-3_600_000, 86_400_000] {
+        let bench = Bench::new().await;
+        bench.put("k", &pattern(1, SIZE)).await.expect("put");
+        write(&bench.memory, &[pattern(9, SIZE)]).await;
+        let now = Wall(bench.clock.wall().0 + step);
+        startup(&*bench.meta, &bench.blobs, now).await.expect("starts");
+        bench.clock.set_wall(now);
+        let collector = collector(&bench);
+        bench.clock.advance(2 * HOUR);
+        collector.sweep(&Stop::new()).await.expect("sweeps");
+        assert_eq!(bench.get("k").await, Some(pattern(1, SIZE)), "{step}");
+        assert_eq!(checked(&bench).await.findings, [], "{step}: the lost one is gone");
+    }
+}
