@@ -30,7 +30,7 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
                 "{} is in use by a running server; stop it first: a check needs the directory at rest",
                 path.display()
             )),
-            other => explain(other),
+            other => explain(other, &args.data.data),
         })?;
         if args.recover {
             let done = recovery::startup(&*stores.meta, &*stores.blobs, stores.clock.wall()).await;

@@ -3,13 +3,14 @@
 #![allow(clippy::disallowed_macros, reason = "this is the room that prints")]
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::app::{StartError, Stores};
 use crate::config::{Config, Settings, given_master_keys, master_keys};
+use crate::store::StoreError;
 use crate::store::data_dir::DataDirError;
 pub use admin::{Admin, Answer, Request};
 
@@ -149,7 +150,7 @@ fn carry_out(data: &DataArg, create: bool, request: Request) -> Result<Answer, F
     let answer = match answered {
         Some(answer) => answer,
         None => block_on(async {
-            let stores = data.open(create).map_err(explain)?;
+            let stores = data.open(create).map_err(|error| explain(error, &data.data))?;
             let admin =
                 Admin { meta: stores.meta.clone(), registry: None, endpoint: None, clock: stores.clock.clone() };
             let answer = admin.carry_out(request).await;
@@ -163,8 +164,17 @@ fn carry_out(data: &DataArg, create: bool, request: Request) -> Result<Answer, F
     }
 }
 
-fn explain(error: StartError) -> Failure {
+/// A start that failed, with what to do about it. `docs/faults.md` has more.
+fn explain(error: StartError, data: &Path) -> Failure {
+    let data = data.display();
     match error {
+        StartError::Store(StoreError::Corrupt(why)) => Failure::failed(format!(
+            "{why}. Nothing was changed. Copy {data} away before anything else, see what is damaged with `livebucket check \
+             --data {data}`, and start from a backup (docs/faults.md)"
+        )),
+        StartError::Store(StoreError::Full) => {
+            Failure::failed(format!("no space is left where {data} is; make some and start again"))
+        }
         StartError::DataDir(DataDirError::Missing(path)) => Failure::failed(format!(
             "data directory {} does not exist; name the server's with --data or LIVEBUCKET_DATA",
             path.display()

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Failure;
 use super::admin::Key;
+use super::{Failure, explain};
 use crate::app::{DEMO, Service};
 use crate::auth::rtmp_url;
 use crate::config::{Config, LogFormat, unknown_variables};
@@ -32,7 +32,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     // Handlers first: a signal that arrives while the store recovers must not kill half-way.
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::failed)?;
-    let service = Service::start(&config).await.map_err(Failure::failed)?;
+    let service = Service::start(&config).await.map_err(|error| explain(error, &config.data))?;
     announce(&service, &config).await;
 
     tokio::select! {

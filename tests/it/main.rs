@@ -3,6 +3,7 @@
 
 mod cli;
 mod doors;
+mod damage;
 mod kinds;
 mod layers;
 mod lifecycle;

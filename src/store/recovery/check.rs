@@ -98,6 +98,8 @@ pub enum Finding {
     TargetDuration { window: WindowName, target: u32, name_ms: i64 },
     /// The backend's own integrity check failed.
     Backend(String),
+    /// Some of these could not be looked at: the walk over them ended early.
+    Unwalked { what: &'static str, cause: String },
 }
 
 impl fmt::Display for CheckReport {
@@ -131,6 +133,15 @@ impl CheckReport {
         self.findings.is_empty() && self.findings_left_out == 0
     }
 
+    /// A walk that ended at damage is a finding.
+    fn walked(&mut self, what: &'static str, walked: Result<()>) -> Result<()> {
+        match walked {
+            Err(StoreError::Corrupt(cause)) => self.find(Finding::Unwalked { what, cause }),
+            other => other?,
+        }
+        Ok(())
+    }
+
     fn find(&mut self, finding: Finding) {
         if self.findings.len() < limits::CHECK_FINDINGS_MAX {
             self.findings.push(finding);
@@ -140,21 +151,38 @@ impl CheckReport {
     }
 }
 
-/// Checks the stores. Errors only when they cannot be walked at all; a blob that cannot be read is a finding.
+/// Checks the stores. What is damaged is a finding, and does not keep the rest from being checked. Errors only when the
+/// metadata or the list of blobs cannot be read now (`Unavailable`): then nothing is proved either way.
 pub async fn check(meta: &dyn MetaStore, blobs: &dyn BlobStore, options: CheckOptions) -> Result<CheckReport> {
     let mut report = CheckReport::default();
+    let audited = check_backend(meta, &mut report).await;
+    report.walked("rows", audited)?;
+    let walked = check_objects(meta, blobs, options, &mut report).await;
+    report.walked("objects", walked)?;
+    let walked = check_versions(meta, blobs, options, &mut report).await;
+    report.walked("versions behind the current ones", walked)?;
+    let walked = check_parts(meta, blobs, options, &mut report).await;
+    report.walked("parts of open uploads", walked)?;
+    let walked = check_blobs(meta, blobs, &mut report).await;
+    report.walked("blobs", walked)?;
+    let walked = check_windows(meta, &mut report).await;
+    report.walked("playlist windows", walked)?;
+    Ok(report)
+}
+
+async fn check_backend(meta: &dyn MetaStore, report: &mut CheckReport) -> Result<()> {
     for line in meta.audit_backend().await? {
         report.find(Finding::Backend(line));
     }
-    check_objects(meta, blobs, options, &mut report).await?;
-    check_versions(meta, blobs, options, &mut report).await?;
-    check_parts(meta, blobs, options, &mut report).await?;
-    check_blobs(meta, blobs, &mut report).await?;
+    Ok(())
+}
+
+async fn check_windows(meta: &dyn MetaStore, report: &mut CheckReport) -> Result<()> {
     for window in meta.audit_windows().await? {
         report.windows += 1;
-        check_window(&window, &mut report);
+        check_window(&window, report);
     }
-    Ok(report)
+    Ok(())
 }
 
 /// What has bytes: an object, or a part of an open upload.
@@ -468,6 +496,7 @@ impl fmt::Display for Finding {
                 write!(f, "{window} has target duration {target}, below the rounded duration of fragment {name_ms}")
             }
             Finding::Backend(line) => write!(f, "metadata: {line}"),
+            Finding::Unwalked { what, cause } => write!(f, "not all {what} could be looked at: {cause}"),
         }
     }
 }

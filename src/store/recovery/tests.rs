@@ -862,3 +862,29 @@ async fn a_start_by_another_clock_sweeps_nothing_that_is_named() {
         assert_eq!(checked(&bench).await.findings, [], "{step}: the lost one is gone");
     }
 }
+
+// ---- damage --------------------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_walk_that_ends_at_damage_is_a_finding_and_the_others_go_on() {
+    let (bench, meta) = faulty().await;
+    bench.put("k", &pattern(1, SIZE)).await.expect("put");
+    let damage = StoreError::Corrupt("page 7".into());
+    for (call, what) in [
+        (MetaCall::AuditBackend, "rows"),
+        (MetaCall::AuditObjects, "objects"),
+        (MetaCall::AuditVersions, "versions behind the current ones"),
+        (MetaCall::AuditParts, "parts of open uploads"),
+        (MetaCall::AuditWindows, "playlist windows"),
+    ] {
+        meta.fail(call, usize::MAX, Fault::Before(damage.clone()));
+        let report = checked(&bench).await;
+        assert_eq!(report.findings, [Finding::Unwalked { what, cause: "page 7".into() }]);
+        assert_eq!(report.blobs, 1, "{what}: the rest was looked at");
+        assert!(report.to_string().starts_with(&format!("not all {what} could be looked at: page 7")), "{report}");
+        meta.heal();
+    }
+    meta.fail(MetaCall::AuditObjects, 1, Fault::Before(StoreError::Unavailable("now".into())));
+    let report = check(&*bench.meta, &bench.memory, CheckOptions::default()).await;
+    assert_eq!(report, Err(StoreError::Unavailable("now".into())), "nothing is proved");
+}

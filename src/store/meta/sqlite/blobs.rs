@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::error::Sql;
+use super::error::{Failure, Sql, meaning_of};
 use super::query::{all, exists, one, run};
 use super::rows;
 use crate::clock::Wall;
@@ -46,11 +46,45 @@ fn state(conn: &Connection, id: BlobId) -> Sql<BlobState> {
 
 /// SQLite's own check of the file, its references, and what no constraint can say.
 pub(super) fn audit_backend(conn: &Connection) -> Sql<Vec<String>> {
-    let mut faults = all(conn, "PRAGMA integrity_check", [], |row| Ok(row.get::<_, String>(0)?))?;
-    faults.retain(|line| line != "ok");
-    faults.extend(all(conn, "PRAGMA foreign_key_check", [], |row| {
+    let mut faults = integrity(conn)?;
+    match audit_rows(conn) {
+        Ok(more) => faults.extend(more),
+        // Rows that cannot be read stand on pages that were just named.
+        Err(_) if !faults.is_empty() => {}
+        Err(failure) => return Err(failure),
+    }
+    Ok(faults)
+}
+
+/// What SQLite finds in the file. A page that it cannot read at all ends its check without a word: then each table is checked
+/// alone, so that those which are damaged are named.
+fn integrity(conn: &Connection) -> Sql<Vec<String>> {
+    let check = |sql: &str| {
+        let mut lines = all(conn, sql, [], |row| Ok(row.get::<_, String>(0)?))?;
+        lines.retain(|line| line != "ok");
+        Ok(lines)
+    };
+    let damage = match check("PRAGMA integrity_check") {
+        Err(Failure::Sql(cause)) if matches!(meaning_of(&cause), StoreError::Corrupt(_)) => cause,
+        checked => return checked,
+    };
+    let mut faults = vec![format!("the file cannot be checked whole: {damage}")];
+    for table in
+        all(conn, "SELECT name FROM sqlite_schema WHERE type = 'table'", [], |row| Ok(row.get::<_, String>(0)?))?
+    {
+        match check(&format!("PRAGMA integrity_check(\"{table}\")")) {
+            Ok(lines) => faults.extend(lines),
+            Err(Failure::Sql(cause)) => faults.push(format!("table {table} cannot be read whole: {cause}")),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(faults)
+}
+
+fn audit_rows(conn: &Connection) -> Sql<Vec<String>> {
+    let mut faults = all(conn, "PRAGMA foreign_key_check", [], |row| {
         Ok(format!("a row of {} refers to a missing row of {}", row.get::<_, String>(0)?, row.get::<_, String>(2)?))
-    })?);
+    })?;
     faults.extend(super::objects::contradictions(conn)?);
     Ok(faults)
 }
