@@ -1,6 +1,7 @@
 //! Whole service on port 0, one module per area; and the walls of the tree.
 #![allow(clippy::disallowed_methods, reason = "a test is the far end: it dials, waits and reads the clock itself")]
 
+mod busy;
 mod cli;
 mod doors;
 mod damage;
@@ -18,6 +19,7 @@ mod quota;
 mod random;
 mod readme;
 mod restart;
+mod retention;
 mod s3;
 mod s3_answers;
 mod s3_checksums;

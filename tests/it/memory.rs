@@ -84,3 +84,32 @@ async fn many_large_transfers_stay_under_one_bound() {
     assert!(after_downloads < RESIDENT_MAX, "{after_downloads} bytes were resident while downloading");
     assert!(after_uploads > 1024 * 1024, "the figure is one");
 }
+
+/// A reader that does not read holds a few pieces, and keeps nobody from anything.
+#[tokio::test]
+async fn readers_that_do_not_read_cost_only_themselves() {
+    const READERS: usize = 100;
+    let dir = tempfile::tempdir().expect("a directory");
+    let program = Program::start(dir.path(), &[]);
+    let client = program.client();
+    client.send("PUT", "/films", &[("x-oss-acl", "public-read-write")], "").await.expect(200);
+    upload(&program, 0).await;
+    upload(&program, 1).await;
+    let mut asleep = Vec::new();
+    for reader in 0..READERS {
+        let mut socket = connect(program.addr).await;
+        let own = if over_s3(reader) { "?x-id=GetObject" } else { "" };
+        let head = format!("GET /films/0{own} HTTP/1.1\r\nHost: {}\r\n\r\n", program.addr);
+        socket.write_all(head.as_bytes()).await.expect("sent");
+        let mut answer = [0; 12];
+        socket.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        asleep.push(socket);
+    }
+    download(&program, 1).await;
+    client.put("/films/small", "x").await.expect(200);
+    assert_eq!(client.get("/films/small").await.expect(200).text(), "x");
+    let peak = resident_peak(program.pid());
+    assert!(peak < RESIDENT_MAX, "{peak} bytes were resident for {READERS} readers of {OBJECT_BYTES} bytes each");
+    drop(asleep);
+}
