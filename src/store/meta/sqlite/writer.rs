@@ -221,8 +221,8 @@ fn run_together(conn: &Connection, batch: &mut VecDeque<Command>, done: &mut Vec
     execute(conn, "COMMIT")
 }
 
-/// Without space for the log to grow, its file is used anew from the start once all of it stands in the database: so that
-/// what deletes can still be committed on a full disk. Failing is no harm, the next commit says so itself.
+/// Without space for the log to grow, its file is used anew from the start once all of it stands in the database. That needs
+/// room for pages that are new there; failing is no harm, the next commit says so itself.
 fn fold_log(conn: &Connection) {
     if let Err(cause) = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
         tracing::warn!(%cause, "metadata log cannot be folded into the database");
