@@ -1,5 +1,5 @@
 //! Every bound at the doors is one that holds: each constant of `src/limits.rs` from the first byte to a parsed document
-//! names the test that meets it, at its edge where it has one.
+//! names the test that meets it, at its edge where it has one. So does each story of `docs/doors.md`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -123,6 +123,113 @@ fn every_bound_at_the_doors_names_its_test() {
             faults.push(format!("`{constant}` is no bound"));
         }
         faults.extend(fault(&format!("{file}::{test}")).map(|why| format!("`{constant}`: {why}")));
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+const CHUNKS: &str = "src/codec/rtmp/chunk/tests.rs";
+const PEER: &str = "src/codec/rtmp/server/tests.rs";
+const DOORS: &str = "tests/it/doors.rs";
+
+/// The beginning of a story in `docs/doors.md`, and its tests.
+const STORIES: &[(&str, &[(&str, &str)])] = &[
+    (
+        "chunk streams interleaved",
+        &[
+            (CHUNKS, "all_four_types_in_every_order"),
+            (CHUNKS, "audio_between_the_chunks_of_a_video_message"),
+            (CHUNKS, "chunk_size_changes_between_two_chunks_of_a_message"),
+            (PEER, "our_client_publishes_in_both_handshakes_and_all_chunk_sizes"),
+        ],
+    ),
+    ("Abort", &[(CHUNKS, "abort_drops_the_unfinished_message_and_keeps_the_header")]),
+    (
+        "extended timestamps",
+        &[(CHUNKS, "extended_timestamps_in_both_habits"), (CHUNKS, "extended_deltas_in_all_habits")],
+    ),
+    ("no acknowledgement", &[(PEER, "a_client_that_never_acknowledges_is_served_all_the_same")]),
+    ("`releaseStream`", &[(PEER, "commands_left_out_repeated_or_out_of_order")]),
+    (
+        "transaction id 0",
+        &[
+            (PEER, "transaction_id_0_is_answered_where_a_publish_needs_the_answer"),
+            (PEER, "calls_that_expect_no_answer_get_none"),
+        ],
+    ),
+    (
+        "a second stream on one socket",
+        &[
+            (PEER, "a_second_publish_is_refused_and_the_first_goes_on"),
+            (PEER, "publish_twice_on_one_stream"),
+            (PEER, "a_socket_may_publish_again"),
+        ],
+    ),
+    ("AMF3 commands", &[(PEER, "flash_publishes_in_amf3")]),
+    (
+        "strings that are not UTF-8",
+        &[
+            (PEER, "strings_that_are_not_utf8_are_read_with_what_is_broken_replaced"),
+            (CONN, "a_name_that_is_not_utf8_is_refused_like_any_other_that_is_none"),
+        ],
+    ),
+    ("values nested", &[(PEER, "values_nest_so_deep_and_no_deeper")]),
+    (
+        "FourCC",
+        &[
+            (CONN, "unsupported_video_is_rejected_by_its_name"),
+            (PEER, "connect_echoes_the_encoding_and_offers_h264_alone"),
+        ],
+    ),
+    ("a message over", &[(CHUNKS, "limits_say_where_and_what"), (CONN, "ends_of_a_publish_have_their_causes")]),
+    ("byte by byte", &[(NETWORK, "a_stream_that_comes_byte_by_byte_is_the_same_stream")]),
+    ("a stall of 1 s", &[(NETWORK, "a_stall_of_a_second_or_ten_is_nothing_and_one_of_a_minute_ends_the_publish")]),
+    ("a stall of 60 s", &[(NETWORK, "a_stall_of_a_second_or_ten_is_nothing_and_one_of_a_minute_ends_the_publish")]),
+    ("a peer that is gone", &[(CONN, "a_silent_publisher_is_noticed_within_thirty_seconds")]),
+    ("a peer that has closed", &[(NETWORK, "half_open_peers_are_ended")]),
+    ("a reset", &[(NETWORK, "resets_at_every_message_boundary_and_inside_every_message")]),
+    (
+        "a return while",
+        &[(NETWORK, "a_return_within_the_patience_for_the_dead_socket_is_refused_and_after_it_goes_on")],
+    ),
+    (
+        "a return after",
+        &[
+            (NETWORK, "a_return_within_the_patience_for_the_dead_socket_is_refused_and_after_it_goes_on"),
+            ("tests/it/live.rs", "a_reconnect_goes_on_with_the_sequence_behind_a_discontinuity"),
+        ],
+    ),
+    ("two publishers", &[(NETWORK, "of_two_publishers_that_race_a_thousand_times_exactly_one_wins")]),
+    ("a flood", &[(DOORS, "a_flood_of_refused_publishes_and_bad_signatures_leaves_publishers_unharmed")]),
+    ("ten thousand idle", &[(DOORS, "ten_thousand_idle_sockets_cost_little_and_nobody_else")]),
+];
+
+/// The first cell of every row of the tables that tell stories.
+fn told(page: &str) -> Vec<&str> {
+    let mut lines = page.lines();
+    let mut stories = Vec::new();
+    while lines.by_ref().any(|line| line.starts_with("| story |")) {
+        let rows = lines.by_ref().skip(1).take_while(|line| line.starts_with('|'));
+        stories.extend(rows.filter_map(|row| row.split('|').nth(1)).map(str::trim));
+    }
+    stories
+}
+
+#[test]
+fn every_story_of_the_doors_names_its_tests() {
+    let page = fs::read_to_string(root().join("docs/doors.md")).expect("the page");
+    let told = told(&page);
+    let mut faults = Vec::new();
+    for story in &told {
+        if STORIES.iter().filter(|(begin, _)| story.starts_with(begin)).count() != 1 {
+            faults.push(format!("`{story}` has no line, or more than one, in tests/it/limits.rs"));
+        }
+    }
+    for (begin, tests) in STORIES {
+        if !told.iter().any(|story| story.starts_with(begin)) {
+            faults.push(format!("docs/doors.md does not tell of `{begin}`"));
+        }
+        let proofs = tests.iter().map(|(file, test)| format!("{file}::{test}"));
+        faults.extend(proofs.filter_map(|proof| fault(&proof)).map(|why| format!("`{begin}`: {why}")));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
