@@ -28,5 +28,6 @@ mod sealed;
 mod secrets;
 mod settings;
 mod stories;
+mod streams;
 mod support;
 mod versions;

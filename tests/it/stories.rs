@@ -2,104 +2,16 @@
 //! fragments that a player of them finds sound. What is pure is told beside the code; here stands what only the whole
 //! path can show.
 
-use bytes::{BufMut, Bytes, BytesMut};
 use livebucket::codec::m3u8::Playlist;
-use livebucket::codec::playback::{ForcedCuts, PlaybackChecker, PlaybackReport};
+use livebucket::codec::playback::PlaybackReport;
 use livebucket::codec::rtmp::message::MediaKind;
-use livebucket::media::MediaTime;
 
+use crate::support::eventually;
 use crate::support::rtmp::{Publisher, Tag};
-use crate::support::{Client, Server, eventually};
-
-// ---- what is sent --------------------------------------------------------------------------------------------
-
-/// An AVCDecoderConfigurationRecord of a picture of 640x480 or, `wide`, of 1280x720.
-fn sequence_header(wide: bool) -> Bytes {
-    const SMALL: &[u8] = &[0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xf6, 0x40];
-    const WIDE: &[u8] = &[0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe8];
-    const PPS: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
-    let sps = if wide { WIDE } else { SMALL };
-    let mut body = BytesMut::from(&[0x17, 0, 0, 0, 0, 1, 0x42, 0xc0, 0x1e, 0xff, 0xe1][..]);
-    body.put_u16(sps.len() as u16);
-    body.put_slice(sps);
-    body.put_u8(1);
-    body.put_u16(PPS.len() as u16);
-    body.put_slice(PPS);
-    body.freeze()
-}
-
-fn header(timestamp: u32, wide: bool) -> Tag {
-    Tag { kind: MediaKind::Video, timestamp, body: sequence_header(wide) }
-}
-
-fn audio_header(timestamp: u32) -> Tag {
-    Tag { kind: MediaKind::Audio, timestamp, body: Bytes::from_static(&[0xaf, 0, 0x12, 0x10]) }
-}
-
-/// A picture of `bytes` bytes with a composition offset in milliseconds.
-fn picture(timestamp: u32, keyframe: bool, offset: i32, bytes: u32) -> Tag {
-    let mut body = BytesMut::from(&[if keyframe { 0x17 } else { 0x27 }, 1][..]);
-    body.put_slice(&offset.to_be_bytes()[1..]);
-    body.put_u32(bytes);
-    body.put_u8(if keyframe { 0x65 } else { 0x41 });
-    body.put_bytes(0x5a, bytes as usize - 1);
-    Tag { kind: MediaKind::Video, timestamp, body: body.freeze() }
-}
-
-fn sound(timestamp: u32) -> Tag {
-    let body = Bytes::from([&[0xaf, 1][..], &[0x21; 60]].concat());
-    Tag { kind: MediaKind::Audio, timestamp, body }
-}
-
-/// Both sequence headers, then 25 pictures a second from `from` on, a key frame each second, and sound beside them.
-fn stream(from: u32, millis: u32) -> Vec<Tag> {
-    let mut tags = vec![header(from, false), audio_header(from)];
-    for at in (0..millis).step_by(40) {
-        let now = from.wrapping_add(at);
-        tags.extend([picture(now, at % 1_000 == 0, 0, 400), sound(now), sound(now.wrapping_add(20))]);
-    }
-    tags
-}
+use crate::support::streams::{audio_header, header, picture, sound, stream};
+use crate::support::viewer::{play, publish, start};
 
 // ---- what a player sees --------------------------------------------------------------------------------------
-
-/// A bucket `films` with a channel `cam1` of 2 s fragments.
-async fn start(frag_count: u32) -> (Server, Client) {
-    let server = Server::start().await;
-    let client = server.client();
-    client.put("/films", "").await.expect(200);
-    let body = format!(
-        "<LiveChannelConfiguration><Target><Type>HLS</Type><FragDuration>2</FragDuration>\
-         <FragCount>{frag_count}</FragCount></Target></LiveChannelConfiguration>"
-    );
-    client.put("/films/cam1?live", body).await.expect(200);
-    (server, client)
-}
-
-async fn publish(server: &Server, tags: &[Tag]) {
-    let client = server.client();
-    let mut publisher = Publisher::publish(server.addr(), "films", "cam1").await;
-    publisher.send(tags).await;
-    publisher.finish().await;
-    eventually("the channel is idle", || async {
-        let stat = client.get("/films/cam1?live&comp=stat").await.expect(200).text();
-        stat.contains("<Status>Idle</Status>").then_some(())
-    })
-    .await;
-}
-
-/// The playlist, and what a player of it meets.
-async fn play(client: &Client) -> (Playlist, PlaybackReport) {
-    let text = client.get("/films/cam1/playlist.m3u8").await.expect(200).text();
-    let playlist = Playlist::parse(&text).expect("a playlist");
-    let forced = ForcedCuts { after: MediaTime::from_secs(60), bytes: u64::MAX };
-    let mut checker = PlaybackChecker::new(&playlist, forced);
-    for segment in &playlist.segments {
-        let got = client.get(&format!("/films/cam1/{}", segment.uri)).await.expect(200);
-        checker.fragment(Ok(&got.body));
-    }
-    (playlist, checker.finish())
-}
 
 /// Publishes these tags on a fresh channel; the playlist must be sound.
 async fn told(tags: &[Tag]) -> (Playlist, PlaybackReport) {

@@ -1,9 +1,12 @@
 //! A whole service in a temporary directory, and the far ends that speak to it: signed HTTP, RTMP.
 
+pub mod dump;
 pub mod http;
 pub mod program;
 pub mod rtmp;
 pub mod s3;
+pub mod streams;
+pub mod viewer;
 
 use std::net::SocketAddr;
 use std::path::Path;

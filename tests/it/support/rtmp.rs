@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use livebucket::codec::rtmp::amf::AmfValue;
 use livebucket::codec::rtmp::client::{ClientConfig, ClientEvent, ClientOutput, ClientPeer};
 use livebucket::codec::rtmp::message::MediaKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -116,6 +117,12 @@ impl Publisher {
             // What the server says in between is read by `answer`.
             self.flush().await;
         }
+    }
+
+    /// Sends `onMetaData`.
+    pub async fn metadata(&mut self, values: AmfValue) {
+        self.peer.metadata(values).expect("short enough");
+        self.flush().await;
     }
 
     /// Ends the publish in order.

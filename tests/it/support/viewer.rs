@@ -1,0 +1,73 @@
+//! A channel to publish to, and what a player of it meets.
+
+use livebucket::codec::m3u8::Playlist;
+use livebucket::codec::playback::{ForcedCuts, PlaybackChecker, PlaybackReport};
+use livebucket::codec::rtmp::amf::AmfValue;
+use livebucket::media::MediaTime;
+
+use super::rtmp::{Publisher, Tag};
+use super::{Client, Server, eventually};
+
+/// A service with a bucket `films` and a channel `cam1` of 2 s fragments in it.
+pub async fn start(frag_count: u32) -> (Server, Client) {
+    let server = Server::start().await;
+    let client = server.client();
+    client.put("/films", "").await.expect(200);
+    let body = format!(
+        "<LiveChannelConfiguration><Target><Type>HLS</Type><FragDuration>2</FragDuration>\
+         <FragCount>{frag_count}</FragCount></Target></LiveChannelConfiguration>"
+    );
+    client.put("/films/cam1?live", body).await.expect(200);
+    (server, client)
+}
+
+/// Publishes these tags in one connection, and waits until nothing of it is left to do.
+pub async fn publish(server: &Server, tags: &[Tag]) {
+    publish_with(server, &[], tags).await;
+}
+
+/// The same behind these values of `onMetaData`.
+pub async fn publish_with(server: &Server, metadata: &[AmfValue], tags: &[Tag]) {
+    let client = server.client();
+    let mut publisher = Publisher::publish(server.addr(), "films", "cam1").await;
+    for values in metadata {
+        publisher.metadata(values.clone()).await;
+    }
+    publisher.send(tags).await;
+    publisher.finish().await;
+    eventually("the channel is idle", || async {
+        let stat = client.get("/films/cam1?live&comp=stat").await.expect(200).text();
+        stat.contains("<Status>Idle</Status>").then_some(())
+    })
+    .await;
+}
+
+/// A playlist with its fragments.
+pub struct Seen {
+    pub playlist: Playlist,
+    pub bodies: Vec<Vec<u8>>,
+    pub report: PlaybackReport,
+}
+
+/// What the playlist names, and what a player of it meets; `None` without a playlist.
+pub async fn look(client: &Client) -> Option<Seen> {
+    let got = client.get("/films/cam1/playlist.m3u8").await;
+    if got.status == 404 {
+        return None;
+    }
+    let playlist = Playlist::parse(&got.expect(200).text()).expect("a playlist");
+    let mut bodies = Vec::new();
+    for segment in &playlist.segments {
+        bodies.push(client.get(&format!("/films/cam1/{}", segment.uri)).await.expect(200).body.to_vec());
+    }
+    let forced = ForcedCuts { after: MediaTime::from_secs(60), bytes: u64::MAX };
+    let mut checker = PlaybackChecker::new(&playlist, forced);
+    bodies.iter().for_each(|body| checker.fragment(Ok(body)));
+    Some(Seen { report: checker.finish(), playlist, bodies })
+}
+
+/// The playlist, and what a player of it meets.
+pub async fn play(client: &Client) -> (Playlist, PlaybackReport) {
+    let seen = look(client).await.expect("a playlist");
+    (seen.playlist, seen.report)
+}
