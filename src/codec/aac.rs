@@ -1,12 +1,12 @@
 //! AAC: the AudioSpecificConfig and the ADTS header made from it.
 //!
-//! Never decodes audio. ISO/IEC 14496-3 sections 1.6.2.1 (AudioSpecificConfig), 4.4.1 (GASpecificConfig) and 1.A.3
-//! (ADTS). ADTS has two bits for the object type, so that only Main, LC, SSR and LTP can be carried; HE-AAC is carried as
+//! Never decodes audio. ISO/IEC 14496-3 sections 1.6.2.1 (AudioSpecificConfig), 4.4.1 (GASpecificConfig), 4.4.1.1
+//! (program_config_element) and 1.A.3 (ADTS). ADTS has two bits for the object type, so that only Main, LC, SSR and LTP can be carried; HE-AAC is carried as
 //! its LC core, in which decoders find the extension by themselves (implicit signalling).
 
 use bytes::Bytes;
 
-use crate::media::AacConfig;
+use crate::media::{AacConfig, MediaTime};
 
 /// Bytes of the ADTS header that we write (no CRC).
 pub const ADTS_HEADER_BYTES: usize = 7;
@@ -20,6 +20,8 @@ const FREQUENCY_ESCAPE: u32 = 15;
 const OBJECT_TYPE_ESCAPE: u32 = 31;
 const OBJECT_TYPE_SBR: u32 = 5;
 const OBJECT_TYPE_PS: u32 = 29;
+/// Id of a program_config_element in a raw data block.
+const ID_PCE: u32 = 5;
 
 /// Why an AudioSpecificConfig is of no use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,13 +58,70 @@ pub fn parse_audio_specific_config(raw: &Bytes) -> Result<AacConfig, AacError> {
     if bits.u(1)? == 1 {
         return Err(AacError::Unsupported("AAC with 960-sample frames".to_owned()));
     }
+    let program_config = if channel_configuration == 0 { program_config(&mut bits) } else { None };
     Ok(AacConfig {
         object_type: object_type as u8,
         frequency_index,
         sample_rate,
         channel_configuration: channel_configuration as u8,
+        program_config,
         raw: raw.clone(),
     })
+}
+
+/// The configuration that an ADTS header states, from encoders that send nothing else. `None` when there is no header.
+pub fn config_from_adts(bytes: &[u8]) -> Option<AacConfig> {
+    let header: &[u8; ADTS_HEADER_BYTES] = bytes.first_chunk()?;
+    let is_sync = header[0] == 0xff && header[1] & 0xf6 == 0xf0;
+    let (object_type, frequency_index) = ((header[2] >> 6) + 1, header[2] >> 2 & 0x0f);
+    let channels = (header[2] & 0x01) << 2 | header[3] >> 6;
+    let raw = [object_type << 3 | frequency_index >> 1, frequency_index << 7 | channels << 3];
+    parse_audio_specific_config(&Bytes::copy_from_slice(&raw)).ok().filter(|_| is_sync)
+}
+
+/// How long a raw frame lasts, to the nearest tick.
+pub fn frame_duration(config: &AacConfig) -> MediaTime {
+    const FRAME_SAMPLES: i64 = 1_024;
+    let rate = i64::from(config.sample_rate.max(1));
+    MediaTime((FRAME_SAMPLES * MediaTime::HZ + rate / 2) / rate)
+}
+
+/// The element that belongs before this frame: the configuration's, unless the frame brings one.
+pub fn leading_element<'a>(config: &'a AacConfig, frame: &[u8]) -> &'a [u8] {
+    let brings_one = frame.first().is_some_and(|first| first >> 5 == ID_PCE as u8);
+    config.program_config.as_deref().filter(|_| !brings_one).unwrap_or_default()
+}
+
+/// The program_config_element that follows in a GASpecificConfig, as an element of a raw data block: with its id in front,
+/// aligned there, without its comment. `None` when the bits end before it does; frames may bring their own.
+fn program_config(bits: &mut Bits<'_>) -> Option<Bytes> {
+    if bits.u(1).ok()? == 1 {
+        bits.u(14).ok()?; // coreCoderDelay
+    }
+    bits.u(1).ok()?; // extensionFlag
+    let mut out = BitWriter::default();
+    out.put(ID_PCE, 3);
+    let mut copy = |count| {
+        let value = bits.u(count).ok()?;
+        out.put(value, count);
+        Some(value as usize)
+    };
+    copy(4 + 2 + 4)?; // instance tag, object type, sampling frequency index
+    let channels = copy(4)? + copy(4)? + copy(4)?; // front, side, back: a flag and a tag each
+    let low_frequency = copy(2)?;
+    let data = copy(3)?;
+    let coupling = copy(4)?;
+    for mixdown_bits in [4, 4, 3] {
+        if copy(1)? == 1 {
+            copy(mixdown_bits)?;
+        }
+    }
+    (0..channels).try_for_each(|_| copy(5).map(drop))?;
+    (0..low_frequency + data).try_for_each(|_| copy(4).map(drop))?;
+    (0..coupling).try_for_each(|_| copy(5).map(drop))?;
+    out.align();
+    out.put(0, 8); // no comment
+    Some(out.bytes.into())
 }
 
 fn object_type_name(object_type: u32) -> String {
@@ -134,6 +193,31 @@ pub fn parse_adts_header(bytes: &[u8]) -> Option<AdtsHeader> {
 /// A raw frame that begins with twelve one bits would begin with `ID_END`, which none does; and the length must agree.
 pub fn stray_adts_header_bytes(frame: &[u8]) -> usize {
     parse_adts_header(frame).filter(|adts| adts.frame_bytes == frame.len()).map_or(0, |adts| adts.header_bytes)
+}
+
+/// Writes bits, most significant first.
+#[derive(Default)]
+struct BitWriter {
+    bytes: Vec<u8>,
+    /// Bits of the last byte that are taken; 0 when there is no open byte.
+    taken: usize,
+}
+
+impl BitWriter {
+    fn put(&mut self, value: u32, count: usize) {
+        for bit in (0..count).rev() {
+            if self.taken == 0 {
+                self.bytes.push(0);
+            }
+            let last = self.bytes.last_mut().expect("pushed when none is open");
+            *last |= ((value >> bit & 1) as u8) << (7 - self.taken);
+            self.taken = (self.taken + 1) % 8;
+        }
+    }
+
+    fn align(&mut self) {
+        self.taken = 0;
+    }
 }
 
 /// Reads bits of an AudioSpecificConfig, most significant first.

@@ -75,6 +75,8 @@ pub struct FlvReader {
     reconfigured: bool,
     /// An AudioSpecificConfig that can be written has come.
     aac: bool,
+    /// The last one could not be.
+    aac_refused: bool,
     /// AVCC bytes of NAL units that came without a picture.
     held: BytesMut,
 }
@@ -181,25 +183,34 @@ impl FlvReader {
 
     fn audio_config(&mut self, body: &Bytes, at: usize) -> Result<FlvEvent, FlvError> {
         let raw = body.slice(at..);
-        match aac::parse_audio_specific_config(&raw) {
+        let config = match aac::config_from_adts(&raw) {
+            // Encoders that know ADTS only; no AudioSpecificConfig begins like that.
+            Some(config) => Ok(config),
+            None => aac::parse_audio_specific_config(&raw),
+        };
+        match config {
             Ok(config) => {
-                self.aac = true;
+                (self.aac, self.aac_refused) = (true, false);
                 Ok(FlvEvent::Config(CodecConfig::Aac(config)))
             }
             Err(aac::AacError::Malformed { at: inner, what }) => Err(FlvError::Malformed { at: at + inner, what }),
             Err(aac::AacError::Unsupported(name)) => {
                 // Frames that follow belong to a configuration that cannot be written.
-                self.aac = false;
+                (self.aac, self.aac_refused) = (false, true);
                 Err(FlvError::UnsupportedAudio(name))
             }
         }
     }
 
     fn audio_frame(&mut self, time: SourceTime, body: &Bytes, at: usize) -> Result<FlvEvent, FlvError> {
+        let header_bytes = aac::stray_adts_header_bytes(&body[at..]);
         if !self.aac {
-            return Err(FlvError::NoConfig);
+            // A frame that explains itself: it is spent on that, those after it are sound.
+            let config = aac::config_from_adts(&body[at..]).filter(|_| header_bytes > 0 && !self.aac_refused);
+            self.aac = config.is_some();
+            return config.map(|config| FlvEvent::Config(CodecConfig::Aac(config))).ok_or(FlvError::NoConfig);
         }
-        let frame_at = at + aac::stray_adts_header_bytes(&body[at..]);
+        let frame_at = at + header_bytes;
         let payload = body.slice(frame_at..);
         if payload.is_empty() {
             return Ok(FlvEvent::Nothing);

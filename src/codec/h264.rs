@@ -81,6 +81,12 @@ pub fn is_slice(nal: &[u8]) -> bool {
     (1..=NAL_IDR).contains(&nal_type(nal))
 }
 
+/// The slice goes on with a picture that another one has begun: its first macroblock is not the picture's first
+/// (`first_mb_in_slice`, an Exp-Golomb code of which one set bit means 0).
+pub fn continues_picture(slice: &[u8]) -> bool {
+    is_slice(slice) && slice.get(1).is_some_and(|first| first & 0x80 == 0)
+}
+
 /// Reads an AVCDecoderConfigurationRecord, or, from senders that put one there, parameter sets in Annex B framing.
 ///
 /// Bytes after the picture parameter sets (the extension of the high profiles, or junk) are not read.

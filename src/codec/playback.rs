@@ -138,6 +138,8 @@ pub struct PlaybackChecker {
     target_duration: u32,
     segments: Vec<Segment>,
     checker: Checker,
+    /// Of each fragment, whether its connection is known to be that of the one before, with nothing lost between.
+    goes_on: Vec<bool>,
     /// Bytes of each fragment that was taken, or why it could not be had.
     taken: Vec<Result<u64, String>>,
 }
@@ -151,8 +153,16 @@ impl PlaybackChecker {
             target_duration: playlist.target_duration,
             segments: playlist.segments.clone(),
             checker: Checker::new(),
+            goes_on: vec![false; playlist.segments.len()],
             taken: Vec::with_capacity(playlist.segments.len()),
         }
+    }
+
+    /// Which fragments are of the connection of the one before them, with nothing lost between: their counters and times must
+    /// go on, also where the playlist states a discontinuity. Without this none is known to be.
+    pub fn of_one_connection(mut self, goes_on: impl Fn(usize) -> bool) -> Self {
+        self.goes_on = (0..self.segments.len()).map(goes_on).collect();
+        self
     }
 
     /// The next fragment of the playlist, or why it cannot be had. More than the playlist names are passed over.
@@ -196,10 +206,11 @@ impl PlaybackChecker {
     fn expectation(&self, index: usize) -> Expectation {
         let Some(before) = index.checked_sub(1) else {
             // What stood before it has left the window and may have been cut by force.
-            return Expectation { discontinuity: false, forced_cut: self.media_sequence > 0 };
+            return Expectation { forced_cut: self.media_sequence > 0, ..Expectation::default() };
         };
         Expectation {
             discontinuity: self.segments[index].discontinuity || self.taken[before].is_err(),
+            goes_on: self.goes_on[index] && self.taken[before].is_ok(),
             forced_cut: self.segments[before].duration + EXTINF_TOLERANCE >= self.forced.after
                 || self.taken[before].as_ref().is_ok_and(|&bytes| bytes >= self.forced.bytes),
         }
@@ -260,6 +271,65 @@ impl PlaybackChecker {
         let count = if self.expectation(index).forced_cut { 2 } else { 1 };
         both(fragment).map(|track| track.first_dts).take(count)
     }
+}
+
+/// What is wrong with a playlist that takes the place of another one of the same channel (RFC 8216 sections 6.2.1 and 6.2.2).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SuccessionFault {
+    /// The media sequence went back, or left out fragments that nobody could have seen.
+    #[error("EXT-X-MEDIA-SEQUENCE {after} after {before} with {listed} fragments")]
+    MediaSequence {
+        /// What it was.
+        before: u64,
+        /// How many fragments stood there.
+        listed: u64,
+        /// What it is.
+        after: u64,
+    },
+    /// The discontinuity sequence is not what it was, and one more for each discontinuity that has left.
+    #[error("EXT-X-DISCONTINUITY-SEQUENCE {found} instead of {expected}")]
+    DiscontinuitySequence {
+        /// What follows from the playlist before.
+        expected: u64,
+        /// What it is.
+        found: u64,
+    },
+    /// A media sequence number means another fragment than before.
+    #[error("number {sequence} is not the fragment that it was")]
+    Replaced {
+        /// Which.
+        sequence: u64,
+    },
+    /// Fewer fragments than before without any that has left.
+    #[error("fragments have gone from the end")]
+    Shortened,
+}
+
+/// Compares two states of a live playlist, one read after the other. As many states may lie between as fragments were listed:
+/// beyond that nothing can be said of what has left.
+pub fn succession_faults(before: &Playlist, after: &Playlist) -> Vec<SuccessionFault> {
+    let listed = before.segments.len() as u64;
+    let left = after.media_sequence.checked_sub(before.media_sequence).filter(|&left| left <= listed);
+    let Some(left) = left else {
+        let (before, after) = (before.media_sequence, after.media_sequence);
+        return vec![SuccessionFault::MediaSequence { before, listed, after }];
+    };
+    let (gone, kept) = before.segments.split_at(left as usize);
+    let mut faults = Vec::new();
+    let expected = before.discontinuity_sequence + gone.iter().filter(|segment| segment.discontinuity).count() as u64;
+    let found = after.discontinuity_sequence;
+    if found != expected {
+        faults.push(SuccessionFault::DiscontinuitySequence { expected, found });
+    }
+    let pairs = kept.iter().zip(&after.segments).enumerate();
+    faults.extend(pairs.filter(|(_, (was, is))| was != is).map(|(index, _)| {
+        let sequence = after.media_sequence + index as u64;
+        SuccessionFault::Replaced { sequence }
+    }));
+    if after.segments.len() < kept.len() {
+        faults.push(SuccessionFault::Shortened);
+    }
+    faults
 }
 
 /// Its tracks, video first.

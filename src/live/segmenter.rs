@@ -6,6 +6,8 @@
 //! * With video a fragment begins at the first key frame once the one before lasted FragDuration; without a key frame it
 //!   is cut by force after max(2 x FragDuration, 60 s) or at a byte cap.
 //! * Without video it is cut by time. A stream has no video until its codec config or first picture arrives.
+//! * Which tracks a connection's first fragment has is settled when both have come, or after a while: until then the caller
+//!   keeps the fragment's first bytes, whose program map may still change.
 //! * A changed codec config, a jump of the timeline and a new track cut at the next place where a fragment may begin,
 //!   with a discontinuity. Such cuts are saved up and spent, so that no sender can ask for one at every key frame.
 //!
@@ -17,6 +19,8 @@ use crate::media::{MediaTime, Track};
 pub const UNANNOUNCED_VIDEO_WAIT: MediaTime = MediaTime::from_secs(2);
 /// How long audio waits for the first key frame once video was announced.
 pub const KEYFRAME_WAIT: MediaTime = MediaTime::from_secs(10);
+/// How long the first fragment waits for the stream's audio, announced or not, before its program map is settled without.
+pub const AUDIO_WAIT: MediaTime = MediaTime::from_secs(2);
 /// Early cuts (config, jump, tracks) that can be saved up; one is regained with every FragDuration of media.
 pub const EARLY_CUTS_MAX: u32 = 4;
 /// A forced cut should fall on a picture; audio forces it only when no picture did for this long.
@@ -37,7 +41,7 @@ pub struct Settings {
     pub bytes_max: u64,
     /// Audio units that may be held back before the first fragment.
     pub held_units_max: usize,
-    /// Their bytes.
+    /// Their bytes; also of the first fragment while its tracks are not settled.
     pub held_bytes_max: u64,
 }
 
@@ -72,8 +76,15 @@ pub enum Step {
     Take,
     /// Close the open fragment, if there is one; begin another; the unit is its first.
     Cut(Cut),
+    /// It belongs to the open fragment, which has a track more from here on. Nothing of the fragment was handed on yet.
+    Join,
     /// No fragment is open yet: keep this audio unit for the one that will be.
     Hold,
+    /// There will be no picture for now: decide about all units that were held once more, in order, then about this one.
+    Release,
+    /// The first fragment's tracks are those that have come: say which ([`Segmenter::settle`]), then ask about this unit once
+    /// more.
+    Settle,
     /// Nothing can be done with it.
     Drop(DropReason),
 }
@@ -163,7 +174,13 @@ struct TrackState {
 
 #[derive(Debug)]
 enum State {
-    Waiting { since: Option<MediaTime>, units: usize, bytes: u64 },
+    Waiting {
+        since: Option<MediaTime>,
+        units: usize,
+        bytes: u64,
+    },
+    /// The wait for a picture is over.
+    Released,
     Open(Open),
 }
 
@@ -175,6 +192,10 @@ struct Open {
     audio: bool,
     video_units: u64,
     audio_units: u64,
+    /// Its tracks may still change.
+    opening: bool,
+    /// It does not list audio, and audio has come.
+    audio_waits: bool,
 }
 
 impl Segmenter {
@@ -206,10 +227,12 @@ impl Segmenter {
         self.observe(&facts);
         let step = match self.state {
             State::Waiting { since, units, bytes } => self.while_waiting(&facts, since, units, bytes),
+            State::Released => self.begin(&facts, CutReason::Start, None, false, true),
+            State::Open(open) if self.opening_is_over(&facts, &open) => Step::Settle,
             State::Open(open) if open.video => self.with_video(&facts, &open),
             State::Open(open) => self.without_video(&facts, &open),
         };
-        if step == Step::Take
+        if matches!(step, Step::Take | Step::Join)
             && let State::Open(open) = &mut self.state
         {
             open.bytes += facts.bytes;
@@ -219,6 +242,33 @@ impl Segmenter {
             }
         }
         step
+    }
+
+    /// Waits for no picture any more; what was held is to be decided about once more, in order.
+    pub fn release(&mut self) {
+        if matches!(self.state, State::Waiting { .. }) {
+            self.state = State::Released;
+        }
+    }
+
+    /// The tracks of the first fragment are settled: with video, and with audio or not.
+    pub fn settle(&mut self, audio: bool) {
+        if let State::Open(open) = &mut self.state {
+            (open.opening, open.audio) = (false, audio);
+        }
+    }
+
+    /// The open fragment's tracks may still change.
+    pub fn is_opening(&self) -> bool {
+        matches!(self.state, State::Open(Open { opening: true, .. }))
+    }
+
+    /// More bytes of a unit that was taken. False when the open fragment has no room for them.
+    pub fn more(&mut self, bytes: u64) -> bool {
+        let State::Open(open) = &mut self.state else { return false };
+        let fits = open.bytes + bytes <= self.settings.bytes_max;
+        open.bytes += if fits { bytes } else { 0 };
+        fits
     }
 
     /// The connection ends: the duration of the open fragment, to the end of its last unit. `None` when none is open.
@@ -234,10 +284,11 @@ impl Segmenter {
     fn observe(&mut self, facts: &Facts) {
         let track = self.track_mut(facts.track);
         track.announced = true;
-        if let Some(last) = track.last {
+        // Units that are decided about once more were seen already.
+        if let Some(last) = track.last.filter(|&last| last < facts.dts) {
             track.interval = Some((facts.dts - last).min(MediaTime::from_secs(1)));
         }
-        track.last = Some(facts.dts);
+        track.last = track.last.max(Some(facts.dts));
         if facts.discontinuity && matches!(self.state, State::Open(_)) {
             self.change_pending = true;
         }
@@ -256,6 +307,7 @@ impl Segmenter {
             let step = self.begin(facts, CutReason::Start, None, true, self.audio.announced);
             if let State::Open(open) = &mut self.state {
                 open.audio_units += units as u64;
+                open.opening = true;
             }
             return step;
         }
@@ -263,22 +315,33 @@ impl Segmenter {
         let patience = if self.video.announced { KEYFRAME_WAIT } else { UNANNOUNCED_VIDEO_WAIT };
         let full = units >= self.settings.held_units_max || bytes + facts.bytes > self.settings.held_bytes_max;
         if full || facts.dts - since >= patience {
-            let step = self.begin(facts, CutReason::Start, None, false, true);
-            if let State::Open(open) = &mut self.state {
-                // The held units stand first in this fragment.
-                open.start = since;
-                open.bytes += bytes;
-            }
-            return step;
+            self.state = State::Released;
+            return Step::Release;
         }
         self.state = State::Waiting { since: Some(since), units: units + 1, bytes: bytes + facts.bytes };
         Step::Hold
     }
 
+    /// Whether the first fragment should wait no longer for its audio: it lasts long, it is large, or it is to be cut.
+    fn opening_is_over(&self, facts: &Facts, open: &Open) -> bool {
+        let age = facts.dts - open.start;
+        let full = open.bytes + facts.bytes > self.settings.held_bytes_max.min(self.settings.bytes_max);
+        open.opening && (full || age >= AUDIO_WAIT.min(self.settings.frag_duration) || self.change_pending)
+    }
+
     fn with_video(&mut self, facts: &Facts, open: &Open) -> Step {
         let age = facts.dts - open.start;
+        if facts.track == Track::Audio && open.opening && !open.audio {
+            if let State::Open(open) = &mut self.state {
+                open.audio = true;
+            }
+            return Step::Join;
+        }
         if facts.track == Track::Audio && !open.audio {
             self.change_pending = true;
+            if let State::Open(open) = &mut self.state {
+                open.audio_waits = true;
+            }
             return Step::Drop(DropReason::TrackNotInFragment);
         }
         if facts.keyframe && age >= self.settings.frag_duration {
@@ -327,8 +390,8 @@ impl Segmenter {
     }
 
     fn cut(&mut self, facts: &Facts, open: &Open, reason: CutReason, video: bool) -> Step {
-        // A config without any unit announces nothing worth a line in the program map after the first fragment.
-        let audio = self.audio.last.is_some();
+        // What was listed stays, also while it is silent; what was announced and never came was taken from the first fragment.
+        let audio = open.audio || open.audio_waits;
         self.begin(facts, reason, Some(distance(open.start, facts.dts)), video, audio)
     }
 
@@ -337,7 +400,16 @@ impl Segmenter {
         let discontinuity = closed.is_some() && (self.change_pending || lost_video);
         let video_units = u64::from(facts.track == Track::Video);
         let audio_units = 1 - video_units;
-        self.state = State::Open(Open { start: facts.dts, bytes: facts.bytes, video, audio, video_units, audio_units });
+        self.state = State::Open(Open {
+            start: facts.dts,
+            bytes: facts.bytes,
+            video,
+            audio,
+            video_units,
+            audio_units,
+            opening: false,
+            audio_waits: false,
+        });
         self.change_pending = false;
         Step::Cut(Cut { closed, reason, discontinuity, video, audio })
     }

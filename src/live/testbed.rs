@@ -134,7 +134,7 @@ impl Bed {
         let mut checker = Checker::new();
         for fragment in self.fragments().await {
             let bytes = self.body(&format!("{}.ts", fragment.name_ms)).await;
-            checker.fragment(&bytes, Expectation { discontinuity: fragment.discontinuity, forced_cut: false });
+            checker.fragment(&bytes, Expectation { discontinuity: fragment.discontinuity, ..Expectation::default() });
         }
         checker.finish()
     }
@@ -171,6 +171,7 @@ pub(crate) fn aac() -> AacConfig {
         frequency_index: 4,
         sample_rate: 44_100,
         channel_configuration: 2,
+        program_config: None,
         raw: Bytes::from_static(&[0x12, 0x10]),
     }
 }

@@ -1,8 +1,9 @@
 //! Turns the times that a source states into one timeline that only goes forward.
 //!
-//! Three thoughts, each in one place: the 32-bit clock of RTMP is unwrapped (`Unwrap`); a time that does not fit the
-//! stream's front moves the track's base instead of the timeline (a *jump*); what remains is repaired by the smallest
-//! step (DTS strictly grows per track, PTS >= DTS).
+//! Four thoughts, each in one place: the 32-bit clock of RTMP is unwrapped (`Unwrap`); a time that does not fit the
+//! stream's front moves the track's base instead of the timeline (a *jump*); a clock that is *stopped*, as that of senders
+//! which state zero for ever, is replaced (sound by its frames' length, the picture by the sound that arrives with it); what
+//! remains is repaired by the smallest step (DTS strictly grows per track, PTS >= DTS).
 //!
 //! Output begins at [`ORIGIN`], not at zero: the second track may begin a little before the first one, and a sender with
 //! negative composition offsets needs its DTS moved back. Output times are never negative.
@@ -33,6 +34,13 @@ pub const DTS_SHIFT_MAX: MediaTime = MediaTime::from_secs(1);
 /// A larger composition offset is an unsigned reading of a negative one, or noise: PTS = DTS instead.
 pub const COMPOSITION_OFFSET_MAX: MediaTime = MediaTime::from_secs(10);
 
+/// Units of a track in a row whose source states one and the same time, after which that clock counts as stopped: more
+/// than come of one burst, and at most two seconds of pictures.
+pub const STOPPED_AFTER: u32 = 30;
+
+/// How long a picture lasts whose clock is stopped and beside which there is no sound.
+const PICTURE: MediaTime = MediaTime::from_millis(40);
+
 /// An access unit's place on the timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -49,6 +57,8 @@ pub struct Stamp {
 pub struct Timeline {
     video: TrackClock,
     audio: TrackClock,
+    /// How long a frame of sound lasts.
+    audio_frame: Option<MediaTime>,
     repaired: u64,
 }
 
@@ -63,6 +73,9 @@ struct TrackClock {
     interval: MediaTime,
     /// How far DTS is moved back because of negative composition offsets. Only grows.
     shift: MediaTime,
+    /// The last source time, and how many units in a row have repeated it.
+    source: Option<i64>,
+    repeats: u32,
 }
 
 impl Timeline {
@@ -71,11 +84,19 @@ impl Timeline {
         Timeline::default()
     }
 
+    /// How long a frame of sound lasts from here on: what one is given whose clock is stopped.
+    pub fn set_audio_frame(&mut self, frame: MediaTime) {
+        self.audio_frame = Some(frame);
+    }
+
     /// Places the next access unit, in the order of arrival.
     pub fn stamp(&mut self, unit: &AccessUnit) -> Stamp {
         let offset = sane_offset(unit);
         let source = self.unwrapped(unit);
-        let (time, discontinuity) = self.place(unit.track, source);
+        let (time, discontinuity) = match self.while_stopped(unit.track, source) {
+            Some(time) => (time, false),
+            None => self.place(unit.track, source),
+        };
         let track = self.track_mut(unit.track);
         if offset < MediaTime::ZERO {
             track.shift = track.shift.max(MediaTime(-offset.0)).min(DTS_SHIFT_MAX);
@@ -106,6 +127,22 @@ impl Timeline {
             track.unwrap = other;
         }
         track.unwrap.ticks(unit.time)
+    }
+
+    /// The time of a unit whose clock is stopped; the clock may go on from there. `None` as long as it runs.
+    fn while_stopped(&mut self, track: Track, source: i64) -> Option<MediaTime> {
+        let state = self.track_mut(track);
+        let repeats = state.source == Some(source);
+        state.repeats = if repeats { state.repeats.saturating_add(1) } else { 0 };
+        state.source = Some(source);
+        let last = state.last.filter(|_| state.repeats >= STOPPED_AFTER)?;
+        let shift = state.shift;
+        let time = match track {
+            Track::Audio => last + self.audio_frame.unwrap_or(PICTURE),
+            Track::Video => self.audio.last.map_or(last + PICTURE, |sound| sound.max(last)),
+        };
+        self.track_mut(track).base = Some(source.saturating_sub((time + shift).0));
+        Some(time + shift)
     }
 
     /// The unit's time on the timeline before repair, and whether its clock jumped.
@@ -311,6 +348,30 @@ mod tests {
         // The third picture wants to be shown at 40 ms but was decoded after the second: as early as it can be.
         assert_eq!(pts[2..], [40, 80, 160]);
         assert_eq!((stamps[4].dts - ORIGIN).to_millis(), 120);
+    }
+
+    #[test]
+    fn stopped_clocks_are_replaced_and_go_on_when_they_run_again() {
+        let mut timeline = Timeline::new();
+        timeline.set_audio_frame(MediaTime::from_millis(20));
+        let mut at = |track, time| (timeline.stamp(&unit(track, SourceTime::Rtmp(time), 0)).dts - ORIGIN).to_millis();
+        let mut last = (0, 0);
+        for _ in 0..1_000 {
+            last = (at(V, 0), at(A, 0));
+            at(A, 0);
+        }
+        // The first thirty or so of each stand still; the rest of the sound lasts what it lasts, with the picture beside it.
+        assert!((39_000..39_500).contains(&last.1) && (0..=40).contains(&(last.1 - last.0)), "{last:?}");
+        let resumed = (at(V, 40), at(V, 80));
+        assert!((0..100).contains(&(resumed.0 - last.0)) && resumed.1 - resumed.0 == 40, "{last:?} {resumed:?}");
+    }
+
+    #[test]
+    fn a_picture_alone_whose_clock_is_stopped_has_25_a_second() {
+        let mut timeline = Timeline::new();
+        let mut at = || (timeline.stamp(&unit(V, SourceTime::Rtmp(7), 0)).dts - ORIGIN).to_millis();
+        let times: Vec<_> = (0..=130).map(|_| at()).collect();
+        assert_eq!((times[29], times[30], times[130]), (0, 40, 4_040));
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub struct AacConfig {
     pub sample_rate: u32,
     /// Channel configuration, 0..=7 (7 means 7.1).
     pub channel_configuration: u8,
+    /// Channels that no channel configuration (0) says: the element that lists them, to stand before a raw frame, whole bytes.
+    pub program_config: Option<Bytes>,
     /// The AudioSpecificConfig as it was sent; equality of configurations is equality of these bytes.
     pub raw: Bytes,
 }

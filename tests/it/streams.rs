@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use livebucket::codec::rtmp::amf::AmfValue;
 use livebucket::codec::rtmp::message::MediaKind::{Audio, Video};
 
+use crate::readme;
 use crate::support::dump::dump;
 use crate::support::rtmp::{Tag, capture};
 use crate::support::streams::*;
@@ -29,13 +30,7 @@ impl From<Vec<Tag>> for Sent {
 }
 
 /// What the checker finds and no server can mend; every other story is sound.
-const UNSOUND: &[(&str, &str)] = &[
-    ("sound_a_second_ahead_of_the_picture_in_order_of_arrival", "a track arrives more than 0.7 s behind the other"),
-    ("sound_two_seconds_behind_the_picture_in_order_of_arrival", "a track arrives more than 0.7 s behind the other"),
-    ("times_of_the_picture_that_are_always_zero", "a track arrives more than 0.7 s behind the other"),
-    ("picture_seconds_before_the_sound", "a track is announced and does not come for seconds"),
-    ("sound_that_is_announced_and_never_comes", "a track is announced and does not come"),
-];
+const UNSOUND: &[(&str, &str)] = &[];
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/streams").join(format!("{name}.txt"))
@@ -388,4 +383,42 @@ fn every_golden_file_is_a_story() {
     let names = files.map(|file| file.expect("readable").file_name().to_string_lossy().into_owned());
     let stories: BTreeSet<String> = STORIES.iter().map(|name| format!("{name}.txt")).collect();
     assert_eq!(names.collect::<BTreeSet<_>>(), stories);
+}
+
+/// The names in the last cell of each row of the page's tables.
+fn named(page: &str) -> Vec<(String, Vec<String>)> {
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let cells = rows.map(|row| row.trim_matches('|').rsplit_once('|').unwrap_or((row, "")));
+    let rows = cells.filter(|(_, last)| !matches!(last.trim(), "test" | "asserted by"));
+    rows.map(|(row, last)| (row.to_owned(), last.split('`').skip(1).step_by(2).map(str::to_owned).collect())).collect()
+}
+
+#[test]
+fn every_row_of_the_page_names_a_test_that_is_there() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/streams.md");
+    let rows = named(&fs::read_to_string(page).expect("the page"));
+    assert!(rows.len() >= 80, "the tables were not found: {rows:?}");
+    let mut faults = Vec::new();
+    for (row, names) in &rows {
+        if names.is_empty() {
+            faults.push(format!("no test: {row}"));
+        }
+        let missing = names.iter().filter_map(|name| match name.contains("::") {
+            true => readme::fault(name),
+            false => (!STORIES.contains(&name.as_str())).then(|| format!("no story `{name}`")),
+        });
+        faults.extend(missing);
+    }
+    let named: BTreeSet<&str> = rows.iter().flat_map(|(_, names)| names).map(String::as_str).collect();
+    faults
+        .extend(STORIES.iter().filter(|story| !named.contains(*story)).map(|story| format!("`{story}` is in no row")));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_row_without_its_test_is_missed() {
+    let text = "| what comes | test |\n|---|---|\n| a `x` | `one`, `two::three` |\n| b | none |\n";
+    let row =
+        |row: &str, names: &[&str]| (row.to_owned(), names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    assert_eq!(named(text), [row(" a `x` ", &["one", "two::three"]), row(" b ", &[])]);
 }

@@ -87,7 +87,8 @@ proptest! {
         object_type in 1u8..=4, frequency_index in 0u8..13, channels in 0u8..8, length in 0usize..=FRAME_BYTES_MAX,
     ) {
         let config = AacConfig {
-            object_type, frequency_index, channel_configuration: channels, sample_rate: 0, raw: Bytes::new(),
+            object_type, frequency_index, channel_configuration: channels, sample_rate: 0, program_config: None,
+            raw: Bytes::new(),
         };
         let mut frame = adts_header(&config, length).expect("fits").to_vec();
         frame.resize(length + ADTS_HEADER_BYTES, 0);
@@ -96,4 +97,39 @@ proptest! {
             header_bytes: 7, frame_bytes: frame.len(), object_type, frequency_index, channel_configuration: channels,
         });
     }
+}
+
+#[test]
+fn channels_that_no_configuration_says_are_listed_before_each_frame() {
+    // What ffmpeg sends for quad and for 5.1(side), and what it writes into ADTS of it, without its comment.
+    for (config, element) in [
+        ("118004c404002110044c61766356e500", "a0988080042200"),
+        ("118004c844002000c4044c61766356e500", "a09908800400188000"),
+        ("118004c848002000c640044c61766356e500", "a0990900040018c800"),
+    ] {
+        let config = parse(&hex::decode(config).expect("hex")).expect("legal");
+        assert_eq!((config.channel_configuration, config.sample_rate), (0, 48_000));
+        assert_eq!(hex::encode(leading_element(&config, &[0x21, 0x2a])), element);
+        // A frame that begins with its own (id 5 in three bits) keeps that one.
+        assert!(leading_element(&config, &[0xa0, 0x98]).is_empty());
+    }
+    let cut = parse(&[0x11, 0x80, 0x04]).expect("frames may list their channels themselves");
+    assert_eq!(cut.program_config, None);
+    assert!(leading_element(&parse(&[0x12, 0x10]).expect("stereo"), &[0x21]).is_empty());
+}
+
+#[test]
+fn an_adts_header_is_a_configuration() {
+    let config = parse(&[0x12, 0x10]).expect("LC 44.1 kHz stereo");
+    let header = adts_header(&config, 100).expect("short");
+    assert_eq!(config_from_adts(&header), Some(config));
+    assert_eq!(config_from_adts(&header[..6]), None);
+    assert_eq!(config_from_adts(&[0x12, 0x10, 0x56, 0xe5, 0x98, 0, 0]), None);
+    assert_eq!(config_from_adts(&[0xff, 0xf1, 0x7c, 0x80, 0, 0, 0]), None, "a reserved frequency");
+}
+
+#[test]
+fn frames_last_1024_samples() {
+    let ticks = |config: &[u8]| frame_duration(&parse(config).expect("legal")).0;
+    assert_eq!([ticks(&[0x12, 0x10]), ticks(&[0x11, 0x90]), ticks(&[0x10, 0x10])], [2_090, 1_920, 960]);
 }

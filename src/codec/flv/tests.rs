@@ -170,6 +170,24 @@ fn adts_header_before_a_frame_is_taken_off() {
 }
 
 #[test]
+fn adts_explains_itself_when_nothing_else_does() {
+    let adts = [&[0xaf, 0x01, 0xff, 0xf1, 0x50, 0x80, 0x01, 0x7f, 0xfc][..], &[0x21; 4]].concat();
+    let adts = Bytes::from(adts);
+    let mut reader = FlvReader::new();
+    let expected = aac::parse_audio_specific_config(&Bytes::from_static(&[0x12, 0x10])).expect("stereo");
+    assert_eq!(reader.audio(0, &adts), Ok(FlvEvent::Config(CodecConfig::Aac(expected.clone()))));
+    assert_eq!(unit(reader.audio(23, &adts)).payload[..], [0x21; 4]);
+    // As a sequence header, too.
+    let mut reader = FlvReader::new();
+    let header = join(&[&[0xaf, 0x00], &adts[2..9]]);
+    assert_eq!(reader.audio(0, &header), Ok(FlvEvent::Config(CodecConfig::Aac(expected))));
+    // But not behind a configuration that cannot be written.
+    let mut reader = FlvReader::new();
+    assert!(matches!(reader.audio(0, &join(&[&[0xaf, 0x00, 0xf9, 0x40, 0x00]])), Err(FlvError::UnsupportedAudio(_))));
+    assert_eq!(reader.audio(0, &adts), Err(FlvError::NoConfig));
+}
+
+#[test]
 fn byte_stream_in_place_of_avcc_is_reframed() {
     let mut reader = ready();
     let stream: &[u8] = &[0, 0, 0, 1, 9, 0xf0, 0, 0, 0, 1, 0x65, 0x88, 0, 0, 1, 0x65, 0x89];

@@ -212,6 +212,13 @@ fn annex_b_in_place_of_avcc() {
 }
 
 #[test]
+fn a_slice_says_whether_it_begins_a_picture() {
+    assert!(!continues_picture(&[0x65, 0x88]) && !continues_picture(&[0x41, 0x9a]));
+    assert!(continues_picture(&[0x65, 0x45]) && continues_picture(&[0x41, 0x01]));
+    assert!(!continues_picture(&[0x41]) && !continues_picture(&[0x06, 0x01]) && !continues_picture(&[]));
+}
+
+#[test]
 fn parameter_set_ids() {
     let writer = || SpsWriter::default().u(66, 8).u(0, 8).u(30, 8);
     assert_eq!(sps_id(&writer().ue(31).nal(0x67)), Some(31));

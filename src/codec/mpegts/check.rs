@@ -22,8 +22,12 @@ const PIDS: usize = 0x2000;
 /// What a fragment is allowed to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expectation {
-    /// Its counters and times need not go on from the fragment before (the playlist says so too).
+    /// Its tracks and codecs need not be those of the fragment before, nor its counters and times go on (the playlist says so
+    /// too).
     pub discontinuity: bool,
+    /// It is of the same connection as the fragment before, which is the one that it was cut from: its counters and times go
+    /// on whatever the playlist says.
+    pub goes_on: bool,
     /// It was cut by force and need not begin with a keyframe.
     pub forced_cut: bool,
 }
@@ -86,6 +90,12 @@ pub enum FaultKind {
         /// Which PID.
         pid: u16,
     },
+    /// The PMT lists other tracks than before, and nothing says that the fragment may.
+    #[error("the PMT lists other tracks than before")]
+    TracksChanged,
+    /// Parameter sets or an ADTS header say otherwise than before, and nothing says that the fragment may.
+    #[error("{0:?} is configured otherwise than before")]
+    ConfigChanged(Track),
     /// The first picture of the fragment is no keyframe.
     #[error("the first picture is no keyframe")]
     NoKeyframe,
@@ -95,6 +105,9 @@ pub enum FaultKind {
     /// A fragment's first keyframe lacks SPS and PPS right after the delimiter.
     #[error("SPS and PPS do not follow the delimiter of the first keyframe")]
     NoParameterSets,
+    /// SPS or PPS behind what they must stand before.
+    #[error("SPS or PPS behind other NAL units")]
+    LateParameterSets,
     /// A PES packet without PTS.
     #[error("{0:?} without time stamp")]
     NoTimestamp(Track),
@@ -179,6 +192,9 @@ pub struct Checker {
     /// Last PCR in ticks of 90 kHz, unwrapped.
     last_pcr: Option<MediaTime>,
     last_dts: [Option<MediaTime>; 2],
+    /// What the last keyframe, or frame of sound, said of its track: parameter sets in order of their bytes, or the ADTS header's
+    /// profile, frequency and channels.
+    configs: [Vec<Vec<u8>>; 2],
     /// The PMT in force, where it was first seen, and which of its PIDs have occurred since.
     listing: Option<Listing>,
 }
@@ -233,6 +249,7 @@ impl Checker {
             clock: Clock::default(),
             last_pcr: None,
             last_dts: [None; 2],
+            configs: Default::default(),
             listing: None,
         }
     }
@@ -243,6 +260,9 @@ impl Checker {
         let report = FragmentReport::default();
         let mut open = Open { index, expectation, pictures: 0, pcrs: 0, begun: Vec::new(), report };
         if expectation.discontinuity {
+            self.configs = Default::default();
+        }
+        if expectation.discontinuity && !expectation.goes_on {
             self.counters.fill(None);
             self.clock = Clock::default();
             self.last_pcr = None;
@@ -371,6 +391,12 @@ impl Checker {
         if self.listing.as_ref().is_some_and(|listing| listing.program == program) {
             return;
         }
+        if let Some(listing) = &self.listing
+            && listing.program.streams != program.streams
+            && (!open.expectation.discontinuity || listing.fragment == open.index)
+        {
+            self.fault(open.index, at, FaultKind::TracksChanged);
+        }
         self.close_listing();
         self.listing = Some(Listing { program, fragment: open.index, at, seen: Vec::new() });
     }
@@ -458,23 +484,48 @@ impl Checker {
         if nals.next() != Some(NAL_AUD) {
             self.fault(open.index, unit.at, FaultKind::NoDelimiter);
         }
+        let is_set = |kind: &u8| matches!(*kind, NAL_SPS | NAL_PPS);
+        let is_late = nals.clone().skip_while(is_set).any(|kind| is_set(&kind));
         if is_keyframe {
+            self.configured(open, unit.at, Track::Video, parameter_sets(&unit.data));
             let mut count_of = |wanted| std::iter::from_fn(|| nals.next_if_eq(&wanted)).count();
             let (sps, pps) = (count_of(NAL_SPS), count_of(NAL_PPS));
             if sps == 0 || pps == 0 {
                 self.fault(open.index, unit.at, FaultKind::NoParameterSets);
+            } else if is_late {
+                self.fault(open.index, unit.at, FaultKind::LateParameterSets);
             }
-        } else if open.pictures == 0 && !open.expectation.forced_cut {
-            self.fault(open.index, unit.at, FaultKind::NoKeyframe);
+        } else {
+            if is_late {
+                self.fault(open.index, unit.at, FaultKind::LateParameterSets);
+            }
+            if open.pictures == 0 && !open.expectation.forced_cut {
+                self.fault(open.index, unit.at, FaultKind::NoKeyframe);
+            }
         }
         open.pictures += 1;
         u64::from(is_keyframe)
+    }
+
+    /// Compares what a unit says of its track with what was said before.
+    fn configured(&mut self, open: &Open, at: usize, track: Track, config: Vec<Vec<u8>>) {
+        if config.is_empty() {
+            return;
+        }
+        let before = &mut self.configs[usize::from(track == Track::Audio)];
+        let changed = !before.is_empty() && *before != config;
+        *before = config;
+        if changed {
+            self.fault(open.index, at, FaultKind::ConfigChanged(track));
+        }
     }
 
     fn adts_frames(&mut self, open: &Open, unit: &PesUnit) -> u64 {
         let mut rest = &unit.data[..];
         let mut frames = 0;
         while let Some(header) = aac::parse_adts_header(rest) {
+            let config = vec![vec![header.object_type, header.frequency_index, header.channel_configuration]];
+            self.configured(open, unit.at, Track::Audio, config);
             rest = &rest[header.frame_bytes..];
             frames += 1;
         }
@@ -483,6 +534,14 @@ impl Checker {
         }
         frames
     }
+}
+
+/// SPS and PPS of a picture, in order of their bytes.
+fn parameter_sets(picture: &[u8]) -> Vec<Vec<u8>> {
+    let sets = h264::annex_b_nal_units(picture).filter(|nal| matches!(h264::nal_type(nal), NAL_SPS | NAL_PPS));
+    let mut sets: Vec<Vec<u8>> = sets.map(<[u8]>::to_vec).collect();
+    sets.sort();
+    sets
 }
 
 fn is_idr(nal: &[u8]) -> bool {

@@ -4,8 +4,8 @@
 //! continuity counters of every PID, PAT and PMT included, go on over its fragments, so that the fragments laid end to
 //! end are one correct transport stream.
 //!
-//! The PCR is the decode time of the newest access unit and PTS and DTS are [`DELAY`] ahead of it; a decoder has that
-//! long to receive what it must decode, and audio may arrive that much behind video.
+//! The PCR is a decode time, of the track that is behind when the two do not arrive side by side ([`LAG_MAX`]), and PTS and
+//! DTS are [`DELAY`] ahead of it; a decoder has that long to receive what it must decode.
 
 use bytes::{BufMut, BytesMut};
 
@@ -15,7 +15,7 @@ use super::psi::{self, TrackSet};
 use super::{PACKET_BYTES, PID_AUDIO, PID_VIDEO, TIMESTAMP_MASK};
 use crate::codec::aac;
 use crate::codec::h264::{self, H264Error, NAL_AUD, NAL_PPS, NAL_SPS};
-use crate::media::{AacConfig, AvcConfig, MediaTime};
+use crate::media::{AacConfig, AvcConfig, MediaTime, Track};
 
 /// Distance of PTS and DTS over PCR: 0.7 s, which is what decoders are used to.
 pub const DELAY: MediaTime = MediaTime(63_000);
@@ -23,8 +23,11 @@ pub const DELAY: MediaTime = MediaTime(63_000);
 pub const PCR_GAP_MAX: MediaTime = MediaTime::from_millis(100);
 /// Distance of the PCRs that fill a longer gap between access units.
 const PCR_FILL_STEP: MediaTime = MediaTime::from_millis(90);
-/// A gap longer than this is a hole in the source, not a slow track: filling it would write more than the media.
-pub const PCR_FILL_MAX: MediaTime = MediaTime::from_secs(10);
+/// A gap longer than this is not filled: a timeline jumps from 10 s on, and what a track may be behind comes on top.
+pub const PCR_FILL_MAX: MediaTime = MediaTime::from_secs(12);
+/// The clock waits this long for the track that is behind, and stays that much behind the other one while it is silent. So a
+/// track may arrive [`DELAY`] and this much late.
+pub const LAG_MAX: MediaTime = MediaTime::from_millis(1_500);
 /// With audio only, every frame could carry a PCR; one in this distance is enough.
 const AUDIO_PCR_STEP: MediaTime = MediaTime::from_millis(40);
 
@@ -43,6 +46,8 @@ pub struct TsMuxer {
     audio_counter: Counter,
     tracks: Option<TrackSet>,
     pmt_version: u8,
+    video_pace: Pace,
+    audio_pace: Pace,
     /// Last PCR of the connection.
     last_pcr: Option<MediaTime>,
     /// The fragment has no PCR yet, so that it could not be played alone.
@@ -53,6 +58,14 @@ pub struct TsMuxer {
     parameter_sets_due: bool,
     /// The next PCR carries the discontinuity indicator.
     discontinuity: bool,
+}
+
+/// How far a track has come.
+#[derive(Debug, Default)]
+struct Pace {
+    last: Option<MediaTime>,
+    /// The last distance of two units: the next one is not to be expected sooner.
+    interval: MediaTime,
 }
 
 /// A continuity counter: four bits, counts packets with payload.
@@ -94,10 +107,23 @@ impl TsMuxer {
         self.parameter_sets_due = true;
     }
 
+    /// Lists other tracks in the PMT of the open fragment, whose first bytes are `fragment`: none of them was handed on yet.
+    /// Must not take a track from it that has occurred.
+    pub fn relist(&mut self, fragment: &mut [u8], video: bool, audio: bool) {
+        let tracks = TrackSet { video, audio };
+        let mut packet = BytesMut::with_capacity(PACKET_BYTES);
+        psi::write_pmt(&mut packet, self.pmt_counter.last(), self.pmt_version, tracks);
+        if let Some(pmt) = fragment.get_mut(PACKET_BYTES..2 * PACKET_BYTES) {
+            pmt.copy_from_slice(&packet);
+            self.tracks = Some(tracks);
+        }
+    }
+
     /// The time base starts anew: the next PCR carries the discontinuity indicator, and the gap before it is not filled.
     pub fn mark_discontinuity(&mut self) {
         self.discontinuity = true;
         self.last_pcr = None;
+        (self.video_pace, self.audio_pace) = (Pace::default(), Pace::default());
     }
 
     /// One picture. `avcc` is framed as `config` says; on error nothing has been written.
@@ -120,8 +146,9 @@ impl TsMuxer {
         self.parameter_sets_due = false;
         let dts = dts.max(MediaTime::ZERO);
         let pts = pts.max(dts);
-        self.fill_pcr(out, dts);
-        let pcr = self.take_pcr(dts, MediaTime(1));
+        let clock = self.clock(Track::Video, dts);
+        self.fill_pcr(out, clock);
+        let pcr = self.take_pcr(clock, MediaTime(1));
         let adaptation = self.adaptation(pcr, keyframe);
         let header = PesHeader::new(STREAM_ID_VIDEO, wire(pts + DELAY), wire(dts + DELAY), None);
         let total = header.as_bytes().len() + unit.bytes;
@@ -132,39 +159,80 @@ impl TsMuxer {
         Ok(())
     }
 
+    /// More slices of the last picture, which must have been the last of video that was written: some encoders send each in a
+    /// tag of its own. On error nothing has been written.
+    pub fn more_video(&mut self, out: &mut BytesMut, avcc: &[u8], config: &AvcConfig) -> Result<(), H264Error> {
+        h264::unit_facts(avcc, config.nal_length_size)?;
+        let slices = || h264::nal_units(avcc, config.nal_length_size).flatten().filter(|nal| h264::is_slice(nal));
+        let total = slices().map(|nal| START_CODE.len() + nal.len()).sum();
+        if total == 0 {
+            return Ok(());
+        }
+        // The PES packet of a picture has no stated length: it goes on until the next one begins.
+        let mut writer = PayloadWriter::more(out, PID_VIDEO, &mut self.video_counter, total);
+        for nal in slices() {
+            writer.write(&START_CODE);
+            writer.write(nal);
+        }
+        Ok(())
+    }
+
     /// One raw AAC frame. An empty frame and one that ADTS cannot express ([`aac::FRAME_BYTES_MAX`], which
     /// `codec::flv` enforces) are left out.
     pub fn audio(&mut self, out: &mut BytesMut, dts: MediaTime, frame: &[u8], config: &AacConfig) {
         debug_assert!(self.tracks.is_some_and(|tracks| tracks.audio), "the PMT of this fragment lists no audio");
-        let Some(adts) = aac::adts_header(config, frame.len()).filter(|_| !frame.is_empty()) else {
+        let lead = aac::leading_element(config, frame);
+        let Some(adts) = aac::adts_header(config, lead.len() + frame.len()).filter(|_| !frame.is_empty()) else {
             return;
         };
         let dts = dts.max(MediaTime::ZERO);
         let audio_only = self.pcr_pid() == PID_AUDIO;
-        self.fill_pcr(out, dts);
+        let clock = self.clock(Track::Audio, dts);
+        self.fill_pcr(out, clock);
         let adaptation = if audio_only {
-            let pcr = self.take_pcr(dts, AUDIO_PCR_STEP);
+            let pcr = self.take_pcr(clock, AUDIO_PCR_STEP);
             self.adaptation(pcr, self.fragment_is_empty)
         } else {
             // The fragment's first PCR does not wait for its first picture.
-            if let Some(pcr) = self.pcr_due.then(|| self.take_pcr(dts, MediaTime(1))).flatten() {
+            if let Some(pcr) = self.pcr_due.then(|| self.take_pcr(clock, MediaTime(1))).flatten() {
                 self.write_pcr_packet(out, pcr);
             }
             Adaptation::default()
         };
-        let payload_bytes = adts.len() + frame.len();
+        let payload_bytes = adts.len() + lead.len() + frame.len();
         let stamp = wire(dts + DELAY);
         let header = PesHeader::new(STREAM_ID_AUDIO, stamp, stamp, Some(payload_bytes));
         let total = header.as_bytes().len() + payload_bytes;
         let mut writer = PayloadWriter::new(out, PID_AUDIO, &mut self.audio_counter, adaptation, total);
         writer.write(header.as_bytes());
         writer.write(&adts);
+        writer.write(lead);
         writer.write(frame);
         self.fragment_is_empty = false;
     }
 
     fn pcr_pid(&self) -> u16 {
         self.tracks.unwrap_or_default().pcr_pid()
+    }
+
+    /// Where the clock may stand when this unit begins: no further than the unit itself, nor than the next one of the other
+    /// track; but never further behind than [`LAG_MAX`].
+    fn clock(&mut self, track: Track, dts: MediaTime) -> MediaTime {
+        let tracks = self.tracks.unwrap_or_default();
+        let (own, other, is_alone) = match track {
+            Track::Video => (&mut self.video_pace, &mut self.audio_pace, !tracks.audio),
+            Track::Audio => (&mut self.audio_pace, &mut self.video_pace, !tracks.video),
+        };
+        if let Some(last) = own.last.filter(|&last| last < dts) {
+            own.interval = (dts - last).min(LAG_MAX);
+        }
+        own.last = Some(dts);
+        if is_alone {
+            return dts;
+        }
+        // A track of which nothing has come yet is taken to begin here.
+        let others = *other.last.get_or_insert(dts);
+        dts.min(others + other.interval).max(dts.max(others) - LAG_MAX)
     }
 
     /// Brings the PCR up to less than [`PCR_GAP_MAX`] before `time`, with packets that carry nothing else. Both tracks
@@ -241,6 +309,12 @@ impl<'a> PayloadWriter<'a> {
         out.reserve((1 + after_first.div_ceil(BODY_BYTES)) * PACKET_BYTES);
         let room = packet::write_header(out, pid, true, counter.next(), &adaptation, total);
         PayloadWriter { out, pid, counter, left: total, room }
+    }
+
+    /// Goes on with a PES packet whose last transport packet was full or stuffed.
+    fn more(out: &'a mut BytesMut, pid: u16, counter: &'a mut Counter, total: usize) -> PayloadWriter<'a> {
+        out.reserve(total.div_ceil(BODY_BYTES) * PACKET_BYTES);
+        PayloadWriter { out, pid, counter, left: total, room: 0 }
     }
 
     fn write(&mut self, mut bytes: &[u8]) {

@@ -241,7 +241,32 @@ fn parameter_sets_in_band_win_and_are_written_once() {
     assert_eq!(nals(1), [sps, PPS, IDR], "each kind by itself");
     assert_eq!(nals(2), [SPS, PPS, other_pps, IDR], "another id adds to ours");
     assert_eq!(nals(3), [pps, sei, SLICE], "nothing of ours without a keyframe");
-    assert_eq!(faults(&check(&[&out])), []);
+    // Such changes are the caller's to cut at.
+    assert_eq!(faults(&check(&[&out])), [FaultKind::ConfigChanged(Track::Video); 2]);
+}
+
+#[test]
+fn more_slices_go_on_with_the_picture() {
+    for bytes in [1, 100, 170, 184, 500] {
+        let mut fixture = Fixture::new(true, true);
+        fixture.picture(millis(0), millis(0), true, &[IDR]);
+        fixture.sound(millis(0), &[0x21; 80]);
+        let second = [&[0x65, 0x45][..], &vec![0x55; bytes]].concat();
+        let Fixture { muxer, out } = &mut fixture;
+        muxer.more_video(out, &avcc(&[&[NAL_AUD, 0xf0], SPS, &second]), &avc()).expect("legal");
+        muxer.more_video(out, &avcc(&[&second, &second]), &avc()).expect("legal");
+        let before = out.len();
+        assert!(muxer.more_video(out, &[0, 0, 0, 9, 1], &avc()).is_err());
+        muxer.more_video(out, &avcc(&[&[NAL_SEI, 1]]), &avc()).expect("nothing to write");
+        assert_eq!(out.len(), before);
+        fixture.picture(millis(40), millis(40), false, &[SLICE]);
+        let out = fixture.end();
+        assert_eq!(faults(&check(&[&out])), [], "{bytes} bytes");
+        let units = units(&out);
+        assert_eq!(nal_types(&units[0]), [9, 7, 8, 5, 5, 5, 5], "one access unit");
+        let last = h264::annex_b_nal_units(&units[0].data).last().map(<[u8]>::to_vec);
+        assert_eq!((last, units.len()), (Some(second), 3));
+    }
 }
 
 #[test]
@@ -367,6 +392,65 @@ fn audio_drives_the_clock_while_video_is_silent() {
 }
 
 #[test]
+fn a_track_that_arrives_behind_the_other_holds_the_clock() {
+    for (track, lag) in [(Track::Audio, 2_000), (Track::Video, 2_000), (Track::Audio, 1_000)] {
+        let mut fixture = Fixture::new(true, true);
+        fixture.picture(millis(0), millis(0), true, &[IDR]);
+        let (mut picture, mut sound) = (40, 0);
+        for now in (0..20_000).step_by(20) {
+            let (see, hear) = if track == Track::Audio { (now, now - lag) } else { (now - lag, now) };
+            if picture <= see {
+                fixture.picture(millis(picture), millis(picture), false, &[SLICE]);
+                picture += 40;
+            }
+            if sound <= hear {
+                fixture.sound(millis(sound), &[0x21; 80]);
+                sound += 20;
+            }
+        }
+        let out = fixture.end();
+        assert_eq!(faults(&check(&[&out])), [], "{track:?} {lag} ms behind");
+        let last = *pcrs(&out).last().expect("it goes on") as i64;
+        assert!(last > millis(19_800 - lag).0, "{track:?}: {last}");
+    }
+}
+
+#[test]
+fn a_track_that_fell_silent_stops_no_clock_and_returns_in_time() {
+    let mut fixture = Fixture::new(true, true);
+    fixture.picture(millis(0), millis(0), true, &[IDR]);
+    for at in 1..500 {
+        fixture.picture(millis(at * 40), millis(at * 40), false, &[SLICE]);
+        if !(50..400).contains(&at) {
+            fixture.sound(millis(at * 40), &[0x21; 80]);
+        }
+    }
+    let out = fixture.end();
+    assert_eq!(faults(&check(&[&out])), []);
+    let whole = pcrs(&out);
+    // It goes on behind the picture at 12 s, and returns to it with the sound.
+    assert!(whole.contains(&(millis(300 * 40 - 1_500).0 as u64)), "{whole:?}");
+    assert!(*whole.last().expect("PCRs") as i64 >= millis(499 * 40 - 40).0);
+}
+
+#[test]
+fn the_map_of_an_open_fragment_lists_what_has_come() {
+    let mut fixture = Fixture::new(true, true);
+    fixture.picture(millis(0), millis(0), true, &[IDR]);
+    fixture.muxer.relist(&mut fixture.out, true, false);
+    let alone = fixture.cut(true, false);
+    fixture.picture(millis(40), millis(40), true, &[IDR]);
+    fixture.muxer.relist(&mut fixture.out, true, true);
+    fixture.sound(millis(40), &[0x21; 80]);
+    let both = fixture.end();
+    // What a fragment lists without the track would be a fault, and so would a counter that does not go on.
+    assert_eq!(faults(&check(&[&alone])), []);
+    assert_eq!(faults(&check(&[&both])), []);
+    let counters = |kind: &FaultKind| matches!(kind, FaultKind::Continuity { .. });
+    assert!(!faults(&check(&[&alone, &both])).iter().any(counters));
+}
+
+#[test]
 fn every_fragment_has_its_own_pcr_and_it_never_goes_back() {
     let mut fixture = Fixture::new(true, true);
     fixture.picture(MediaTime(0), MediaTime(0), true, &[IDR]);
@@ -385,7 +469,8 @@ fn sound_before_the_first_picture_brings_the_pcr() {
     fixture.picture(millis(20), millis(20), true, &[IDR]);
     let out = fixture.end();
     assert_eq!(faults(&check(&[&out])), []);
-    assert_eq!(pcrs(&out), [0, millis(20).0 as u64]);
+    // Where the next frame of sound will be is not known yet: the clock does not run ahead of it.
+    assert_eq!(pcrs(&out), [0]);
 }
 
 #[test]
@@ -415,7 +500,7 @@ fn discontinuity_indicator_stands_only_where_it_was_asked_for() {
     assert_eq!((marked(&first), marked(&second)), (0, 1));
     let mut checker = Checker::new();
     checker.fragment(&first, Expectation::default());
-    checker.fragment(&second, Expectation { discontinuity: true, forced_cut: false });
+    checker.fragment(&second, Expectation { discontinuity: true, ..Expectation::default() });
     assert_eq!(faults(&checker.finish()), []);
     assert!(faults(&check(&[&first, &second])).contains(&FaultKind::Discontinuity));
 }

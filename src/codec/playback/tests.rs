@@ -193,6 +193,54 @@ fn a_forced_cut_may_fall_on_sound_that_is_ahead_of_its_picture() {
 }
 
 #[test]
+fn within_a_connection_counters_go_on_also_where_a_discontinuity_is_stated() {
+    let mut fragments = three();
+    let marked = playlist(&[PLAIN[0], (2_000, true), (2_000, true)]);
+    let check = |fragments: &[Vec<u8>]| {
+        let mut checker = PlaybackChecker::new(&marked, FORCED).of_one_connection(|index| index != 2);
+        fragments.iter().for_each(|bytes| checker.fragment(Ok(bytes)));
+        checker.finish()
+    };
+    assert!(check(&fragments).is_clean(), "{}", check(&fragments));
+    fragments[2] = fragment(&mut TsMuxer::new(), 90_000, 92_000, true);
+    assert!(check(&fragments).is_clean(), "the third is another connection's");
+    fragments[1] = fragments[2].clone();
+    assert!(check(&fragments).faults.iter().all(|fault| fault.fragment == Some(1)), "{}", check(&fragments));
+    assert!(lines(&check(&fragments))[0].contains("continuity counter"), "{}", check(&fragments));
+}
+
+#[test]
+fn a_playlist_follows_another() {
+    let at = |media_sequence, discontinuity_sequence, segments: &[(u64, bool)]| {
+        let segment =
+            |&(n, discontinuity): &(u64, bool)| Segment { uri: format!("{n}.ts"), duration: MS(2_000), discontinuity };
+        let segments = segments.iter().map(segment).collect();
+        Playlist { media_sequence, discontinuity_sequence, segments, ..Playlist::default() }
+    };
+    let before = at(5, 1, &[(5, true), (6, false), (7, true)]);
+    for sound in [
+        before.clone(),
+        at(5, 1, &[(5, true), (6, false), (7, true), (8, false)]),
+        at(6, 2, &[(6, false), (7, true), (8, false)]),
+        at(8, 3, &[(8, false), (9, false), (10, false)]),
+    ] {
+        assert_eq!(succession_faults(&before, &sound), []);
+    }
+    let fault = |after| succession_faults(&before, &after).first().map(ToString::to_string).unwrap_or_default();
+    assert_eq!(fault(at(4, 1, &[(4, false)])), "EXT-X-MEDIA-SEQUENCE 4 after 5 with 3 fragments");
+    assert_eq!(fault(at(9, 3, &[(9, false)])), "EXT-X-MEDIA-SEQUENCE 9 after 5 with 3 fragments");
+    assert_eq!(fault(at(6, 1, &[(6, false), (7, true)])), "EXT-X-DISCONTINUITY-SEQUENCE 1 instead of 2");
+    assert_eq!(fault(at(5, 2, &[(5, true), (6, false), (7, true)])), "EXT-X-DISCONTINUITY-SEQUENCE 2 instead of 1");
+    assert_eq!(fault(at(6, 2, &[(7, false), (7, true)])), "number 6 is not the fragment that it was");
+    assert_eq!(
+        fault(at(6, 2, &[(6, true), (7, true)])),
+        "number 6 is not the fragment that it was",
+        "its mark is gone"
+    );
+    assert_eq!(fault(at(5, 1, &[(5, true), (6, false)])), "fragments have gone from the end");
+}
+
+#[test]
 fn the_33_bit_wrap_is_no_distance() {
     let mut muxer = TsMuxer::new();
     let wrap = (1i64 << 33) / 90;

@@ -11,13 +11,15 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Monotonic, Wall};
+use crate::codec::aac;
+use crate::codec::h264;
 use crate::codec::mpegts::mux::{self, TsMuxer};
 use crate::limits;
 use crate::live::registry::{Ended, MediaInput, Shared};
 use crate::live::segmenter::{self, Cut, Facts, Segmenter, Settings};
 use crate::live::stat::Meter;
 use crate::live::timeline::{Stamp, Timeline};
-use crate::media::{AacConfig, AccessUnit, AvcConfig, CodecConfig, MediaTime, Track};
+use crate::media::{AacConfig, AccessUnit, AvcConfig, CodecConfig, MediaTime, SourceTime, Track};
 
 /// Audio that leads the first picture by more than this is past its time when the fragment's clock begins with the
 /// picture; it would be heard before there is anything to see.
@@ -171,10 +173,9 @@ impl Intake {
         self.drained.notify_one();
     }
 
-    /// Units that came to nothing, those included that still waited for a first fragment.
+    /// Units that came to nothing.
     pub(super) fn units_dropped(&self) -> u64 {
-        let pump = &self.lock().pump;
-        pump.units_dropped + pump.held.len() as u64
+        self.lock().pump.units_dropped
     }
 }
 
@@ -191,9 +192,15 @@ struct Pump {
     audio: Option<AacConfig>,
     /// Audio before the first fragment, bounded by the segmenter.
     held: VecDeque<(Stamp, AccessUnit)>,
+    /// A sound configuration that differs from the one in use: the next fragment begins with it.
+    next_audio: Option<AacConfig>,
     /// A fragment is open.
     open: bool,
-    /// Its bytes that are not yet a piece.
+    /// It holds audio.
+    has_audio: bool,
+    /// The source's time of the picture that was written last, if it is in the open fragment.
+    last_picture: Option<SourceTime>,
+    /// Its bytes that are not yet a piece; all of them while its tracks may still change.
     buffer: BytesMut,
     units_dropped: u64,
 }
@@ -212,7 +219,10 @@ impl Pump {
             video: None,
             audio: None,
             held: VecDeque::new(),
+            next_audio: None,
             open: false,
+            has_audio: false,
+            last_picture: None,
             buffer: BytesMut::new(),
             units_dropped: 0,
         }
@@ -236,11 +246,23 @@ impl Pump {
                 self.video = Some(config);
             }
             CodecConfig::Aac(config) => {
-                self.segmenter.config(Track::Audio, self.audio.as_ref().map(|a| &a.raw) != Some(&config.raw));
-                self.audio = Some(config);
+                let in_use = self.next_audio.as_ref().or(self.audio.as_ref());
+                let changed = in_use.is_none_or(|audio| audio.raw != config.raw);
+                self.segmenter.config(Track::Audio, changed);
+                // A player reads it where a fragment begins: frames of two configurations do not share one.
+                if changed && self.has_audio {
+                    self.next_audio = Some(config);
+                } else if changed {
+                    self.set_audio(config);
+                }
             }
         }
         self.publish_stat();
+    }
+
+    fn set_audio(&mut self, config: AacConfig) {
+        self.timeline.set_audio_frame(aac::frame_duration(&config));
+        self.audio = Some(config);
     }
 
     fn take_unit(&mut self, unit: AccessUnit, steps: &mut Steps) {
@@ -251,32 +273,87 @@ impl Pump {
         if !configured {
             return self.count_dropped("no_config");
         }
+        if self.goes_on(&unit) {
+            return self.write_more(&unit);
+        }
         let stamp = self.timeline.stamp(&unit);
         if self.meter.count(unit.track, unit.payload.len(), stamp.dts) {
             self.publish_stat();
         }
-        let step = self.segmenter.unit(Facts {
+        self.decide(&stamp, unit, steps);
+        if self.buffer.len() >= limits::GATHER_BYTES && !self.segmenter.is_opening() {
+            steps.push(Step::Piece(self.buffer.split().freeze()));
+        }
+    }
+
+    /// Slices of the picture that was written last, in a tag of their own.
+    fn goes_on(&self, unit: &AccessUnit) -> bool {
+        let nal_length_size = self.video.as_ref().map_or(4, |config| config.nal_length_size);
+        let slices = || h264::nal_units(&unit.payload, nal_length_size).flatten().filter(|nal| h264::is_slice(nal));
+        unit.track == Track::Video
+            && self.last_picture == Some(unit.time)
+            && slices().next().is_some_and(h264::continues_picture)
+    }
+
+    fn write_more(&mut self, unit: &AccessUnit) {
+        let Some(config) = self.video.as_ref().filter(|_| self.segmenter.more(unit.payload.len() as u64)) else {
+            return self.count_dropped("fragment_full");
+        };
+        if self.muxer.more_video(&mut self.buffer, &unit.payload, config).is_err() {
+            self.count_dropped("malformed");
+        }
+    }
+
+    fn decide(&mut self, stamp: &Stamp, unit: AccessUnit, steps: &mut Steps) {
+        let facts = Facts {
             track: unit.track,
             dts: stamp.dts,
             keyframe: unit.keyframe,
             discontinuity: stamp.discontinuity,
             bytes: unit.payload.len() as u64,
-        });
-        match step {
-            segmenter::Step::Take => self.write_unit(&stamp, &unit),
-            segmenter::Step::Hold => self.held.push_back((stamp, unit)),
-            segmenter::Step::Drop(reason) => self.count_dropped(reason.as_str()),
-            segmenter::Step::Cut(cut) => {
-                if let Some(duration) = cut.closed {
-                    self.close_fragment(duration, steps);
+        };
+        loop {
+            match self.segmenter.unit(facts) {
+                segmenter::Step::Take => self.write_unit(stamp, &unit),
+                segmenter::Step::Join => {
+                    self.muxer.relist(&mut self.buffer, true, true);
+                    self.write_unit(stamp, &unit);
                 }
-                self.open_fragment(&cut, steps);
-                self.write_first(&stamp, &unit);
+                segmenter::Step::Hold => self.held.push_back((*stamp, unit)),
+                segmenter::Step::Drop(reason) => self.count_dropped(reason.as_str()),
+                segmenter::Step::Release => {
+                    self.release(steps);
+                    continue;
+                }
+                segmenter::Step::Settle => {
+                    self.settle();
+                    continue;
+                }
+                segmenter::Step::Cut(cut) => {
+                    if let Some(duration) = cut.closed {
+                        self.close_fragment(duration, steps);
+                    }
+                    self.open_fragment(&cut, steps);
+                    self.write_first(stamp, &unit);
+                }
             }
+            return;
         }
-        if self.buffer.len() >= limits::GATHER_BYTES {
-            steps.push(Step::Piece(self.buffer.split().freeze()));
+    }
+
+    /// What waited for a picture is cut as the audio alone that it is.
+    fn release(&mut self, steps: &mut Steps) {
+        for (stamp, unit) in std::mem::take(&mut self.held) {
+            self.decide(&stamp, unit, steps);
         }
+    }
+
+    /// The first fragment is not waiting for its audio any more: its program map lists what has come.
+    fn settle(&mut self) {
+        if !self.has_audio {
+            self.muxer.relist(&mut self.buffer, true, false);
+        }
+        self.segmenter.settle(self.has_audio);
     }
 
     fn open_fragment(&mut self, cut: &Cut, steps: &mut Steps) {
@@ -287,8 +364,11 @@ impl Pump {
             // Room for what is gathered and the unit that fills it up; the buffer comes back when its pieces are written.
             self.buffer = BytesMut::with_capacity(limits::GATHER_BYTES * 2);
         }
+        if let Some(audio) = self.next_audio.take() {
+            self.set_audio(audio);
+        }
         self.muxer.begin_fragment(&mut self.buffer, cut.video, cut.audio);
-        self.open = true;
+        (self.open, self.has_audio, self.last_picture) = (true, false, None);
     }
 
     /// The first unit of a fragment, and what was held for it: a key frame stands before the audio that led it.
@@ -318,8 +398,12 @@ impl Pump {
             (Track::Video, Some(config), _) => {
                 self.muxer.video(out, stamp.dts, stamp.pts, unit.keyframe, &unit.payload, config).is_ok()
             }
+            (Track::Audio, ..) if self.next_audio.is_some() => {
+                return self.count_dropped("configuration_not_in_fragment");
+            }
             (Track::Audio, _, Some(config)) => {
                 self.muxer.audio(out, stamp.dts, &unit.payload, config);
+                self.has_audio = true;
                 true
             }
             // Units without a config were dropped before they came here.
@@ -327,6 +411,11 @@ impl Pump {
         };
         if !written {
             self.count_dropped("malformed");
+        } else if unit.track == Track::Video {
+            self.last_picture = Some(unit.time);
+        }
+        if self.has_audio && self.segmenter.is_opening() {
+            self.segmenter.settle(true);
         }
     }
 
@@ -334,6 +423,7 @@ impl Pump {
         if !std::mem::take(&mut self.open) {
             return;
         }
+        self.has_audio = false;
         if !self.buffer.is_empty() {
             steps.push(Step::Piece(self.buffer.split().freeze()));
         }
@@ -341,6 +431,13 @@ impl Pump {
     }
 
     fn finish(&mut self, steps: &mut Steps) {
+        if !self.held.is_empty() {
+            self.segmenter.release();
+            self.release(steps);
+        }
+        if self.segmenter.is_opening() {
+            self.settle();
+        }
         if let Some(duration) = self.segmenter.finish() {
             self.close_fragment(duration, steps);
         }

@@ -360,7 +360,7 @@ async fn ends_of_a_publish_have_their_causes() {
         let mut encoder = Encoder::dial(&bed, &tasks, &stop);
         encoder.publish_signed().await;
         encoder.audio(0, 2_500).await;
-        assert_eq!(bed.fragments().await.len(), 1, "the second fragment is open");
+        assert_eq!(bed.fragments().await.len(), 2, "the third fragment is open");
         match end {
             "unpublish" => encoder.peer.unpublish(),
             // Type 3 on a chunk stream that never had a header.
@@ -372,7 +372,7 @@ async fn ends_of_a_publish_have_their_causes() {
         drop(encoder);
         tasks.join().await;
         assert_eq!(bed.history().await[0].cause, Some(cause), "{end}");
-        assert_eq!(bed.fragments().await.len(), 2, "{end}");
+        assert_eq!(bed.fragments().await.len(), 3, "{end}");
         assert_eq!(bed.history().await[0].remote_addr, "192.0.2.7:4711");
     }
 }
@@ -461,7 +461,7 @@ async fn a_stop_commits_what_was_sent_and_says_so() {
     drop(encoder);
     tasks.join().await;
     assert_eq!(bed.history().await[0].cause, Some(TerminationCause::ServiceShutdown));
-    assert_eq!(bed.fragments().await.len(), 2);
+    assert_eq!(bed.fragments().await.len(), 3);
 }
 
 /// Enhanced RTMP's sequence starts of every codec that is not taken, and some in the legacy form.

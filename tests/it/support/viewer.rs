@@ -51,6 +51,8 @@ pub struct Seen {
 
 /// What the playlist names, and what a player of it meets; `None` without a playlist.
 pub async fn look(client: &Client) -> Option<Seen> {
+    let history = client.get("/films/cam1?live&comp=history").await.expect(200).text();
+    let connections = history.matches("<LiveRecord>").count();
     let got = client.get("/films/cam1/playlist.m3u8").await;
     if got.status == 404 {
         return None;
@@ -61,7 +63,8 @@ pub async fn look(client: &Client) -> Option<Seen> {
         bodies.push(client.get(&format!("/films/cam1/{}", segment.uri)).await.expect(200).body.to_vec());
     }
     let forced = ForcedCuts { after: MediaTime::from_secs(60), bytes: u64::MAX };
-    let mut checker = PlaybackChecker::new(&playlist, forced);
+    // More than one connection is not looked at this way: `play` of those states what may break.
+    let mut checker = PlaybackChecker::new(&playlist, forced).of_one_connection(|_| connections == 1);
     bodies.iter().for_each(|body| checker.fragment(Ok(body)));
     Some(Seen { report: checker.finish(), playlist, bodies })
 }

@@ -2,7 +2,7 @@
 
 use super::fixture::*;
 use crate::codec::mpegts::PACKET_BYTES;
-use crate::codec::mpegts::check::FaultKind;
+use crate::codec::mpegts::check::{Expectation, FaultKind};
 use crate::media::{MediaTime, Track};
 
 /// A clean fragment to break: keyframe, sound, picture.
@@ -100,6 +100,81 @@ fn checker_finds_faults_of_time_and_order() {
         fixture.sound(millis(0), &[0x21; 9]);
     });
     assert_eq!(late, [FaultKind::Late(Track::Audio, millis(1_300))]);
+}
+
+#[test]
+fn checker_finds_tracks_and_codecs_that_change_without_a_word() {
+    let two = |second: &dyn Fn(&mut Fixture) -> Vec<u8>, discontinuity| {
+        let mut fixture = Fixture::new(true, true);
+        fixture.picture(millis(0), millis(0), true, &[IDR]);
+        fixture.sound(millis(0), &[0x21; 9]);
+        let first = fixture.cut(true, true);
+        fixture.out.clear();
+        let second = second(&mut fixture);
+        let mut checker = crate::codec::mpegts::check::Checker::new();
+        checker.fragment(&first, Default::default());
+        let goes_on = true;
+        checker.fragment(&second, Expectation { discontinuity, goes_on, ..Expectation::default() });
+        faults(&checker.finish())
+    };
+    // `cut` has begun the second fragment already: its tables were taken from it above, and the counters with them.
+    let counters = |kind: &FaultKind| !matches!(kind, FaultKind::Continuity { .. });
+    let alone = |fixture: &mut Fixture| {
+        fixture.cut(true, false);
+        fixture.picture(millis(40), millis(40), true, &[IDR]);
+        fixture.out.to_vec()
+    };
+    let found = |found: Vec<FaultKind>| found.into_iter().filter(counters).collect::<Vec<_>>();
+    assert_eq!(found(two(&alone, false)), [FaultKind::TracksChanged]);
+    assert_eq!(found(two(&alone, true)), []);
+    let wide = |fixture: &mut Fixture| {
+        fixture.cut(true, true);
+        let sps = [&SPS[..3], &[0x1f], &SPS[4..]].concat();
+        fixture.picture(millis(40), millis(40), true, &[&sps, PPS, IDR]);
+        fixture.sound(millis(40), &[0x21; 9]);
+        fixture.out.to_vec()
+    };
+    assert_eq!(found(two(&wide, false)), [FaultKind::ConfigChanged(Track::Video)]);
+    assert_eq!(found(two(&wide, true)), []);
+    let faster = |fixture: &mut Fixture| {
+        fixture.cut(true, true);
+        fixture.picture(millis(40), millis(40), true, &[IDR]);
+        let config = bytes::Bytes::from_static(&[0x11, 0x90]);
+        let config = crate::codec::aac::parse_audio_specific_config(&config).expect("48 kHz");
+        fixture.muxer.audio(&mut fixture.out, millis(40), &[0x21; 9], &config);
+        fixture.out.to_vec()
+    };
+    assert_eq!(found(two(&faster, false)), [FaultKind::ConfigChanged(Track::Audio)]);
+    assert_eq!(found(two(&faster, true)), []);
+}
+
+#[test]
+fn checker_holds_a_connection_to_its_counters_whatever_is_stated() {
+    let (first, mut second) = (clean(), clean());
+    let check = |second: &[u8], goes_on| {
+        let mut checker = crate::codec::mpegts::check::Checker::new();
+        checker.fragment(&first, Default::default());
+        checker.fragment(second, Expectation { discontinuity: true, goes_on, forced_cut: false });
+        faults(&checker.finish())
+    };
+    assert_eq!(check(&second, false), []);
+    assert!(check(&second, true).iter().any(|kind| matches!(kind, FaultKind::Continuity { .. })));
+    assert!(check(&second, true).iter().any(|kind| matches!(kind, FaultKind::DtsNotGrowing(..))));
+    second.clear();
+    assert_eq!(check(&second, true), [FaultKind::NoTablesFirst]);
+}
+
+#[test]
+fn checker_wants_parameter_sets_before_anything_else() {
+    // Only bytes that our muxer does not write can show it: an SEI becomes a second PPS.
+    let mut fixture = Fixture::new(true, false);
+    fixture.picture(millis(0), millis(0), true, &[IDR]);
+    fixture.picture(millis(40), millis(40), false, &[&[0x06, 0x77, 0x77], &[0x0c, 0x77, 0x77], SLICE]);
+    let mut fragment = fixture.end();
+    let filler = hex::decode("0000010c7777").expect("hex");
+    let at = fragment.windows(6).position(|window| window == filler).expect("occurs");
+    fragment[at + 3] = 0x68;
+    assert_eq!(faults(&check(&[&fragment])), [FaultKind::LateParameterSets]);
 }
 
 #[test]
