@@ -3,8 +3,8 @@
 
 mod busy;
 mod cli;
-mod doors;
 mod damage;
+mod doors;
 mod kinds;
 mod layers;
 mod lifecycle;
