@@ -1,5 +1,9 @@
 //! Wiring: a validated [`Config`] becomes a running service. Backends are chosen here; the order of start and stop
 //! stands on one screen.
+//!
+//! What needs no system (stores recovered, rooms wired, jobs, the order of the stop) is [`core`], which a simulation runs as it is.
+
+pub mod core;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,31 +19,29 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use self::core::{Core, JobTimes};
 use crate::auth::policy::PolicyCache;
 use crate::cli::admin::{Admin, Key, ROOT_ACCOUNT};
 use crate::cli::control;
-use crate::clock::{Clock, SystemClock, timeout};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, master_keys};
 use crate::http::health::HealthService;
 use crate::http::server::{HttpDeps, HttpService};
 use crate::limits;
-use crate::live::registry::{LiveDeps, Registry};
+use crate::live::registry::Registry;
 use crate::net::crowd::Crowd;
 use crate::net::descriptors;
 use crate::net::guard::{Guard, system_roots};
 use crate::net::listen::{DoorKind, DoorStream, Doors, Handler};
-use crate::rtmp::server::{RtmpDeps, RtmpService};
+use crate::rtmp::server::RtmpService;
 use crate::store::blob::fs::FsBlobStore;
 use crate::store::blob::sealed::SealedBlobStore;
-use crate::store::compaction::{CompactionBounds, Compactor};
 use crate::store::data_dir::{DataDir, DataDirError};
-use crate::store::lifecycle::{LifecycleJob, LifecycleTimes};
 use crate::store::meta::sqlite::SqliteMetaStore;
-use crate::store::objects::{ObjectService, Quota};
-use crate::store::recovery::{self, Collector, CollectorTimes};
+use crate::store::objects::Quota;
 use crate::store::seal::MasterKeys;
 use crate::store::{Acl, BlobStore, BucketName, ChannelConfig, ChannelName, ChannelStatus, MetaStore, StoreError};
-use crate::task::{Stop, TaskSet};
+use crate::task::Stop;
 
 /// The demo's bucket and channel.
 pub const DEMO: (&str, &str) = ("demo", "live");
@@ -120,13 +122,10 @@ pub struct Service {
     pub admin: Admin,
     /// The registry of live channels.
     pub registry: Arc<Registry>,
-    stores: Stores,
+    core: Core,
     ready: Arc<AtomicBool>,
-    stop_accepting: Stop,
-    stop_sockets: Stop,
-    stop_jobs: Stop,
-    sockets: TaskSet,
-    jobs: TaskSet,
+    /// Holds the directory's lock: dropped last.
+    _stores: Stores,
 }
 
 impl Service {
@@ -138,17 +137,14 @@ impl Service {
         let sealing = keys.sealing().map(|key| key.id().to_string());
         let stores = Stores::open_sealed(&config.data, true, keys)?;
         let (meta, blobs, clock) = (stores.meta.clone(), stores.blobs.clone(), stores.clock.clone());
-        recovery::startup(&*meta, &*blobs, clock.wall()).await?;
+        let quota = Quota { object_bytes_max: config.max_object_bytes, free_space_floor: config.free_space_floor };
+        let core = Core::recover(meta.clone(), blobs, clock.clone(), quota).await?;
         tracing::info!(data = %config.data.display(), master_key = sealing.as_deref().unwrap_or("none"), "store is open");
 
-        let quota = Quota { object_bytes_max: config.max_object_bytes, free_space_floor: config.free_space_floor };
-        let objects = ObjectService::new(meta.clone(), blobs.clone(), clock.clone()).with_quota(quota);
-        let registry =
-            Arc::new(Registry::new(LiveDeps { meta: meta.clone(), objects: objects.clone(), clock: clock.clone() }));
         let listen = bind(&config.listen).await?;
         let admin = Admin {
             meta: meta.clone(),
-            registry: Some(registry.clone()),
+            registry: Some(core.registry.clone()),
             endpoint: Some(config.public_endpoint.clone().unwrap_or_else(|| local_endpoint(&listen))),
             clock: clock.clone(),
         };
@@ -160,16 +156,15 @@ impl Service {
         let admin_listen = bind(config.admin_listen.as_slice()).await?;
         let control = control::listen(&stores.data).map_err(StartError::Control)?;
 
-        let (ready, jobs, sockets) = (Arc::new(AtomicBool::new(false)), TaskSet::new(), TaskSet::new());
-        let (stop_accepting, stop_sockets, stop_jobs) = (Stop::new(), Stop::new(), Stop::new());
+        let ready = Arc::new(AtomicBool::new(false));
         let is_ready = ready.clone();
         let crowd = Crowd::new(config.crowd.clone(), clock.clone());
         let sockets_max = sockets_max(config.max_connections);
         let doors = Doors {
             http: Arc::new(HttpDoor(HttpService::new(HttpDeps {
                 meta: meta.clone(),
-                objects: objects.clone(),
-                registry: registry.clone(),
+                objects: core.objects.clone(),
+                registry: core.registry.clone(),
                 clock: clock.clone(),
                 guard: Guard::new(config.outbound_allow.clone(), system_roots(), clock.clone()),
                 hosts: config.hosts.clone(),
@@ -178,13 +173,7 @@ impl Service {
                 policies: PolicyCache::new(limits::POLICIES_KEPT),
                 crowd: crowd.clone(),
             }))),
-            rtmp: Arc::new(RtmpDoor(RtmpService::new(RtmpDeps {
-                meta: meta.clone(),
-                registry: registry.clone(),
-                clock: clock.clone(),
-                hosts: config.hosts.clone(),
-                crowd: crowd.clone(),
-            }))),
+            rtmp: Arc::new(RtmpDoor(RtmpService::new(core.rtmp(config.hosts.clone(), crowd.clone())))),
             admin: Arc::new(HealthDoor(HealthService::new(
                 metrics.clone(),
                 Arc::new(move || is_ready.load(Ordering::Acquire)),
@@ -195,9 +184,9 @@ impl Service {
             admin_permits: Arc::new(Semaphore::new(limits::ADMIN_SOCKETS_MAX)),
             crowd: crowd.clone(),
             clock: clock.clone(),
-            tasks: sockets.clone(),
-            stop_accepting: stop_accepting.clone(),
-            stop_sockets: stop_sockets.clone(),
+            tasks: core.sockets.clone(),
+            stop_accepting: core.stop_accepting.clone(),
+            stop_sockets: core.stop_sockets.clone(),
         };
         let service = Service {
             listen: local_addrs(&listen),
@@ -205,36 +194,25 @@ impl Service {
             admin_listen: local_addrs(&admin_listen).first().copied(),
             first_key,
             admin: admin.clone(),
-            registry,
-            stores,
+            registry: core.registry.clone(),
+            core,
+            _stores: stores,
             ready,
-            stop_accepting: stop_accepting.clone(),
-            stop_sockets,
-            stop_jobs: stop_jobs.clone(),
-            sockets,
-            jobs: jobs.clone(),
         };
+        let core = &service.core;
         for (listeners, kind) in
             [(listen, DoorKind::Any), (rtmp_listen, DoorKind::Rtmp), (admin_listen, DoorKind::Admin)]
         {
             for listener in listeners {
-                jobs.spawn("door", doors.clone().accept(listener, kind));
+                core.jobs.spawn("door", doors.clone().accept(listener, kind));
             }
         }
-        jobs.spawn("control-door", control::serve(control, admin, clock.clone(), jobs.clone(), stop_accepting));
-        let compactor = Compactor::new(meta.clone(), objects.clone(), clock.clone(), CompactionBounds::default());
-        let collector =
-            Collector::new(meta, blobs, objects.in_flight().clone(), clock.clone(), CollectorTimes::default());
-        jobs.spawn("collector", collector.run(stop_jobs.clone()));
-        let lifecycle = LifecycleJob::new(
-            service.stores.meta.clone(),
-            clock.clone(),
-            LifecycleTimes::every(config.lifecycle_interval),
-        );
-        jobs.spawn("lifecycle", lifecycle.run(stop_jobs.clone()));
-        jobs.spawn("compactor", compactor.run(stop_jobs.clone()));
-        jobs.spawn("crowd", crowd.report(stop_jobs.clone()));
-        jobs.spawn("metrics-upkeep", upkeep(metrics, clock, stop_jobs));
+        let stop_accepting = core.stop_accepting.clone();
+        core.jobs
+            .spawn("control-door", control::serve(control, admin, clock.clone(), core.jobs.clone(), stop_accepting));
+        core.run_jobs(JobTimes::with_lifecycle_every(config.lifecycle_interval));
+        core.jobs.spawn("crowd", crowd.report(core.stop_jobs.clone()));
+        core.jobs.spawn("metrics-upkeep", upkeep(metrics, clock, core.stop_jobs.clone()));
         service.ready.store(true, Ordering::Release);
         Ok(service)
     }
@@ -242,22 +220,8 @@ impl Service {
     /// Stops everything, in the order in which nothing acknowledged can be lost. Past the shutdown grace the rest is
     /// left to recovery.
     pub async fn stop(self) {
-        let clock = self.stores.clock.clone();
         self.ready.store(false, Ordering::Release);
-        let orderly = async {
-            self.stop_accepting.pull();
-            self.registry.stop().await; // owners finish and commit their open fragments
-            self.stop_sockets.pull();
-            self.sockets.join().await; // HTTP requests drain
-            self.stop_jobs.pull();
-            self.jobs.join().await;
-            if let Err(error) = self.stores.meta.close().await {
-                tracing::error!(%error, "closing the metadata store");
-            }
-        };
-        if timeout(&*clock, limits::SHUTDOWN_GRACE, orderly).await.is_err() {
-            tracing::warn!(sockets = self.sockets.len(), "the shutdown grace has passed; recovery will do the rest");
-        }
+        self.core.stop().await;
     }
 }
 

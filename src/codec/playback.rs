@@ -12,7 +12,8 @@ use std::fmt;
 
 use super::m3u8::{Playlist, Segment, rounded_seconds};
 use super::mpegts::TIMESTAMP_MASK;
-use super::mpegts::check::{Checker, Expectation, Fault, FragmentReport, Report, TrackReport};
+use super::mpegts::check::{Checker, Expectation, Fault, FaultKind, FragmentReport, Report, TrackReport};
+use super::mpegts::mux::{PCR_FILL_MAX, PCR_GAP_MAX};
 use crate::media::MediaTime;
 
 /// How far EXTINF may be from the distance of decode times: it is written in milliseconds.
@@ -72,6 +73,20 @@ pub enum PlaybackFaultKind {
     /// The first fragment that the channel ever had is marked.
     #[error("a discontinuity before the first fragment of all")]
     FirstDiscontinuity,
+}
+
+impl PlaybackFaultKind {
+    /// Whether no server could mend it without holding a stream back: a track that lags far behind the other, a hole that
+    /// would take more PCRs than media to fill, a track that was there so far and does not come, and configurations that
+    /// change faster than fragments are cut.
+    pub fn is_the_sources(&self) -> bool {
+        let PlaybackFaultKind::Media(fault) = self else { return false };
+        match fault.kind {
+            FaultKind::Late(..) | FaultKind::Absent { .. } | FaultKind::ConfigChanged(_) => true,
+            FaultKind::PcrGap(gap) => gap + PCR_GAP_MAX > PCR_FILL_MAX,
+            _ => false,
+        }
+    }
 }
 
 /// Seconds with three decimals.

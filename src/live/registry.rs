@@ -3,7 +3,7 @@
 //! One publisher a channel: the newcomer is refused. The map refuses within this process, the claim in the metadata
 //! store decides between processes and survives them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{oneshot, watch};
@@ -200,11 +200,12 @@ type Key = (BucketId, ChannelName);
 
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    map: Mutex<HashMap<Key, Arc<Shared>>>,
+    /// In order, so that whoever ends all of them does it in the same order in every run.
+    map: Mutex<BTreeMap<Key, Arc<Shared>>>,
 }
 
 impl Owners {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Shared>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Shared>>> {
         self.map.lock().expect("no code panics while holding this lock")
     }
 }

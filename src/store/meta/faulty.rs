@@ -134,7 +134,113 @@ impl Script {
     }
 }
 
+/// Hands every method of [`MetaStore`] to the macro `$then`, for stores that stand around another one: first those that a
+/// simulation watches (they give out identities, begin and end connections, close), then all others.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! meta_store_methods {
+    ($then:ident) => {
+        $then! {
+            {
+                Expire expire(bucket: BucketId, expired: Vec<Expiry>, now: Wall) -> u64;
+                CommitObject commit_object(commit: ObjectCommit, now: Wall) -> ObjectRecord;
+                CommitAppend commit_append(commit: AppendCommit, now: Wall) -> ObjectRecord;
+                DeleteObjects delete_objects(commit: DeleteCommit, now: Wall) -> Vec<DeleteOutcome>;
+                BeginUpload begin_upload(upload: UploadRecord, now: Wall) -> UploadRecord;
+                CompleteUpload complete_upload(commit: CompleteCommit, now: Wall) -> CompletedUpload;
+                Claim claim(request: ClaimRequest) -> Claim;
+                CommitFragment commit_fragment(commit: FragmentCommit, now: Wall) -> ();
+                EndConnection end_connection(
+                    bucket: BucketId, channel: &ChannelName, epoch: Epoch, ended: Wall, cause: TerminationCause
+                ) -> ();
+                EndLostConnections end_lost_connections() -> u64;
+                Close close() -> ();
+            }
+            {
+                PutAccessKey put_access_key(account_name: &str, id: &str, secret: &str, now: Wall) -> AccessKeyRecord;
+                AccessKey access_key(id: &str) -> Option<AccessKeyRecord>;
+                ListAccessKeys list_access_keys() -> Vec<AccessKeyRecord>;
+                DisableAccessKey disable_access_key(id: &str) -> ();
+                PutSessionKey put_session_key(parent: &str, session: NewSessionKey, now: Wall) -> SessionKeyRecord;
+                SessionKey session_key(id: &str) -> Option<SessionKeyRecord>;
+                ForgetSessionKeys forget_session_keys(before: Wall, limit: usize) -> u64;
+                CreateBucket create_bucket(name: &BucketName, owner: AccountId, acl: Acl, now: Wall) -> BucketRecord;
+                CreateBucketWith create_bucket_with(
+                    name: &BucketName, owner: AccountId, acl: Acl, settings: BucketSettings, now: Wall
+                ) -> BucketRecord;
+                Bucket bucket(name: &BucketName) -> Option<BucketRecord>;
+                ListBuckets list_buckets(owner: AccountId, prefix: &str, after: &str, limit: usize) -> Page<BucketRecord>;
+                SetBucketAcl set_bucket_acl(bucket: BucketId, acl: Acl) -> ();
+                SetBucketCors set_bucket_cors(bucket: BucketId, cors: CorsConfig) -> ();
+                SetBucketTags set_bucket_tags(bucket: BucketId, tags: Vec<Tag>) -> ();
+                SetBucketVersioning set_bucket_versioning(bucket: BucketId, versioning: Versioning) -> ();
+                SetBucketLifecycle set_bucket_lifecycle(bucket: BucketId, lifecycle: Lifecycle) -> ();
+                BucketLifecycle bucket_lifecycle(bucket: BucketId) -> Lifecycle;
+                NextLifecycle next_lifecycle(after: Option<BucketId>) -> Option<(BucketId, Versioning, Lifecycle)>;
+                ChangeClass change_class(bucket: BucketId, seen: Vec<Seen>, class: StorageClass) -> u64;
+                SetBucketSetting set_bucket_setting(bucket: BucketId, setting: BucketSetting) -> ();
+                DeleteBucket delete_bucket(bucket: BucketId) -> ();
+                BucketUsage bucket_usage(bucket: BucketId) -> BucketUsage;
+                Object object(bucket: BucketId, key: &ObjectKey) -> Option<ObjectRecord>;
+                ObjectVersion object_version(
+                    bucket: BucketId, key: &ObjectKey, version: Option<VersionName>
+                ) -> Option<Versioned>;
+                SetObjectAcl set_object_acl(
+                    bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, acl: Option<Acl>
+                ) -> Option<VersionId>;
+                SetObjectTags set_object_tags(
+                    bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, tags: Vec<Tag>
+                ) -> Option<VersionId>;
+                ObjectParts object_parts(object: &ObjectRecord) -> Option<Vec<ObjectPart>>;
+                SetObjectLock set_object_lock(
+                    bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, change: LockChange, bypass_governance: bool,
+                    now: Wall
+                ) -> Option<VersionId>;
+                RestoreObject restore_object(
+                    bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, until: Wall, now: Wall
+                ) -> Restored;
+                FinelyCut finely_cut(after: Option<(BucketId, ObjectKey)>, limit: usize) -> Vec<(BucketId, ObjectKey)>;
+                SwapExtents swap_extents(swap: ExtentSwap, now: Wall) -> bool;
+                ListObjects list_objects(bucket: BucketId, query: &ListQuery) -> Page<ListEntry>;
+                ListVersions list_versions(bucket: BucketId, query: &VersionsQuery) -> Page<VersionEntry>;
+                CommitPart commit_part(commit: PartCommit, now: Wall) -> PartSummary;
+                AbortUpload abort_upload(bucket: BucketId, key: &ObjectKey, upload: UploadId, now: Wall) -> ();
+                Upload upload(bucket: BucketId, key: &ObjectKey, upload: UploadId) -> Option<UploadRecord>;
+                ListParts list_parts(
+                    bucket: BucketId, key: &ObjectKey, upload: UploadId, after: u32, limit: usize
+                ) -> Page<PartSummary>;
+                ListUploads list_uploads(bucket: BucketId, query: &UploadsQuery) -> Page<UploadEntry>;
+                PutChannel put_channel(
+                    bucket: BucketId, name: &ChannelName, config: ChannelConfig, only_if_absent: bool, now: Wall
+                ) -> ChannelRecord;
+                SetChannelStatus set_channel_status(
+                    bucket: BucketId, name: &ChannelName, status: ChannelStatus, now: Wall
+                ) -> ();
+                Channel channel(bucket: BucketId, name: &ChannelName) -> Option<ChannelRecord>;
+                ListChannels list_channels(bucket: BucketId, prefix: &str, after: &str, limit: usize) -> Page<ChannelRecord>;
+                BucketsWithChannel buckets_with_channel(name: &ChannelName, limit: usize) -> Vec<BucketRecord>;
+                DeleteChannel delete_channel(bucket: BucketId, name: &ChannelName) -> ();
+                CountChannels count_channels(bucket: BucketId) -> u64;
+                OpenConnection open_connection(bucket: BucketId, channel: &ChannelName) -> Option<ConnectionRecord>;
+                History history(bucket: BucketId, channel: &ChannelName, limit: usize) -> Vec<ConnectionRecord>;
+                Fragments fragments(bucket: BucketId, channel: &ChannelName, from_ms: i64, to_ms: i64) -> Vec<FragmentRecord>;
+                Garbage garbage(before: Wall, limit: usize) -> Vec<BlobId>;
+                ForgetGarbage forget_garbage(ids: &[BlobId]) -> ();
+                BlobStates blob_states(ids: &[BlobId]) -> Vec<BlobState>;
+                AuditObjects audit_objects(after: Option<(BucketId, ObjectKey)>, limit: usize) -> Vec<ObjectRecord>;
+                AuditVersions audit_versions(after: Option<VersionMark>, limit: usize) -> Vec<ObjectRecord>;
+                AuditParts audit_parts(after: Option<(UploadId, u32)>, limit: usize) -> Vec<PartAudit>;
+                AuditWindows audit_windows() -> Vec<WindowAudit>;
+                AuditBackend audit_backend() -> Vec<String>;
+            }
+        }
+    };
+}
+
 macro_rules! calls {
+    ({$($watched:tt)*} {$($other:tt)*}) => {
+        calls! { $($watched)* $($other)* }
+    };
     ($($call:ident $method:ident($($arg:ident: $type:ty),*) -> $value:ty;)*) => {
         /// The methods of [`MetaStore`], by name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -151,96 +257,7 @@ macro_rules! calls {
     };
 }
 
-calls! {
-    PutAccessKey put_access_key(account_name: &str, id: &str, secret: &str, now: Wall) -> AccessKeyRecord;
-    AccessKey access_key(id: &str) -> Option<AccessKeyRecord>;
-    ListAccessKeys list_access_keys() -> Vec<AccessKeyRecord>;
-    DisableAccessKey disable_access_key(id: &str) -> ();
-    PutSessionKey put_session_key(parent: &str, session: NewSessionKey, now: Wall) -> SessionKeyRecord;
-    SessionKey session_key(id: &str) -> Option<SessionKeyRecord>;
-    ForgetSessionKeys forget_session_keys(before: Wall, limit: usize) -> u64;
-    CreateBucket create_bucket(name: &BucketName, owner: AccountId, acl: Acl, now: Wall) -> BucketRecord;
-    CreateBucketWith create_bucket_with(
-        name: &BucketName, owner: AccountId, acl: Acl, settings: BucketSettings, now: Wall
-    ) -> BucketRecord;
-    Bucket bucket(name: &BucketName) -> Option<BucketRecord>;
-    ListBuckets list_buckets(owner: AccountId, prefix: &str, after: &str, limit: usize) -> Page<BucketRecord>;
-    SetBucketAcl set_bucket_acl(bucket: BucketId, acl: Acl) -> ();
-    SetBucketCors set_bucket_cors(bucket: BucketId, cors: CorsConfig) -> ();
-    SetBucketTags set_bucket_tags(bucket: BucketId, tags: Vec<Tag>) -> ();
-    SetBucketVersioning set_bucket_versioning(bucket: BucketId, versioning: Versioning) -> ();
-    SetBucketLifecycle set_bucket_lifecycle(bucket: BucketId, lifecycle: Lifecycle) -> ();
-    BucketLifecycle bucket_lifecycle(bucket: BucketId) -> Lifecycle;
-    NextLifecycle next_lifecycle(after: Option<BucketId>) -> Option<(BucketId, Versioning, Lifecycle)>;
-    Expire expire(bucket: BucketId, expired: Vec<Expiry>, now: Wall) -> u64;
-    ChangeClass change_class(bucket: BucketId, seen: Vec<Seen>, class: StorageClass) -> u64;
-    SetBucketSetting set_bucket_setting(bucket: BucketId, setting: BucketSetting) -> ();
-    DeleteBucket delete_bucket(bucket: BucketId) -> ();
-    BucketUsage bucket_usage(bucket: BucketId) -> BucketUsage;
-    CommitObject commit_object(commit: ObjectCommit, now: Wall) -> ObjectRecord;
-    CommitAppend commit_append(commit: AppendCommit, now: Wall) -> ObjectRecord;
-    Object object(bucket: BucketId, key: &ObjectKey) -> Option<ObjectRecord>;
-    ObjectVersion object_version(
-        bucket: BucketId, key: &ObjectKey, version: Option<VersionName>
-    ) -> Option<Versioned>;
-    DeleteObjects delete_objects(commit: DeleteCommit, now: Wall) -> Vec<DeleteOutcome>;
-    SetObjectAcl set_object_acl(
-        bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, acl: Option<Acl>
-    ) -> Option<VersionId>;
-    SetObjectTags set_object_tags(
-        bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, tags: Vec<Tag>
-    ) -> Option<VersionId>;
-    ObjectParts object_parts(object: &ObjectRecord) -> Option<Vec<ObjectPart>>;
-    SetObjectLock set_object_lock(
-        bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, change: LockChange, bypass_governance: bool,
-        now: Wall
-    ) -> Option<VersionId>;
-    RestoreObject restore_object(
-        bucket: BucketId, key: &ObjectKey, version: Option<VersionName>, until: Wall, now: Wall
-    ) -> Restored;
-    FinelyCut finely_cut(after: Option<(BucketId, ObjectKey)>, limit: usize) -> Vec<(BucketId, ObjectKey)>;
-    SwapExtents swap_extents(swap: ExtentSwap, now: Wall) -> bool;
-    ListObjects list_objects(bucket: BucketId, query: &ListQuery) -> Page<ListEntry>;
-    ListVersions list_versions(bucket: BucketId, query: &VersionsQuery) -> Page<VersionEntry>;
-    BeginUpload begin_upload(upload: UploadRecord, now: Wall) -> UploadRecord;
-    CommitPart commit_part(commit: PartCommit, now: Wall) -> PartSummary;
-    CompleteUpload complete_upload(commit: CompleteCommit, now: Wall) -> CompletedUpload;
-    AbortUpload abort_upload(bucket: BucketId, key: &ObjectKey, upload: UploadId, now: Wall) -> ();
-    Upload upload(bucket: BucketId, key: &ObjectKey, upload: UploadId) -> Option<UploadRecord>;
-    ListParts list_parts(
-        bucket: BucketId, key: &ObjectKey, upload: UploadId, after: u32, limit: usize
-    ) -> Page<PartSummary>;
-    ListUploads list_uploads(bucket: BucketId, query: &UploadsQuery) -> Page<UploadEntry>;
-    PutChannel put_channel(
-        bucket: BucketId, name: &ChannelName, config: ChannelConfig, only_if_absent: bool, now: Wall
-    ) -> ChannelRecord;
-    SetChannelStatus set_channel_status(
-        bucket: BucketId, name: &ChannelName, status: ChannelStatus, now: Wall
-    ) -> ();
-    Channel channel(bucket: BucketId, name: &ChannelName) -> Option<ChannelRecord>;
-    ListChannels list_channels(bucket: BucketId, prefix: &str, after: &str, limit: usize) -> Page<ChannelRecord>;
-    BucketsWithChannel buckets_with_channel(name: &ChannelName, limit: usize) -> Vec<BucketRecord>;
-    DeleteChannel delete_channel(bucket: BucketId, name: &ChannelName) -> ();
-    CountChannels count_channels(bucket: BucketId) -> u64;
-    Claim claim(request: ClaimRequest) -> Claim;
-    CommitFragment commit_fragment(commit: FragmentCommit, now: Wall) -> ();
-    EndConnection end_connection(
-        bucket: BucketId, channel: &ChannelName, epoch: Epoch, ended: Wall, cause: TerminationCause
-    ) -> ();
-    OpenConnection open_connection(bucket: BucketId, channel: &ChannelName) -> Option<ConnectionRecord>;
-    History history(bucket: BucketId, channel: &ChannelName, limit: usize) -> Vec<ConnectionRecord>;
-    Fragments fragments(bucket: BucketId, channel: &ChannelName, from_ms: i64, to_ms: i64) -> Vec<FragmentRecord>;
-    EndLostConnections end_lost_connections() -> u64;
-    Garbage garbage(before: Wall, limit: usize) -> Vec<BlobId>;
-    ForgetGarbage forget_garbage(ids: &[BlobId]) -> ();
-    BlobStates blob_states(ids: &[BlobId]) -> Vec<BlobState>;
-    AuditObjects audit_objects(after: Option<(BucketId, ObjectKey)>, limit: usize) -> Vec<ObjectRecord>;
-    AuditVersions audit_versions(after: Option<VersionMark>, limit: usize) -> Vec<ObjectRecord>;
-    AuditParts audit_parts(after: Option<(UploadId, u32)>, limit: usize) -> Vec<PartAudit>;
-    AuditWindows audit_windows() -> Vec<WindowAudit>;
-    AuditBackend audit_backend() -> Vec<String>;
-    Close close() -> ();
-}
+crate::meta_store_methods!(calls);
 
 #[cfg(test)]
 mod tests {

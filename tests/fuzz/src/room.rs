@@ -6,8 +6,7 @@ use bytes::BytesMut;
 use livebucket::clock::{Clock, ManualClock, Wall};
 use livebucket::codec::m3u8::Playlist;
 use livebucket::codec::mpegts::check::FaultKind;
-use livebucket::codec::mpegts::mux::{PCR_FILL_MAX, PCR_GAP_MAX};
-use livebucket::codec::playback::{ForcedCuts, PlaybackChecker, PlaybackFaultKind};
+use livebucket::codec::playback::{ForcedCuts, PlaybackChecker};
 use livebucket::live::registry::{LiveDeps, PublishRequest, Publisher, Registry};
 use livebucket::live::vod::vod_playlist;
 use livebucket::media::MediaTime;
@@ -115,23 +114,11 @@ impl Room {
     }
 }
 
-/// What no server can mend without holding a stream back: a track that lags far behind the other, a hole that would take
-/// more PCRs than media to fill, a track that was there so far and does not come, and configurations that change faster than
-/// fragments are cut.
-fn is_the_source_s(fault: &PlaybackFaultKind) -> bool {
-    let PlaybackFaultKind::Media(fault) = fault else { return false };
-    match fault.kind {
-        FaultKind::Late(..) | FaultKind::Absent { .. } | FaultKind::ConfigChanged(_) => true,
-        FaultKind::PcrGap(gap) => gap + PCR_GAP_MAX > PCR_FILL_MAX,
-        _ => false,
-    }
-}
-
 fn check(playlist: &Playlist, fragments: &[BytesMut]) {
     let forced = ForcedCuts { after: MediaTime::from_secs(60), bytes: u64::MAX };
     let mut checker = PlaybackChecker::new(playlist, forced).of_one_connection(|_| true);
     fragments.iter().for_each(|bytes| checker.fragment(Ok(bytes)));
     let mut report = checker.finish();
-    report.faults.retain(|fault| !is_the_source_s(&fault.kind));
+    report.faults.retain(|fault| !fault.kind.is_the_sources());
     assert!(report.is_clean(), "{report}\n{}", playlist.render());
 }
