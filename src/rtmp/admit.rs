@@ -388,12 +388,18 @@ async fn claim(deps: &RtmpDeps, target: Target, query: &PublishQuery, origin: Or
         access_key_id: credential.as_ref().map(|credential| credential.root_id().to_owned()),
     });
     let publisher = publisher.await?;
-    // The key may have been disabled between its look-up and the claim, too early for the registry to end us.
-    if let Some(key) = &credential
-        && !matches!(deps.meta.access_key(key.root_id()).await, Ok(Some(root)) if root.enabled)
-    {
-        publisher.finish(TerminationCause::KeyDisabled).await;
-        return Err(RtmpAuthError::AccessKeyIdUnknown.into());
+    // The key may have been disabled between its look-up and the claim, too early for the registry to end us. A store that
+    // does not say whether it was is no reason to call it so.
+    if let Some(key) = &credential {
+        let refused = match deps.meta.access_key(key.root_id()).await {
+            Ok(Some(root)) if root.enabled => None,
+            Ok(_) => Some((TerminationCause::KeyDisabled, RtmpAuthError::AccessKeyIdUnknown.into())),
+            Err(error) => Some((TerminationCause::StorageError, Refusal::store(&error))),
+        };
+        if let Some((cause, refusal)) = refused {
+            publisher.finish(cause).await;
+            return Err(refusal);
+        }
     }
     Ok(Admitted { publisher, bucket: name, channel, access_key_id: credential.map(|key| key.id) })
 }

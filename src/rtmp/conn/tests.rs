@@ -250,6 +250,17 @@ async fn disabled_channel_is_refused() {
 }
 
 #[tokio::test]
+async fn a_store_that_cannot_say_whether_the_key_is_enabled_does_not_make_it_disabled() {
+    let bed = Bed::new().await;
+    let lost = Fault::Before(StoreError::Unavailable("test".into()));
+    // The look-up goes well; the second look, behind the claim, does not.
+    bed.meta.fail_later(MetaCall::AccessKey, 1, 1, lost);
+    assert_eq!(told(&bed, &signed(&[])).await, (FAILED.to_owned(), "InternalError".to_owned()));
+    assert_eq!(bed.history().await[0].cause, Some(TerminationCause::StorageError));
+    accepted(&bed, "live", TC_URL, &format!("ch?{}", signed(&[]))).await;
+}
+
+#[tokio::test]
 async fn second_publisher_is_refused_while_the_first_is_connected() {
     let bed = Bed::new().await;
     let (tasks, stop) = (TaskSet::new(), Stop::new());
