@@ -616,6 +616,9 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
         from_ms: i64,
         to_ms: i64,
     ) -> Result<Vec<FragmentRecord>>;
+    /// Name and sequence number of the newest fragment that was ever committed, whatever became of its object since; `None`
+    /// before the first. It tells an owner whether a commit without an answer has happened.
+    async fn last_fragment(&self, bucket: BucketId, channel: &ChannelName) -> Result<Option<(i64, u64)>>;
     /// Ends every open connection at the end of its last stored fragment (or its start) as `ServiceLost`.
     /// Call before any claim. Returns how many.
     async fn end_lost_connections(&self) -> Result<u64>;

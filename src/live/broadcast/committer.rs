@@ -41,6 +41,14 @@ pub(super) struct Stored {
     pub(super) fragments_lost: u64,
 }
 
+/// A commit that never had an answer: it has happened, or not.
+struct InDoubt {
+    name_ms: i64,
+    sequence: u64,
+    /// The window that it would have written.
+    window: Window,
+}
+
 /// The ordered commits of one connection.
 pub(super) struct Committer<'a> {
     deps: &'a LiveDeps,
@@ -55,6 +63,7 @@ pub(super) struct Committer<'a> {
     /// The next fragment follows a gap: the first of a later connection, or one behind a lost fragment.
     mark_next: bool,
     failures_in_a_row: u32,
+    in_doubt: Option<InDoubt>,
     /// Nothing can be stored any more.
     given_up: bool,
     stored: Stored,
@@ -80,6 +89,7 @@ impl<'a> Committer<'a> {
             next_sequence: claim.next_sequence,
             mark_next: claim.last_name_ms.is_some(),
             failures_in_a_row: 0,
+            in_doubt: None,
             given_up: false,
             stored: Stored::default(),
         }
@@ -141,6 +151,7 @@ impl<'a> Committer<'a> {
     /// Bytes durable, then one commit that shows the fragment and the playlist that names it. Returns its size.
     async fn store(&mut self, closed: Closed, sequence: u64) -> Result<u64> {
         let body = closed.writer?.finish().await?;
+        self.settle_doubt(sequence).await?;
         let mut name_ms = self.last_name_ms.map_or(closed.started.0, |last| closed.started.0.max(last + 1));
         for _ in 0..limits::NAME_STEPS_MAX {
             let fragment = FragmentRecord {
@@ -175,14 +186,36 @@ impl<'a> Committer<'a> {
                     return Ok(bytes);
                 }
                 Err(StoreError::AlreadyExists(What::Object)) => name_ms += 1,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if matches!(error, StoreError::Unavailable(_) | StoreError::Corrupt(_)) {
+                        self.in_doubt = Some(InDoubt { name_ms, sequence, window });
+                    }
+                    return Err(error);
+                }
             }
         }
         Err(StoreError::AlreadyExists(What::Object))
     }
 
-    /// Asks once more when there is no answer. The store knows a commit that it has made already; taken for lost, it would
-    /// leave viewers with a media sequence number that the next playlist gives to another fragment.
+    /// Finds out whether the last commit without an answer has happened, before `sequence` is committed. Its fragment taken
+    /// for lost, viewers of its playlist would see the next one give its media sequence number to another fragment.
+    async fn settle_doubt(&mut self, sequence: u64) -> Result<()> {
+        let Some(doubt) = &self.in_doubt else { return Ok(()) };
+        let last = self.deps.meta.last_fragment(self.shared.bucket, &self.shared.channel).await?;
+        let has_happened = last == Some((doubt.name_ms, doubt.sequence));
+        if let Some(doubt) = self.in_doubt.take_if(|_| has_happened) {
+            tracing::warn!(channel = %self.shared.channel, sequence = doubt.sequence, "a fragment was stored after all");
+            self.window = doubt.window;
+            // Marked only if others were lost behind it.
+            self.mark_next = doubt.sequence + 1 != sequence;
+            self.stored.fragments += 1;
+            self.stored.fragments_lost -= 1;
+        }
+        self.in_doubt = None;
+        Ok(())
+    }
+
+    /// Asks once more when there is no answer. The store knows a commit that it has made already.
     async fn commit(&self, commit: FragmentCommit) -> Result<()> {
         let again = commit.clone();
         match self.deps.meta.commit_fragment(commit, self.deps.clock.wall()).await {

@@ -347,13 +347,30 @@ async fn a_commit_is_tried_again_once_and_a_lost_answer_is_found() {
 }
 
 #[tokio::test]
-async fn a_commit_whose_answers_are_lost_does_not_use_its_name_twice() {
+async fn a_commit_whose_answers_are_lost_keeps_its_name_and_its_number() {
     let bed = Bed::new().await;
     bed.meta.fail(MetaCall::CommitFragment, 2, Fault::After(unavailable()));
     let publisher = bed.publish().await;
     begin(&publisher, 2_000).await;
-    publisher.finish(TerminationCause::Unpublished).await;
-    assert_eq!(told(&bed.fragments().await), [(0, 0, 1_000, false), (1, 1, 1_000, true)]);
+    let outcome = publisher.finish(TerminationCause::Unpublished).await;
+    assert_eq!((outcome.fragments, outcome.fragments_lost), (2, 0));
+    assert_eq!(told(&bed.fragments().await), [(0, 0, 1_000, false), (1, 1, 1_000, false)]);
+    let playlist = bed.playlist().await;
+    assert_eq!((playlist.media_sequence, playlist.segments.len()), (0, 2), "the number of the first is still its own");
+}
+
+#[tokio::test]
+async fn until_a_commit_without_an_answer_is_known_nothing_is_committed() {
+    let bed = Bed::new().await;
+    bed.meta.fail(MetaCall::CommitFragment, 2, Fault::After(unavailable()));
+    bed.meta.fail(MetaCall::LastFragment, 1, Fault::Before(unavailable()));
+    let publisher = bed.publish().await;
+    begin(&publisher, 3_000).await;
+    let outcome = publisher.finish(TerminationCause::Unpublished).await;
+    assert_eq!((outcome.fragments, outcome.fragments_lost), (2, 1));
+    assert_eq!(told(&bed.fragments().await), [(0, 0, 1_000, false), (2, 2, 1_000, true)]);
+    let marks: Vec<bool> = bed.playlist().await.segments.iter().map(|segment| segment.discontinuity).collect();
+    assert_eq!(marks, [false, true]);
 }
 
 #[tokio::test]

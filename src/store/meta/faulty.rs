@@ -224,6 +224,7 @@ macro_rules! meta_store_methods {
                 OpenConnection open_connection(bucket: BucketId, channel: &ChannelName) -> Option<ConnectionRecord>;
                 History history(bucket: BucketId, channel: &ChannelName, limit: usize) -> Vec<ConnectionRecord>;
                 Fragments fragments(bucket: BucketId, channel: &ChannelName, from_ms: i64, to_ms: i64) -> Vec<FragmentRecord>;
+                LastFragment last_fragment(bucket: BucketId, channel: &ChannelName) -> Option<(i64, u64)>;
                 Garbage garbage(before: Wall, limit: usize) -> Vec<BlobId>;
                 ForgetGarbage forget_garbage(ids: &[BlobId]) -> ();
                 BlobStates blob_states(ids: &[BlobId]) -> Vec<BlobState>;

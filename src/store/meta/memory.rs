@@ -418,6 +418,10 @@ impl MetaStore for MemoryMetaStore {
         self.with(|s| s.fragments(bucket, channel, from_ms, to_ms))
     }
 
+    async fn last_fragment(&self, bucket: BucketId, channel: &ChannelName) -> Result<Option<(i64, u64)>> {
+        self.with(|s| Ok(s.live.get(&(bucket, channel.clone())).and_then(|live| live.last_fragment())))
+    }
+
     async fn end_lost_connections(&self) -> Result<u64> {
         self.with(|s| s.end_lost_connections())
     }

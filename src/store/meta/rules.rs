@@ -436,6 +436,13 @@ pub(super) struct LiveState {
     pub next_sequence: u64,
 }
 
+impl LiveState {
+    /// Name and number of the newest fragment.
+    pub(super) fn last_fragment(self) -> Option<(i64, u64)> {
+        Some((self.last_name_ms?, self.next_sequence.checked_sub(1)?))
+    }
+}
+
 /// Judges a fragment's name and number. A name that is not newer than every earlier one may have been given before,
 /// also when its object is gone: it counts as taken.
 pub(super) fn check_fragment_order(commit: &FragmentCommit, live: LiveState, key_is_taken: bool) -> Result<()> {

@@ -124,6 +124,23 @@ pub(super) async fn name_is_never_given_again(s: &dyn MetaStore) {
     }
 }
 
+pub(super) async fn last_fragment_outlives_its_object_and_its_channel(s: &dyn MetaStore) {
+    let b = cam(s).await;
+    let last = async || s.last_fragment(b, &channel_name("cam")).await.expect("readable");
+    assert_eq!(last().await, None);
+    let claimed = claim(s, b, "cam", 1).await;
+    assert_eq!(last().await, None, "a claim makes no fragment");
+    for (name_ms, sequence) in [(1_000, 0), (2_000, 4)] {
+        let commit = fragment_commit(b, "cam", (1, claimed.epoch), name_ms, sequence);
+        s.commit_fragment(commit, Wall(2)).await.expect("owner");
+        assert_eq!(last().await, Some((name_ms, sequence)));
+    }
+    delete(s, b, "cam/2000.ts", 3).await;
+    end(s, b, "cam", claimed.epoch, 9).await.expect("owner");
+    s.delete_channel(b, &channel_name("cam")).await.expect("not live");
+    assert_eq!(last().await, Some((2_000, 4)));
+}
+
 pub(super) async fn sequence_never_goes_back(s: &dyn MetaStore) {
     let b = cam(s).await;
     let claimed = claim(s, b, "cam", 1).await;

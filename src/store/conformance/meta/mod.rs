@@ -475,6 +475,7 @@ on_every_backend! {
         stale_owner_cannot_commit
         taken_key_is_not_overwritten
         name_is_never_given_again
+        last_fragment_outlives_its_object_and_its_channel
         sequence_never_goes_back
         keys_must_follow_names
         repeated_commit_is_answered_as_done

@@ -33,6 +33,10 @@ pub(super) fn open_connection(
     Ok(open(conn, bucket, channel)?.map(|o| o.record))
 }
 
+pub(super) fn last_fragment(conn: &Connection, bucket: BucketId, channel: &ChannelName) -> Sql<Option<(i64, u64)>> {
+    Ok(live_state(conn, bucket, channel)?.and_then(LiveState::last_fragment))
+}
+
 fn live_state(conn: &Connection, bucket: BucketId, channel: &ChannelName) -> Sql<Option<LiveState>> {
     one(
         conn,

@@ -434,6 +434,10 @@ impl MetaStore for SqliteMetaStore {
         self.readers.point("open_connection", |c| live::open_connection(c, bucket, channel))
     }
 
+    async fn last_fragment(&self, bucket: BucketId, channel: &ChannelName) -> Result<Option<(i64, u64)>> {
+        self.readers.point("last_fragment", |c| live::last_fragment(c, bucket, channel))
+    }
+
     async fn history(&self, bucket: BucketId, channel: &ChannelName, limit: usize) -> Result<Vec<ConnectionRecord>> {
         let channel = channel.clone();
         self.readers.scan("history", move |c| live::history(c, bucket, &channel, limit)).await
