@@ -222,6 +222,4 @@ impl Writing<'_> {
 }
 
 #[cfg(test)]
-mod simulation;
-#[cfg(test)]
 mod tests;

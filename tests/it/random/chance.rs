@@ -11,10 +11,11 @@ impl Chance {
 
     /// Another generator, of which this one's further course does not depend.
     pub fn fork(&mut self) -> Chance {
-        Chance(self.next())
+        Chance(self.number())
     }
 
-    fn next(&mut self) -> u64 {
+    /// Any number.
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -24,7 +25,7 @@ impl Chance {
 
     /// 0 up to and without `end`, which is above 0.
     pub fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).expect("below a usize")
+        usize::try_from(self.number() % end as u64).expect("below a usize")
     }
 
     /// True `share` times in a hundred.
@@ -37,7 +38,7 @@ impl Chance {
     }
 
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
-        let mut bytes: Vec<u8> = (0..length.div_ceil(8)).flat_map(|_| self.next().to_le_bytes()).collect();
+        let mut bytes: Vec<u8> = (0..length.div_ceil(8)).flat_map(|_| self.number().to_le_bytes()).collect();
         bytes.truncate(length);
         bytes
     }
