@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use livebucket::app::core::{Core, JobTimes};
+use livebucket::clock::Clock;
 use livebucket::live::registry::{LiveDeps, Registry};
+use livebucket::net::crowd::{Crowd, CrowdRules};
 use livebucket::net::host::HostRules;
 use livebucket::rtmp::server::RtmpDeps;
 use livebucket::store::compaction::CompactionBounds;
@@ -385,8 +387,13 @@ fn act(world: &Arc<World>, estate: &Estate, plan: &mut Plan, core: &Arc<Core>, t
     tasks.spawn("weather", weather(world.clone(), plan.chance.fork(), plan.climate.clone()));
 }
 
+/// All publishers come from one address: nobody counts them.
+fn any_crowd(clock: Arc<dyn Clock>) -> Arc<Crowd> {
+    Crowd::new(CrowdRules::default(), clock)
+}
+
 fn door(core: &Arc<Core>) -> Door {
-    let deps = Arc::new(core.rtmp(HostRules::default()));
+    let deps = Arc::new(core.rtmp(HostRules::default(), any_crowd(core.clock.clone())));
     let (closed, stop) = (core.stop_accepting.clone(), core.stop_sockets.clone());
     Door { deps, tasks: core.sockets.clone(), closed, stop }
 }
@@ -396,7 +403,8 @@ fn rival(world: &Arc<World>, core: &Core) -> Door {
     let meta = core.meta.clone();
     let objects = ObjectService::new(meta.clone(), core.blobs.clone(), world.time());
     let registry = Arc::new(Registry::new(LiveDeps { meta: meta.clone(), objects, clock: world.time() }));
-    let deps = RtmpDeps { meta, registry, clock: world.time(), hosts: HostRules::default() };
+    let crowd = any_crowd(world.time());
+    let deps = RtmpDeps { meta, registry, clock: world.time(), hosts: HostRules::default(), crowd };
     Door { deps: Arc::new(deps), tasks: TaskSet::new(), closed: Stop::new(), stop: Stop::new() }
 }
 

@@ -27,6 +27,7 @@ pub fn configs() -> [MediaInput; 2] {
         frequency_index: 4,
         sample_rate: 44_100,
         channel_configuration: 2,
+        program_config: None,
         raw: Bytes::from_static(&[0x12, 0x10]),
     };
     [MediaInput::Config(CodecConfig::Avc(video)), MediaInput::Config(CodecConfig::Aac(audio))]
