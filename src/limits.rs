@@ -136,6 +136,23 @@ pub const META_WRITER_CACHE_KIB: i64 = 32 * 1024;
 pub const META_READER_CACHE_KIB: i64 = 4 * 1024;
 /// Statements that each connection keeps prepared: more than there are.
 pub const META_STATEMENTS_CACHED: usize = 128;
+/// Shares into which the keys of objects are divided: what a commit changes, readers cannot remember for its time, nor what
+/// lies in the same shares. 128 KiB of counters; a batch of 64 PUTs holds up one read in 250.
+pub const META_CACHE_SLOTS: usize = 16 * 1024;
+/// Locks over which remembered objects are spread.
+pub const META_CACHE_SHELVES: usize = 16;
+/// Objects that are remembered, inline bodies included: the playlists and the windows of some ten thousand channels.
+pub const META_CACHE_OBJECTS: usize = 64 * 1024;
+/// Their bytes.
+pub const META_CACHE_OBJECT_BYTES: usize = 32 * 1024 * 1024;
+/// Buckets that are remembered.
+pub const META_CACHE_BUCKETS: usize = 1_024;
+/// Their bytes: a policy or a website is some kilobytes at most.
+pub const META_CACHE_BUCKET_BYTES: usize = 4 * 1024 * 1024;
+/// Access keys that are remembered, and as many temporary credentials.
+pub const META_CACHE_KEYS: usize = 4_096;
+/// The bytes of either: the policies of temporary credentials weigh most.
+pub const META_CACHE_KEY_BYTES: usize = 4 * 1024 * 1024;
 /// Pages of the write-ahead log after which it is folded into the database: each fold costs two syncs, each page read
 /// through the log a lookup. 16 MiB.
 pub const META_WAL_PAGES: i64 = 4_096;

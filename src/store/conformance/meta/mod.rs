@@ -13,6 +13,7 @@ mod live;
 mod lock;
 mod objects;
 mod random;
+mod rereads;
 mod uploads;
 mod versions;
 
@@ -436,6 +437,14 @@ on_every_backend! {
         new_versions_get_what_their_bucket_says
         what_is_locked_is_neither_replaced_nor_appended_to
         locks_need_an_object
+    ]
+    rereads: [
+        keys_are_read_as_they_are_after_each_change
+        buckets_are_read_as_they_are_after_each_change
+        objects_are_read_as_they_are_after_each_change
+        versions_come_and_go_under_a_key_that_was_read
+        live_objects_are_read_as_they_are_after_each_commit
+        readers_beside_a_writer_never_go_back
     ]
     kinds: [
         symlink_is_read_back_and_replaced

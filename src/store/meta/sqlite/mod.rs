@@ -10,6 +10,7 @@
 
 mod accounts;
 mod blobs;
+mod cache;
 mod channels;
 mod error;
 mod lifecycle;
@@ -36,6 +37,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
+use self::cache::{Cache, Scope};
 use self::error::Sql;
 use self::reader::Readers;
 use self::writer::Writer;
@@ -50,6 +52,7 @@ use crate::store::*;
 pub struct SqliteMetaStore {
     writer: Writer,
     readers: Arc<Readers>,
+    cache: Arc<Cache>,
 }
 
 impl SqliteMetaStore {
@@ -82,11 +85,14 @@ impl SqliteMetaStore {
         if resealed > 0 {
             tracing::info!(resealed, "secrets of access keys are sealed with the first master key now");
         }
-        let writer = Writer::start(conn, clock, queue_max, queue_wait).map_err(|cause| {
+        let cache = Cache::new();
+        #[cfg(debug_assertions)]
+        cache::watch::install(&conn, &cache).map_err(|cause| error::meaning_of(&cause))?;
+        let writer = Writer::start(conn, cache.clone(), clock, queue_max, queue_wait).map_err(|cause| {
             tracing::error!(%cause, "the metadata writer cannot start");
             StoreError::Unavailable("the metadata writer cannot start".into())
         })?;
-        Ok(SqliteMetaStore { writer, readers: Readers::new(path.to_owned(), keys) })
+        Ok(SqliteMetaStore { writer, readers: Readers::new(path.to_owned(), keys), cache })
     }
 
     /// What the writer has done since it was opened.
@@ -110,11 +116,11 @@ impl MetaStore for SqliteMetaStore {
     async fn put_access_key(&self, account_name: &str, id: &str, secret: &str, now: Wall) -> Result<AccessKeyRecord> {
         let (account, id, secret) = (account_name.to_owned(), id.to_owned(), secret.to_owned());
         let work = move |c: &_| accounts::put_access_key(c, &account, &id, &secret, now);
-        self.writer.submit("put_access_key", work).await
+        self.writer.submit("put_access_key", Scope::Keys, work).await
     }
 
     async fn access_key(&self, id: &str) -> Result<Option<AccessKeyRecord>> {
-        self.readers.point("access_key", |c| accounts::access_key(c, id))
+        self.cache.access_key(id, || self.readers.point("access_key", |c| accounts::access_key(c, id)))
     }
 
     async fn list_access_keys(&self) -> Result<Vec<AccessKeyRecord>> {
@@ -123,20 +129,24 @@ impl MetaStore for SqliteMetaStore {
 
     async fn disable_access_key(&self, id: &str) -> Result<()> {
         let id = id.to_owned();
-        self.writer.submit("disable_access_key", move |c| accounts::disable_access_key(c, &id)).await
+        self.writer.submit("disable_access_key", Scope::Keys, move |c| accounts::disable_access_key(c, &id)).await
     }
 
     async fn put_session_key(&self, parent: &str, session: NewSessionKey, now: Wall) -> Result<SessionKeyRecord> {
         let parent = parent.to_owned();
-        self.writer.submit("put_session_key", move |c| sessions::put_session_key(c, &parent, &session, now)).await
+        self.writer
+            .submit("put_session_key", Scope::Nothing, move |c| sessions::put_session_key(c, &parent, &session, now))
+            .await
     }
 
     async fn session_key(&self, id: &str) -> Result<Option<SessionKeyRecord>> {
-        self.readers.point("session_key", |c| sessions::session_key(c, id))
+        self.cache.session_key(id, || self.readers.point("session_key", |c| sessions::session_key(c, id)))
     }
 
     async fn forget_session_keys(&self, before: Wall, limit: usize) -> Result<u64> {
-        self.writer.submit("forget_session_keys", move |c| sessions::forget_session_keys(c, before, limit)).await
+        self.writer
+            .submit("forget_session_keys", Scope::Keys, move |c| sessions::forget_session_keys(c, before, limit))
+            .await
     }
 
     async fn create_bucket_with(
@@ -149,11 +159,11 @@ impl MetaStore for SqliteMetaStore {
     ) -> Result<BucketRecord> {
         let name = name.clone();
         let work = move |c: &_| accounts::create_bucket(c, &name, owner, acl, settings, now);
-        self.writer.submit("create_bucket", work).await
+        self.writer.submit("create_bucket", Scope::Nothing, work).await
     }
 
     async fn bucket(&self, name: &BucketName) -> Result<Option<BucketRecord>> {
-        self.readers.point("bucket", |c| accounts::bucket(c, name))
+        self.cache.bucket(name, || self.readers.point("bucket", |c| accounts::bucket(c, name)))
     }
 
     async fn list_buckets(
@@ -169,28 +179,34 @@ impl MetaStore for SqliteMetaStore {
     }
 
     async fn set_bucket_acl(&self, bucket: BucketId, acl: Acl) -> Result<()> {
-        self.writer.submit("set_bucket_acl", move |c| accounts::set_bucket_acl(c, bucket, acl)).await
+        self.writer.submit("set_bucket_acl", Scope::Buckets, move |c| accounts::set_bucket_acl(c, bucket, acl)).await
     }
 
     async fn set_bucket_cors(&self, bucket: BucketId, cors: CorsConfig) -> Result<()> {
-        self.writer.submit("set_bucket_cors", move |c| accounts::set_bucket_cors(c, bucket, &cors)).await
+        self.writer
+            .submit("set_bucket_cors", Scope::Buckets, move |c| accounts::set_bucket_cors(c, bucket, &cors))
+            .await
     }
 
     async fn set_bucket_tags(&self, bucket: BucketId, tags: Vec<Tag>) -> Result<()> {
-        self.writer.submit("set_bucket_tags", move |c| accounts::set_bucket_tags(c, bucket, &tags)).await
+        self.writer
+            .submit("set_bucket_tags", Scope::Buckets, move |c| accounts::set_bucket_tags(c, bucket, &tags))
+            .await
     }
 
     async fn set_bucket_versioning(&self, bucket: BucketId, versioning: Versioning) -> Result<()> {
         let work = move |c: &_| accounts::set_bucket_versioning(c, bucket, versioning);
-        self.writer.submit("set_bucket_versioning", work).await
+        self.writer.submit("set_bucket_versioning", Scope::Buckets, work).await
     }
 
     async fn set_bucket_setting(&self, bucket: BucketId, setting: BucketSetting) -> Result<()> {
-        self.writer.submit("set_bucket_setting", move |c| accounts::set_bucket_setting(c, bucket, setting)).await
+        self.writer
+            .submit("set_bucket_setting", Scope::Buckets, move |c| accounts::set_bucket_setting(c, bucket, setting))
+            .await
     }
 
     async fn set_bucket_lifecycle(&self, bucket: BucketId, lifecycle: Lifecycle) -> Result<()> {
-        self.writer.submit("set_bucket_lifecycle", move |c| lifecycle::set(c, bucket, &lifecycle)).await
+        self.writer.submit("set_bucket_lifecycle", Scope::Nothing, move |c| lifecycle::set(c, bucket, &lifecycle)).await
     }
 
     async fn bucket_lifecycle(&self, bucket: BucketId) -> Result<Lifecycle> {
@@ -202,7 +218,7 @@ impl MetaStore for SqliteMetaStore {
     }
 
     async fn delete_bucket(&self, bucket: BucketId) -> Result<()> {
-        self.writer.submit("delete_bucket", move |c| accounts::delete_bucket(c, bucket)).await
+        self.writer.submit("delete_bucket", Scope::Buckets, move |c| accounts::delete_bucket(c, bucket)).await
     }
 
     async fn bucket_usage(&self, bucket: BucketId) -> Result<BucketUsage> {
@@ -210,15 +226,18 @@ impl MetaStore for SqliteMetaStore {
     }
 
     async fn commit_object(&self, commit: ObjectCommit, now: Wall) -> Result<ObjectRecord> {
-        self.writer.submit("commit_object", move |c| objects::commit(c, commit, now)).await
+        let scope = self.cache.scope_of(commit.object.bucket, &commit.object.key);
+        self.writer.submit("commit_object", scope, move |c| objects::commit(c, commit, now)).await
     }
 
     async fn commit_append(&self, commit: AppendCommit, now: Wall) -> Result<ObjectRecord> {
-        self.writer.submit("commit_append", move |c| objects::append(c, commit, now)).await
+        let scope = self.cache.scope_of(commit.first.bucket, &commit.first.key);
+        self.writer.submit("commit_append", scope, move |c| objects::append(c, commit, now)).await
     }
 
     async fn object(&self, bucket: BucketId, key: &ObjectKey) -> Result<Option<ObjectRecord>> {
-        self.readers.point("object", |c| objects::object(c, bucket, key))
+        let load = || self.readers.point("object", |c| objects::object(c, bucket, key));
+        self.cache.object(bucket, key, load)
     }
 
     async fn object_version(
@@ -227,6 +246,11 @@ impl MetaStore for SqliteMetaStore {
         key: &ObjectKey,
         version: Option<VersionName>,
     ) -> Result<Option<Versioned>> {
+        if version.is_none()
+            && let Some(object) = self.object(bucket, key).await?
+        {
+            return Ok(Some(Versioned::Object(Box::new(object))));
+        }
         self.readers.point("object_version", |c| versions::version(c, bucket, key, version))
     }
 
@@ -235,15 +259,19 @@ impl MetaStore for SqliteMetaStore {
     }
 
     async fn delete_objects(&self, commit: DeleteCommit, now: Wall) -> Result<Vec<DeleteOutcome>> {
-        self.writer.submit("delete_objects", move |c| versions::delete(c, commit, now)).await
+        let keys = commit.targets.iter().map(|target| &target.key);
+        let scope = self.cache.scope_of_all(commit.bucket, keys);
+        self.writer.submit("delete_objects", scope, move |c| versions::delete(c, commit, now)).await
     }
 
     async fn expire(&self, bucket: BucketId, expired: Vec<Expiry>, now: Wall) -> Result<u64> {
-        self.writer.submit("expire", move |c| lifecycle::expire(c, bucket, expired, now)).await
+        let scope = self.cache.scope_of_all(bucket, expired.iter().map(|expiry| &expiry.seen.key));
+        self.writer.submit("expire", scope, move |c| lifecycle::expire(c, bucket, expired, now)).await
     }
 
     async fn change_class(&self, bucket: BucketId, seen: Vec<Seen>, class: StorageClass) -> Result<u64> {
-        self.writer.submit("change_class", move |c| lifecycle::change_class(c, bucket, seen, class)).await
+        let scope = self.cache.scope_of_all(bucket, seen.iter().map(|seen| &seen.key));
+        self.writer.submit("change_class", scope, move |c| lifecycle::change_class(c, bucket, seen, class)).await
     }
 
     async fn set_object_acl(
@@ -253,8 +281,9 @@ impl MetaStore for SqliteMetaStore {
         version: Option<VersionName>,
         acl: Option<Acl>,
     ) -> Result<Option<VersionId>> {
+        let scope = self.cache.scope_of(bucket, key);
         let key = key.clone();
-        self.writer.submit("set_object_acl", move |c| objects::set_acl(c, bucket, &key, version, acl)).await
+        self.writer.submit("set_object_acl", scope, move |c| objects::set_acl(c, bucket, &key, version, acl)).await
     }
 
     async fn set_object_tags(
@@ -264,8 +293,9 @@ impl MetaStore for SqliteMetaStore {
         version: Option<VersionName>,
         tags: Vec<Tag>,
     ) -> Result<Option<VersionId>> {
+        let scope = self.cache.scope_of(bucket, key);
         let key = key.clone();
-        self.writer.submit("set_object_tags", move |c| objects::set_tags(c, bucket, &key, version, &tags)).await
+        self.writer.submit("set_object_tags", scope, move |c| objects::set_tags(c, bucket, &key, version, &tags)).await
     }
 
     async fn set_object_lock(
@@ -277,9 +307,10 @@ impl MetaStore for SqliteMetaStore {
         bypass_governance: bool,
         now: Wall,
     ) -> Result<Option<VersionId>> {
+        let scope = self.cache.scope_of(bucket, key);
         let key = key.clone();
         let work = move |c: &_| versions::set_lock(c, bucket, &key, version, change, bypass_governance, now);
-        self.writer.submit("set_object_lock", work).await
+        self.writer.submit("set_object_lock", scope, work).await
     }
 
     async fn restore_object(
@@ -290,8 +321,11 @@ impl MetaStore for SqliteMetaStore {
         until: Wall,
         now: Wall,
     ) -> Result<Restored> {
+        let scope = self.cache.scope_of(bucket, key);
         let key = key.clone();
-        self.writer.submit("restore_object", move |c| objects::restore(c, bucket, &key, version, until, now)).await
+        self.writer
+            .submit("restore_object", scope, move |c| objects::restore(c, bucket, &key, version, until, now))
+            .await
     }
 
     async fn finely_cut(
@@ -303,7 +337,8 @@ impl MetaStore for SqliteMetaStore {
     }
 
     async fn swap_extents(&self, swap: ExtentSwap, now: Wall) -> Result<bool> {
-        self.writer.submit("swap_extents", move |c| objects::swap_extents(c, &swap, now)).await
+        let scope = self.cache.scope_of(swap.bucket, &swap.key);
+        self.writer.submit("swap_extents", scope, move |c| objects::swap_extents(c, &swap, now)).await
     }
 
     async fn list_objects(&self, bucket: BucketId, query: &ListQuery) -> Result<Page<ListEntry>> {
@@ -317,20 +352,21 @@ impl MetaStore for SqliteMetaStore {
     }
 
     async fn begin_upload(&self, upload: UploadRecord, now: Wall) -> Result<UploadRecord> {
-        self.writer.submit("begin_upload", move |c| uploads::begin(c, upload, now)).await
+        self.writer.submit("begin_upload", Scope::Nothing, move |c| uploads::begin(c, upload, now)).await
     }
 
     async fn commit_part(&self, commit: PartCommit, now: Wall) -> Result<PartSummary> {
-        self.writer.submit("commit_part", move |c| uploads::commit_part(c, commit, now)).await
+        self.writer.submit("commit_part", Scope::Nothing, move |c| uploads::commit_part(c, commit, now)).await
     }
 
     async fn complete_upload(&self, commit: CompleteCommit, now: Wall) -> Result<CompletedUpload> {
-        self.writer.submit("complete_upload", move |c| uploads::complete(c, commit, now)).await
+        let scope = self.cache.scope_of(commit.bucket, &commit.key);
+        self.writer.submit("complete_upload", scope, move |c| uploads::complete(c, commit, now)).await
     }
 
     async fn abort_upload(&self, bucket: BucketId, key: &ObjectKey, upload: UploadId, now: Wall) -> Result<()> {
         let key = key.clone();
-        self.writer.submit("abort_upload", move |c| uploads::abort(c, bucket, &key, upload, now)).await
+        self.writer.submit("abort_upload", Scope::Nothing, move |c| uploads::abort(c, bucket, &key, upload, now)).await
     }
 
     async fn upload(&self, bucket: BucketId, key: &ObjectKey, upload: UploadId) -> Result<Option<UploadRecord>> {
@@ -365,7 +401,7 @@ impl MetaStore for SqliteMetaStore {
     ) -> Result<ChannelRecord> {
         let name = name.clone();
         let work = move |c: &_| channels::put(c, bucket, &name, config, only_if_absent, now);
-        self.writer.submit("put_channel", work).await
+        self.writer.submit("put_channel", Scope::Nothing, work).await
     }
 
     async fn set_channel_status(
@@ -377,7 +413,7 @@ impl MetaStore for SqliteMetaStore {
     ) -> Result<()> {
         let name = name.clone();
         let work = move |c: &_| channels::set_status(c, bucket, &name, status, now);
-        self.writer.submit("set_channel_status", work).await
+        self.writer.submit("set_channel_status", Scope::Nothing, work).await
     }
 
     async fn channel(&self, bucket: BucketId, name: &ChannelName) -> Result<Option<ChannelRecord>> {
@@ -402,7 +438,7 @@ impl MetaStore for SqliteMetaStore {
 
     async fn delete_channel(&self, bucket: BucketId, name: &ChannelName) -> Result<()> {
         let name = name.clone();
-        self.writer.submit("delete_channel", move |c| channels::delete(c, bucket, &name)).await
+        self.writer.submit("delete_channel", Scope::Nothing, move |c| channels::delete(c, bucket, &name)).await
     }
 
     async fn count_channels(&self, bucket: BucketId) -> Result<u64> {
@@ -410,11 +446,13 @@ impl MetaStore for SqliteMetaStore {
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claim> {
-        self.writer.submit("claim", move |c| live::claim(c, request)).await
+        self.writer.submit("claim", Scope::Nothing, move |c| live::claim(c, request)).await
     }
 
     async fn commit_fragment(&self, commit: FragmentCommit, now: Wall) -> Result<()> {
-        self.writer.submit("commit_fragment", move |c| live::commit_fragment(c, commit, now)).await
+        let keys = [&commit.object.key, &commit.playlist.key];
+        let scope = self.cache.scope_of_all(commit.bucket, keys.into_iter());
+        self.writer.submit("commit_fragment", scope, move |c| live::commit_fragment(c, commit, now)).await
     }
 
     async fn end_connection(
@@ -427,7 +465,7 @@ impl MetaStore for SqliteMetaStore {
     ) -> Result<()> {
         let channel = channel.clone();
         let work = move |c: &_| live::end_connection(c, bucket, &channel, epoch, ended, cause);
-        self.writer.submit("end_connection", work).await
+        self.writer.submit("end_connection", Scope::Nothing, work).await
     }
 
     async fn open_connection(&self, bucket: BucketId, channel: &ChannelName) -> Result<Option<ConnectionRecord>> {
@@ -455,16 +493,16 @@ impl MetaStore for SqliteMetaStore {
     }
 
     async fn end_lost_connections(&self) -> Result<u64> {
-        self.writer.submit("end_lost_connections", live::end_lost_connections).await
+        self.writer.submit("end_lost_connections", Scope::Nothing, live::end_lost_connections).await
     }
 
     async fn garbage(&self, before: Wall, limit: usize) -> Result<Vec<BlobId>> {
-        self.writer.submit("garbage", move |c| blobs::take_garbage(c, before, limit)).await
+        self.writer.submit("garbage", Scope::Nothing, move |c| blobs::take_garbage(c, before, limit)).await
     }
 
     async fn forget_garbage(&self, ids: &[BlobId]) -> Result<()> {
         let ids = ids.to_vec();
-        self.writer.submit("forget_garbage", move |c| blobs::forget_garbage(c, &ids)).await
+        self.writer.submit("forget_garbage", Scope::Nothing, move |c| blobs::forget_garbage(c, &ids)).await
     }
 
     async fn blob_states(&self, ids: &[BlobId]) -> Result<Vec<BlobState>> {
@@ -495,6 +533,7 @@ impl MetaStore for SqliteMetaStore {
     async fn close(&self) -> Result<()> {
         // Readers first: an open snapshot would keep the log from being folded into the database.
         self.readers.close();
+        self.cache.close();
         if let Some(thread) = self.writer.close() {
             let joined = tokio::task::spawn_blocking(move || thread.join()).await;
             if !matches!(joined, Ok(Ok(()))) {

@@ -151,6 +151,7 @@ mod tests {
     use super::*;
     use crate::clock::{SystemClock, Wall};
     use crate::store::digest::Crc64;
+    use crate::store::meta::sqlite::cache::Scope;
     use crate::store::meta::sqlite::{SqliteMetaStore, schema};
     use crate::store::seal::{KEY_BYTES, MasterKey};
     use crate::store::*;
@@ -296,7 +297,7 @@ mod tests {
             bytes[40] ^= 1;
             run(conn, "UPDATE extent SET bytes = ?1", [bytes])
         };
-        store.writer.submit("test", flip).await.expect("done");
+        store.writer.submit("test", Scope::Everything, flip).await.expect("done");
         let damaged = body(&store, bucket, "a").await;
         assert!(matches!(damaged, Err(StoreError::Corrupt(_))), "{damaged:?}");
         let audited = store.audit_objects(None, 10).await.expect("readable");
@@ -310,7 +311,7 @@ mod tests {
         fill(&store, "id").await;
         store.put_access_key("other", "id2", "another-secret", Wall(1)).await.expect("stored");
         let swap = "UPDATE access_key SET secret = (SELECT secret FROM access_key WHERE id = 'id') WHERE id = 'id2'";
-        store.writer.submit("test", move |conn| Ok(conn.execute_batch(swap)?)).await.expect("done");
+        store.writer.submit("test", Scope::Everything, move |conn| Ok(conn.execute_batch(swap)?)).await.expect("done");
         let swapped = store.access_key("id2").await;
         assert!(matches!(swapped, Err(StoreError::Corrupt(_))), "{swapped:?}");
     }

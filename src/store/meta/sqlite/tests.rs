@@ -173,7 +173,7 @@ async fn close_commits_what_waits() {
     let store = open(&db.path);
     let b = bucket(&store).await;
     let (release, held) = oneshot::channel::<()>();
-    let slow = store.writer.submit("test", move |_| {
+    let slow = store.writer.submit("test", Scope::Everything, move |_| {
         let _ = held.blocking_recv();
         Ok(())
     });
@@ -202,7 +202,7 @@ async fn waiting_commands_share_commits() {
     let before = store.writer_stats();
     // While the writer is held up, all the others gather behind it.
     let (release, held) = oneshot::channel::<()>();
-    let blocker = store.writer.submit("test", move |_| {
+    let blocker = store.writer.submit("test", Scope::Everything, move |_| {
         let _ = held.blocking_recv();
         Ok(())
     });
@@ -256,11 +256,11 @@ async fn failing_command_rolls_back_alone() {
     let db = database();
     let store = open(&db.path);
     let b = bucket(&store).await;
-    let failing = store.writer.submit("test", move |conn| -> Sql<()> {
+    let failing = store.writer.submit("test", Scope::Everything, move |conn| -> Sql<()> {
         objects::commit(conn, object(b, "half", b"x"), Wall(2))?;
         Err(StoreError::PreconditionFailed.into())
     });
-    let panicking = store.writer.submit("test", move |conn| -> Sql<()> {
+    let panicking = store.writer.submit("test", Scope::Everything, move |conn| -> Sql<()> {
         objects::commit(conn, object(b, "third", b"x"), Wall(2))?;
         panic!("on purpose")
     });
@@ -282,12 +282,12 @@ async fn failed_commit_is_unavailable_for_the_whole_batch_and_the_writer_goes_on
     let store = open(&db.path);
     let b = bucket(&store).await;
     let (release, held) = oneshot::channel::<()>();
-    let blocker = store.writer.submit("test", move |_| {
+    let blocker = store.writer.submit("test", Scope::Everything, move |_| {
         let _ = held.blocking_recv();
         Ok(())
     });
     // A violated reference that is only judged at COMMIT stands for any failure there.
-    let breaker = store.writer.submit("test", move |conn| {
+    let breaker = store.writer.submit("test", Scope::Everything, move |conn| {
         run(conn, "PRAGMA defer_foreign_keys = ON", [])?;
         run(conn, "INSERT INTO channel_live (bucket, channel, epoch, next_sequence) VALUES (99, x'00', 1, 0)", [])?;
         Ok(())
@@ -334,8 +334,11 @@ async fn a_full_disk_refuses_until_there_is_room() {
     let db = database();
     let store = open(&db.path);
     let b = bucket(&store).await;
-    let page_limit =
-        |pages: u32| store.writer.submit("test", move |conn| Ok(conn.pragma_update(None, "max_page_count", pages)?));
+    let page_limit = |pages: u32| {
+        store
+            .writer
+            .submit("test", Scope::Everything, move |conn| Ok(conn.pragma_update(None, "max_page_count", pages)?))
+    };
     page_limit(1).await.expect("the limit becomes the present size");
     let mut refused = 0;
     for n in 0..20 {
@@ -361,7 +364,7 @@ async fn full_queue_makes_the_caller_wait_to_its_deadline() {
     let b = bucket(&store).await;
     let (running, began) = oneshot::channel::<()>();
     let (release, held) = oneshot::channel::<()>();
-    let mut blocker = Box::pin(store.writer.submit("test", move |_| {
+    let mut blocker = Box::pin(store.writer.submit("test", Scope::Everything, move |_| {
         let _ = running.send(());
         let _ = held.blocking_recv();
         Ok(())
@@ -395,7 +398,7 @@ async fn reads_go_on_while_the_writer_is_busy() {
     store.commit_object(object(b, "a", b"x"), Wall(2)).await.expect("stored");
     let (running, began) = oneshot::channel::<()>();
     let (release, held) = oneshot::channel::<()>();
-    let mut blocker = Box::pin(store.writer.submit("test", move |conn| {
+    let mut blocker = Box::pin(store.writer.submit("test", Scope::Everything, move |conn| {
         objects::commit(conn, object(b, "b", b"x"), Wall(2))?;
         let _ = running.send(());
         let _ = held.blocking_recv();
@@ -556,7 +559,7 @@ async fn only_the_owner_may_read_the_files() {
 async fn every_commit_is_synced() {
     let db = database();
     let store = open(&db.path);
-    let pragmas = store.writer.submit("test", |conn| {
+    let pragmas = store.writer.submit("test", Scope::Everything, |conn| {
         let text = |name| conn.pragma_query_value(None, name, |row| row.get::<_, String>(0));
         let number = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         Ok((text("journal_mode")?, number("synchronous")?, number("foreign_keys")?))
@@ -628,7 +631,11 @@ async fn the_check_finds_what_contradicts_itself() {
             "named and garbage",
         ),
     ] {
-        store.writer.submit("test", move |conn| Ok(conn.execute_batch(damage)?)).await.expect("done");
+        store
+            .writer
+            .submit("test", Scope::Everything, move |conn| Ok(conn.execute_batch(damage)?))
+            .await
+            .expect("done");
         let faults = store.audit_backend().await.expect("readable");
         assert!(faults.iter().any(|fault| fault.contains(said)), "{said}: {faults:?}");
     }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::cache::{Cache, Scope};
 use super::error::{Sql, noted};
 use crate::clock::{self, Clock};
 use crate::store::meta::rules;
@@ -40,8 +41,12 @@ struct Ran {
     acknowledge: Box<dyn FnOnce(Option<StoreError>) + Send>,
 }
 
-/// Runs within a transaction; without one, only passes on why there is none.
-type Command = Box<dyn FnOnce(Result<&Connection>) -> Ran + Send>;
+/// Work with what it may change of what readers remember. It runs within a transaction; without one, it only passes on why
+/// there is none.
+struct Command {
+    scope: Scope,
+    work: Box<dyn FnOnce(Result<&Connection>) -> Ran + Send>,
+}
 
 /// A batch of which nothing was committed.
 struct Failed {
@@ -72,6 +77,7 @@ impl Writer {
     /// Starts the thread. `queue_max` commands may wait; a caller waits `wait_max` for a place.
     pub(super) fn start(
         conn: Connection,
+        cache: Arc<Cache>,
         clock: Arc<dyn Clock>,
         queue_max: usize,
         wait_max: Duration,
@@ -82,21 +88,23 @@ impl Writer {
         // A thread of its own, not the blocking pool: it lives as long as the store and is the only one to write.
         let thread = std::thread::Builder::new()
             .name("meta-writer".into())
-            .spawn(move || run(conn, commands, queue_max, &counted))?;
+            .spawn(move || run(conn, &cache, commands, queue_max, &counted))?;
         Ok(Writer { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), clock, wait_max, counters })
     }
 
-    /// Runs `work` within a transaction; its value is returned once that is durable.
+    /// Runs `work` within a transaction; its value is returned once that is durable. Of what readers remember it changes at
+    /// most `scope`.
     ///
     /// Dropping the future after the command was queued does not undo it.
     pub(super) async fn submit<T: Send + 'static>(
         &self,
         call: &'static str,
+        scope: Scope,
         work: impl FnOnce(&Connection) -> Sql<T> + Send + 'static,
     ) -> Result<T> {
         let queue = lock(&self.queue).clone().ok_or_else(rules::closed)?;
         let (reply, answer) = oneshot::channel();
-        let command: Command = Box::new(move |conn| {
+        let work = Box::new(move |conn: Result<&Connection>| {
             let outcome = conn.and_then(|conn| work(conn).map_err(|failure| failure.meaning(call)));
             let failed = outcome.as_ref().err().cloned();
             let acknowledge = move |lost: Option<StoreError>| {
@@ -106,6 +114,7 @@ impl Writer {
             };
             Ran { failed, acknowledge: Box::new(acknowledge) }
         });
+        let command = Command { scope, work };
         match clock::timeout(&*self.clock, self.wait_max, queue.send(command)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(StoreError::Unavailable("the metadata writer has ended".into())),
@@ -146,7 +155,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nothing panics while holding this lock")
 }
 
-fn run(conn: Connection, mut commands: mpsc::Receiver<Command>, batch_max: usize, counters: &Counters) {
+fn run(conn: Connection, cache: &Cache, mut commands: mpsc::Receiver<Command>, batch_max: usize, counters: &Counters) {
     while let Some(first) = commands.blocking_recv() {
         let mut batch = VecDeque::from([first]);
         while batch.len() < batch_max
@@ -155,7 +164,14 @@ fn run(conn: Connection, mut commands: mpsc::Receiver<Command>, batch_max: usize
             batch.push_back(command);
         }
         let size = batch.len() as u64;
-        match commit_together(&conn, &mut batch) {
+        // Readers ask the database from before the transaction until after it, and before anybody hears of it (I14).
+        let changing = cache.changing(batch.iter().map(|command| &command.scope));
+        let committed = commit_together(&conn, &mut batch);
+        if committed.is_err() {
+            roll_back(&conn);
+        }
+        drop(changing);
+        match committed {
             Ok(ran) => {
                 counters.commits.fetch_add(1, Ordering::Relaxed);
                 counters.commands.fetch_add(size, Ordering::Relaxed);
@@ -166,12 +182,11 @@ fn run(conn: Connection, mut commands: mpsc::Receiver<Command>, batch_max: usize
             Err(Failed { cause, why, ran }) => {
                 metrics::counter!("livebucket_meta_commit_failures_total").increment(1);
                 tracing::error!(%cause, commands = size, "metadata commit failed");
-                roll_back(&conn);
                 if why == StoreError::Full {
                     fold_log(&conn);
                 }
                 ran.into_iter().for_each(|ran| (ran.acknowledge)(Some(why.clone())));
-                batch.into_iter().for_each(|command| (command(Err(why.clone())).acknowledge)(None));
+                batch.into_iter().for_each(|command| ((command.work)(Err(why.clone())).acknowledge)(None));
             }
         }
     }
@@ -204,7 +219,7 @@ fn run_together(conn: &Connection, batch: &mut VecDeque<Command>, done: &mut Vec
     while let Some(command) = batch.pop_front() {
         execute(conn, "SAVEPOINT command")?;
         // A bug in one command must not end the only writer.
-        let Ok(ran) = catch_unwind(AssertUnwindSafe(|| command(Ok(conn)))) else {
+        let Ok(ran) = catch_unwind(AssertUnwindSafe(|| (command.work)(Ok(conn)))) else {
             metrics::counter!("livebucket_task_panics_total", "task" => "meta-writer").increment(1);
             tracing::error!("a metadata command panicked and is rolled back");
             execute(conn, "ROLLBACK TO command")?;

@@ -5,6 +5,7 @@ use rusqlite::{Connection, StatementStatus};
 
 use super::*;
 use crate::limits::META_QUEUE_MAX;
+use crate::store::meta::sqlite::cache::Scope;
 use crate::store::meta::sqlite::schema;
 use crate::store::meta::sqlite::sealing;
 use crate::store::meta::sqlite::tests::{ROWS_OF_V1, ROWS_OF_V2, bucket, database, object, open};
@@ -136,7 +137,11 @@ async fn the_check_finds_histories_that_cannot_be() {
         ("UPDATE object SET version = (SELECT version FROM version WHERE key = object.key)", "of one identity"),
         ("UPDATE bucket_usage SET markers = markers + 1", "counters are not"),
     ] {
-        store.writer.submit("test", move |conn| Ok(conn.execute_batch(damage)?)).await.expect("done");
+        store
+            .writer
+            .submit("test", Scope::Everything, move |conn| Ok(conn.execute_batch(damage)?))
+            .await
+            .expect("done");
         let faults = store.audit_backend().await.expect("readable");
         assert!(faults.iter().any(|fault| fault.contains(said)), "{said}: {faults:?}");
     }
