@@ -180,6 +180,16 @@ pub const COMPLETED_UPLOADS_FORGOTTEN: usize = 4;
 /// Bytes that are read, hashed or handed on at once: large enough that a system call is a small part of the cost, small
 /// enough that hashing one holds up the reactor for a fraction of a millisecond only.
 pub const BODY_PIECE_BYTES: usize = 128 * 1024;
+/// What a large body is read in while few are read: at 512 KiB a system call's own cost, and the wake-up behind it, no longer
+/// show beside the copies; a core's own cache holds it between the read and the write.
+pub const READ_PIECE_BYTES: usize = 512 * 1024;
+/// Pieces of that size held at once, 32 MiB. Further readers, and those behind ones who take their bytes slowly, read in
+/// pieces of [`BODY_PIECE_BYTES`].
+pub const READ_PIECES_LARGE_MAX: usize = 64;
+/// Buffers for pieces that are kept when nobody reads, of each of the two sizes.
+pub const READ_PIECES_KEPT_BYTES: usize = 4 * 1024 * 1024;
+/// Files of blobs that stay open, each the newest fragments of some channel; at most an eighth of the descriptors.
+pub const OPEN_FILES_MAX: usize = 2_048;
 /// A blob's writer gathers small appends up to this before it writes: a publisher holds kilobytes, not seconds of video.
 pub const BLOB_GATHER_BYTES: usize = 64 * 1024;
 /// Blocking file reads at once: a disk's queue is full long before, and each costs a thread.

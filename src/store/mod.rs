@@ -31,6 +31,7 @@ pub mod recovery;
 mod restore;
 pub mod seal;
 pub mod settings;
+mod shelf;
 mod symlink;
 pub mod tags;
 pub mod upload;
@@ -110,7 +111,7 @@ pub trait BlobWriter: fmt::Debug + Send {
 /// Reads a range of a blob in pieces.
 #[async_trait]
 pub trait BlobReader: fmt::Debug + Send {
-    /// The next piece, never empty; `None` at the end of the range.
+    /// The next piece, never empty and at most `limits::READ_PIECE_BYTES`; `None` at the end of the range.
     async fn next(&mut self) -> Result<Option<Bytes>>;
 }
 

@@ -14,6 +14,8 @@
 
 mod behind;
 mod layout;
+mod open_files;
+mod pieces;
 mod pool;
 mod reader;
 #[cfg(test)]
@@ -32,6 +34,8 @@ use crate::limits;
 use crate::store::{BlobEntry, BlobId, BlobReader, BlobStore, BlobWriter, Result};
 use behind::Backlog;
 use layout::Layout;
+use open_files::OpenFiles;
+use pieces::Pieces;
 use pool::FilePool;
 
 /// Blobs in files. Clones share the directory.
@@ -48,22 +52,37 @@ struct Inner {
     reads: FilePool,
     writes: FilePool,
     backlog: Backlog,
+    open_files: OpenFiles,
+    pieces: Pieces,
+    /// The files lie in memory, so that no read of them waits.
+    in_memory: bool,
 }
 
 impl FsBlobStore {
     /// Opens the store in `directory`, which is made when it is not there. One process at a time may hold it; whoever
     /// opens the data directory sees to that. Blocks: call it before serving.
     pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
+        let layout = Layout::open(directory)?;
         let inner = Inner {
             ids: IdSource::new(clock.clone()),
             clock,
-            layout: Layout::open(directory)?,
+            open_files: OpenFiles::new(open_files_max()),
+            pieces: Pieces::default(),
+            in_memory: layout.is_in_memory(),
+            layout,
             reads: FilePool::new(limits::FILE_READS_MAX),
             writes: FilePool::new(limits::FILE_WRITES_MAX),
             backlog: Backlog::default(),
         };
         Ok(FsBlobStore { inner: Arc::new(inner) })
     }
+}
+
+/// Files that may stay open: a share of the descriptors that this process may have, most of which are for sockets.
+fn open_files_max() -> usize {
+    let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let share = descriptors.map_or(usize::MAX, |descriptors| usize::try_from(descriptors / 8).unwrap_or(usize::MAX));
+    share.min(limits::OPEN_FILES_MAX)
 }
 
 #[async_trait]
@@ -84,7 +103,8 @@ impl BlobStore for FsBlobStore {
     }
 
     async fn length(&self, id: BlobId) -> Result<u64> {
-        Ok(reader::open_file(&self.inner, id).await?.1)
+        let file = reader::open_file(&self.inner, id).await?;
+        reader::length_of(&self.inner, id, &file)
     }
 
     async fn open(&self, id: BlobId, range: Range<u64>) -> Result<Box<dyn BlobReader>> {
@@ -94,7 +114,13 @@ impl BlobStore for FsBlobStore {
     async fn delete(&self, ids: &[BlobId]) -> Result<()> {
         let (inner, ids) = (self.inner.clone(), ids.to_vec());
         let current = BlobId::new(inner.clock.wall(), [0; 10]);
-        self.inner.writes.run(move || inner.layout.delete(ids, current)).await?
+        let deleted = move || {
+            let deleted = inner.layout.delete(ids.clone(), current);
+            // Also after a failure: some of the names may be gone.
+            inner.open_files.deleted(&ids);
+            deleted
+        };
+        self.inner.writes.run(deleted).await?
     }
 
     async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobEntry>> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::clock::{Clock, ManualClock};
-use crate::limits::BODY_PIECE_BYTES;
+use crate::limits::{BODY_PIECE_BYTES, READ_PIECE_BYTES};
 use crate::store::{BlobEntry, BlobId, BlobStore, StoreError, What};
 
 /// A store under test.
@@ -75,7 +75,7 @@ pub async fn read(store: &dyn BlobStore, id: BlobId, range: std::ops::Range<u64>
     let mut reader = store.open(id, range).await?;
     let mut bytes = Vec::new();
     while let Some(piece) = reader.next().await? {
-        assert!(!piece.is_empty() && piece.len() <= BODY_PIECE_BYTES, "a piece of {} bytes", piece.len());
+        assert!(!piece.is_empty() && piece.len() <= READ_PIECE_BYTES, "a piece of {} bytes", piece.len());
         bytes.extend_from_slice(&piece);
     }
     assert!(reader.next().await?.is_none(), "the end stays the end");

@@ -184,6 +184,12 @@ impl Layout {
         Ok(())
     }
 
+    /// Whether the files lie in memory (tmpfs), where nothing waits for a disk.
+    pub(super) fn is_in_memory(&self) -> bool {
+        const TMPFS_MAGIC: u64 = 0x0102_1994;
+        rustix::fs::fstatfs(&self.root_descriptor).is_ok_and(|found| found.f_type as u64 == TMPFS_MAGIC)
+    }
+
     /// Removes blobs durably, and directories that this empties unless `current` would go there.
     pub(super) fn delete(&self, mut ids: Vec<BlobId>, current: BlobId) -> Result<()> {
         ids.sort_unstable();

@@ -1,4 +1,5 @@
-//! Reads a range of one blob: what the page cache holds on the spot, the rest on the pool.
+//! Reads a range of one blob: what the page cache holds on the spot, the rest on the pool. Files and buffers are those of
+//! whoever read before.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -7,14 +8,13 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::ReadWriteFlags;
 
 use super::Inner;
 use super::layout::Layout;
 use super::pool::unavailable;
-use crate::limits::BODY_PIECE_BYTES;
 use crate::store::{BlobId, BlobReader, Fault, Result, StoreError, What};
 
 #[derive(Debug)]
@@ -23,17 +23,26 @@ pub(super) struct FsReader {
     id: BlobId,
     file: Arc<File>,
     range: Range<u64>,
-    /// The file system cannot read without waiting (tmpfs): not worth a system call a piece.
+    /// The file system cannot say that it would wait: not worth a system call a piece.
     always_waits: bool,
 }
 
 impl FsReader {
     pub(super) async fn open(inner: Arc<Inner>, id: BlobId, range: Range<u64>) -> Result<Self> {
-        let (file, length) = open_file(&inner, id).await?;
+        let file = match inner.open_files.find(id) {
+            Ok(open) => open,
+            Err(since) => {
+                let file = Arc::new(open_file(&inner, id).await?);
+                inner.open_files.keep(id, &file, since);
+                file
+            }
+        };
+        // Asked each time: a file that was cut short is told before anything of it is sent.
+        let length = length_of(&inner, id, &file)?;
         if range.end > length {
             return Err(short(id, length, range.end));
         }
-        Ok(FsReader { inner, id, file: Arc::new(file), range, always_waits: false })
+        Ok(FsReader { inner, id, file, range, always_waits: false })
     }
 
     /// As much as the page cache holds, from the front.
@@ -42,7 +51,9 @@ impl FsReader {
             return 0;
         }
         let mut slices = [IoSliceMut::new(buffer)];
-        match rustix::io::preadv2(&*self.file, &mut slices, self.range.start, ReadWriteFlags::NOWAIT) {
+        // What lies in memory is there at once, but tmpfs does not know the flag.
+        let flags = if self.inner.in_memory { ReadWriteFlags::empty() } else { ReadWriteFlags::NOWAIT };
+        match rustix::io::preadv2(&*self.file, &mut slices, self.range.start, flags) {
             Ok(read) => read,
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
             // Whatever else it is, the waiting read meets it again and says so.
@@ -58,37 +69,40 @@ impl FsReader {
 impl BlobReader for FsReader {
     async fn next(&mut self) -> Result<Option<Bytes>> {
         let left = self.range.end.saturating_sub(self.range.start);
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(BODY_PIECE_BYTES);
-        if wanted == 0 {
+        if left == 0 {
             return Ok(None);
         }
-        let mut buffer = BytesMut::zeroed(wanted);
-        let filled = self.fill_cached(&mut buffer);
+        let mut piece = self.inner.pieces.take(left);
+        let wanted = piece.bytes().len();
+        let filled = self.fill_cached(piece.bytes());
         if filled < wanted {
             let (file, at) = (self.file.clone(), self.range.start + filled as u64);
-            let work = move || file.read_exact_at(&mut buffer[filled..], at).map(|()| buffer);
-            buffer = self.inner.reads.run(work).await?.map_err(|error| match error.kind() {
+            let work = move || file.read_exact_at(&mut piece.bytes()[filled..], at).map(|()| piece);
+            piece = self.inner.reads.run(work).await?.map_err(|error| match error.kind() {
                 io::ErrorKind::UnexpectedEof => short(self.id, at, self.range.end),
                 _ => unavailable("reading a blob", &self.inner.layout.path(self.id), &error),
             })?;
         }
         self.range.start += wanted as u64;
-        Ok(Some(buffer.freeze()))
+        Ok(Some(piece.freeze()))
     }
 }
 
-/// A blob's file and its length.
-pub(super) async fn open_file(inner: &Arc<Inner>, id: BlobId) -> Result<(File, u64)> {
-    let file = match open_cached(&inner.layout, id) {
-        Some(file) => file,
+/// A blob's file, opened anew.
+pub(super) async fn open_file(inner: &Arc<Inner>, id: BlobId) -> Result<File> {
+    match open_cached(&inner.layout, id) {
+        Some(file) => Ok(file),
         None => {
             let on_pool = inner.clone();
-            inner.reads.run(move || open_waiting(&on_pool.layout, id)).await??
+            inner.reads.run(move || open_waiting(&on_pool.layout, id)).await?
         }
-    };
+    }
+}
+
+/// Bytes of an open file.
+pub(super) fn length_of(inner: &Inner, id: BlobId, file: &File) -> Result<u64> {
     let metadata = file.metadata().map_err(|error| unavailable("opening a blob", &inner.layout.path(id), &error))?;
-    let length = metadata.len();
-    Ok((file, length))
+    Ok(metadata.len())
 }
 
 fn short(id: BlobId, length: u64, wanted: u64) -> StoreError {

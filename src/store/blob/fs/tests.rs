@@ -106,15 +106,15 @@ async fn a_second_process_finds_the_blobs_and_removes_the_temporaries() {
 #[tokio::test]
 async fn a_file_that_was_cut_short_is_corrupt_at_open_and_in_the_middle() {
     let (_directory, _clock, store) = fresh();
-    let id = write(&store, &[pattern(1, 500_000)]).await;
-    let mut reader = store.open(id, 0..500_000).await.expect("open");
-    assert_eq!(reader.next().await.expect("read").expect("piece").len(), limits::BODY_PIECE_BYTES);
-    fs::OpenOptions::new().write(true).open(store.inner.layout.path(id)).expect("open").set_len(200_000).expect("cut");
+    let id = write(&store, &[pattern(1, 1_500_000)]).await;
+    let mut reader = store.open(id, 0..1_500_000).await.expect("open");
+    assert_eq!(reader.next().await.expect("read").expect("piece").len(), limits::READ_PIECE_BYTES);
+    fs::OpenOptions::new().write(true).open(store.inner.layout.path(id)).expect("open").set_len(600_000).expect("cut");
     let rest = reader.next().await;
     assert!(matches!(rest, Err(StoreError::Corrupt(_))), "{rest:?}");
-    let open = store.open(id, 0..500_000).await;
+    let open = store.open(id, 0..1_500_000).await;
     assert!(matches!(open, Err(StoreError::Corrupt(_))));
-    assert!(store.open(id, 0..200_000).await.is_ok());
+    assert!(store.open(id, 0..600_000).await.is_ok());
 }
 
 #[tokio::test]
@@ -243,4 +243,30 @@ async fn blobs_of_the_same_slot_from_many_writers_at_once_all_become_durable() {
     let last = *written.last().expect("twenty");
     assert_eq!(store.list(None, 100).await, Ok(vec![BlobEntry { id: last, length: 10 }]));
     assert_eq!(store.open(first, 0..1).await.err(), Some(StoreError::NotFound(What::Blob)));
+}
+
+#[tokio::test]
+async fn a_file_stays_open_for_the_next_reader_until_its_blob_is_deleted() {
+    let (_directory, _clock, store) = fresh();
+    let (kept, gone) = (write(&store, &[pattern(1, 700_000)]).await, write(&store, &[pattern(2, 3)]).await);
+    for _ in 0..2 {
+        assert_eq!(read(&store, kept, 1..700_000).await, Ok(pattern(1, 700_000).slice(1..)));
+        assert_eq!(read(&store, gone, 0..3).await, Ok(pattern(2, 3)));
+    }
+    assert!([kept, gone].iter().all(|id| store.inner.open_files.find(*id).is_ok()));
+    store.delete(&[gone]).await.expect("deleted");
+    assert!(store.inner.open_files.find(gone).is_err(), "its bytes are not held any longer");
+    assert_eq!(read(&store, gone, 0..3).await, Err(StoreError::NotFound(What::Blob)));
+    assert!(store.inner.open_files.find(kept).is_ok());
+}
+
+#[tokio::test]
+async fn a_file_that_was_opened_before_a_deletion_does_not_come_back() {
+    let (_directory, _clock, store) = fresh();
+    let id = write(&store, &[pattern(1, 3)]).await;
+    let since = store.inner.open_files.find(id).expect_err("nobody has read it");
+    let file = reader::open_file(&store.inner, id).await.expect("it is there");
+    store.delete(&[id]).await.expect("deleted");
+    store.inner.open_files.keep(id, &Arc::new(file), since);
+    assert!(store.inner.open_files.find(id).is_err());
 }

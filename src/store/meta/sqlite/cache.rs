@@ -11,7 +11,6 @@
 //! remembered. Bounded in bytes and entries; what was used since it was last looked at stays (second chance).
 
 use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::limits;
+use crate::store::shelf::Shelf;
 use crate::store::*;
 
 /// Rows whose keys hash alike, or all of a kind.
@@ -51,10 +51,10 @@ pub(super) enum Scope {
 pub(super) struct Cache {
     hasher: RandomState,
     generations: Box<[AtomicU64]>,
-    objects: Box<[Mutex<Shelf<ObjectRecord>>]>,
-    buckets: Mutex<Shelf<BucketRecord>>,
-    keys: Mutex<Shelf<AccessKeyRecord>>,
-    sessions: Mutex<Shelf<SessionKeyRecord>>,
+    objects: Box<[Mutex<Rows<ObjectRecord>>]>,
+    buckets: Mutex<Rows<BucketRecord>>,
+    keys: Mutex<Rows<AccessKeyRecord>>,
+    sessions: Mutex<Rows<SessionKeyRecord>>,
 }
 
 impl std::fmt::Debug for Cache {
@@ -118,7 +118,7 @@ impl Cache {
     fn remembered<T: Kept>(
         &self,
         slot: Slot,
-        shelf: &Mutex<Shelf<T>>,
+        shelf: &Mutex<Rows<T>>,
         hash: u64,
         is_meant: impl FnOnce(&T) -> bool,
         load: impl FnOnce() -> Result<Option<T>>,
@@ -127,7 +127,7 @@ impl Cache {
         if !is_even(generation) {
             return load();
         }
-        if let Some(row) = lock(shelf).find(hash, generation)
+        if let Some(row) = find(&mut lock(shelf), hash, generation)
             && is_meant(&row)
         {
             return Ok(Some(T::clone(&row)));
@@ -135,7 +135,7 @@ impl Cache {
         let loaded = load()?;
         metrics::counter!("livebucket_meta_cache_misses_total", "of" => T::NAME).increment(1);
         if let Some(row) = &loaded {
-            lock(shelf).keep(hash, generation, row);
+            keep(&mut lock(shelf), hash, generation, row);
         }
         Ok(loaded)
     }
@@ -230,61 +230,15 @@ trait Kept: Clone {
     fn weight(&self) -> usize;
 }
 
-struct Entry<T> {
-    generation: u64,
-    row: Arc<T>,
-    weight: usize,
-    used: bool,
+/// A row with the generation that it was read under, found by the hash of its key. Of two with the same hash one is kept.
+type Rows<T> = Shelf<u64, (u64, Arc<T>)>;
+
+fn find<T>(shelf: &mut Rows<T>, hash: u64, generation: u64) -> Option<Arc<T>> {
+    shelf.get(&hash).filter(|(of, _)| *of == generation).map(|(_, row)| row.clone())
 }
 
-/// Rows by the hash of their keys. Of two with the same hash one is kept.
-struct Shelf<T> {
-    entries: HashMap<u64, Entry<T>>,
-    /// The hashes in the order in which they are looked at when room is needed.
-    order: VecDeque<u64>,
-    weight: usize,
-    entries_max: usize,
-    weight_max: usize,
-}
-
-impl<T: Kept> Shelf<T> {
-    fn new(entries_max: usize, weight_max: usize) -> Self {
-        Shelf { entries: HashMap::new(), order: VecDeque::new(), weight: 0, entries_max, weight_max }
-    }
-
-    fn find(&mut self, hash: u64, generation: u64) -> Option<Arc<T>> {
-        let entry = self.entries.get_mut(&hash).filter(|entry| entry.generation == generation)?;
-        entry.used = true;
-        Some(entry.row.clone())
-    }
-
-    fn keep(&mut self, hash: u64, generation: u64, row: &T) {
-        let weight = row.weight();
-        // One row must not push out everything else.
-        if weight > self.weight_max / 8 {
-            return;
-        }
-        let entry = Entry { generation, row: Arc::new(row.clone()), weight, used: false };
-        match self.entries.insert(hash, entry) {
-            Some(replaced) => self.weight -= replaced.weight,
-            None => self.order.push_back(hash),
-        }
-        self.weight += weight;
-        while self.weight > self.weight_max || self.entries.len() > self.entries_max {
-            let oldest = self.order.pop_front().expect("as many as there are entries");
-            let entry = self.entries.get_mut(&oldest).expect("in order is what is there");
-            if std::mem::take(&mut entry.used) {
-                self.order.push_back(oldest);
-            } else {
-                self.weight -= entry.weight;
-                self.entries.remove(&oldest);
-            }
-        }
-    }
-
-    fn clear(&mut self) {
-        *self = Shelf::new(self.entries_max, self.weight_max);
-    }
+fn keep<T: Kept>(shelf: &mut Rows<T>, hash: u64, generation: u64, row: &T) {
+    shelf.put(hash, (generation, Arc::new(row.clone())), row.weight());
 }
 
 /// What an entry takes beside the row: its places in the map and in the order, and the counts.

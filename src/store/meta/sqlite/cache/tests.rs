@@ -77,29 +77,10 @@ fn a_missing_row_and_a_failure_are_not_remembered() {
 }
 
 #[test]
-fn a_shelf_stays_within_its_bounds_and_keeps_what_is_used() {
-    let weight = row(0).weight();
-    let mut shelf = Shelf::new(8, 100 * weight);
-    for hash in 0..1_000 {
-        shelf.keep(hash, 0, &row(0));
-        assert!(shelf.find(0, 0).is_some(), "used between any two");
-        assert!(shelf.entries.len() <= 8 && shelf.order.len() == shelf.entries.len());
-        assert_eq!(shelf.weight, shelf.entries.len() * weight);
-    }
-    let mut narrow = Shelf::new(1_000, 10 * weight);
-    (0..1_000).for_each(|hash| narrow.keep(hash % 50, hash, &row(0)));
-    assert_eq!((narrow.entries.len(), narrow.weight), (10, 10 * weight));
-    let mut large = row(0);
-    large.owner_name = "x".repeat(2 * weight);
-    narrow.keep(7_777, 0, &large);
-    assert!(narrow.find(7_777, 0).is_none(), "it would take the place of all the others");
-}
-
-#[test]
 fn of_two_rows_with_one_hash_neither_is_taken_for_the_other() {
     let cache = Cache::new();
     let other = BucketName::new("music").expect("valid");
-    lock(&cache.buckets).keep(cache.hasher.hash_one(&other), 0, &row(1));
+    keep(&mut lock(&cache.buckets), cache.hasher.hash_one(&other), 0, &row(1));
     assert_eq!(cache.bucket(&other, || Ok(None)), Ok(None));
 }
 
