@@ -19,6 +19,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::auth::oss_v4::SigningKeys;
 use self::core::{Core, JobTimes};
 use crate::auth::policy::PolicyCache;
 use crate::cli::admin::{Admin, Key, ROOT_ACCOUNT};
@@ -172,6 +173,7 @@ impl Service {
                 region: config.region.clone(),
                 policies: PolicyCache::new(limits::POLICIES_KEPT),
                 crowd: crowd.clone(),
+                signing_keys: SigningKeys::default(),
             }))),
             rtmp: Arc::new(RtmpDoor(RtmpService::new(core.rtmp(config.hosts.clone(), crowd.clone())))),
             admin: Arc::new(HealthDoor(HealthService::new(

@@ -64,11 +64,24 @@ fn encode_query<'a>(pairs: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> St
 /// The whole query as versions 2 and 4 sign it: encoded, then sorted. `x-oss-signature` is left out, as it cannot sign
 /// itself.
 fn canonical_query(request: &SignedRequest<'_>) -> String {
+    use std::borrow::Cow;
+    let encode = |bytes| Cow::from(percent_encode(bytes, &UNRESERVED));
     let pairs = request.query.iter().filter(|(name, _)| name != b"x-oss-signature");
-    let mut pairs: Vec<(String, String)> = pairs.map(|(name, value)| (encode(name), encode(value))).collect();
+    let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
+        pairs.map(|(name, value)| (encode(name), encode(value))).collect();
     pairs.sort();
-    let text = pairs.into_iter().map(|(name, value)| if value.is_empty() { name } else { format!("{name}={value}") });
-    text.collect::<Vec<_>>().join("&")
+    let mut text = String::with_capacity(pairs.iter().map(|(name, value)| name.len() + value.len() + 2).sum());
+    for (at, (name, value)) in pairs.iter().enumerate() {
+        if at > 0 {
+            text.push('&');
+        }
+        text.push_str(name);
+        if !value.is_empty() {
+            text.push('=');
+            text.push_str(value);
+        }
+    }
+    text
 }
 
 /// A line `name:value` for each header that is signed, sorted by name.

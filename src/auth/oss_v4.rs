@@ -2,6 +2,9 @@
 //!
 //! A self-hosted service has no region to insist on: whatever the client put into its scope is taken.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use sha2::{Digest as _, Sha256};
 
 use super::{SignedRequest, canonical_query, encode_path, encode_query, hmac_sha256, push_headers, same};
@@ -110,7 +113,9 @@ pub fn read_authorization(value: &str) -> Result<Authorization, AuthorizationFau
 
 /// The canonical request. A query parameter `x-oss-signature` is left out, as it cannot sign itself.
 pub fn canonical_request(request: &SignedRequest<'_>, additional_headers: &[String]) -> Vec<u8> {
-    let mut text = format!("{}\n/", request.method).into_bytes();
+    let mut text = Vec::with_capacity(512);
+    text.extend_from_slice(request.method.as_bytes());
+    text.extend_from_slice(b"\n/");
     if let Some(bucket) = request.bucket {
         text.extend_from_slice(encode_path(bucket.as_bytes()).as_bytes());
         text.push(b'/');
@@ -163,8 +168,64 @@ pub fn verify(
     secret: &str,
     provided: &str,
 ) -> bool {
+    verify_with(&signing_key(secret, scope), request, additional_headers, timestamp, scope, provided)
+}
+
+/// The same with the key that was derived for the scope.
+pub fn verify_with(
+    signing_key: &[u8; 32],
+    request: &SignedRequest<'_>,
+    additional_headers: &[String],
+    timestamp: &str,
+    scope: &Scope,
+    provided: &str,
+) -> bool {
     let string = string_to_sign(&canonical_request(request, additional_headers), timestamp, scope);
-    same(&signature(secret, scope, &string), provided)
+    same(&hex::encode(hmac_sha256(signing_key, string.as_bytes())), provided)
+}
+
+/// Derived keys that were needed: they hold for a day, and deriving one takes four of the five HMACs of a request. A secret
+/// and a scope always give the same key, so nothing here can be out of date.
+#[derive(Default)]
+pub struct SigningKeys(Mutex<HashMap<Box<str>, Vec<(Scope, [u8; 32])>>>);
+
+impl std::fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SigningKeys").finish_non_exhaustive()
+    }
+}
+
+impl SigningKeys {
+    /// Secrets whose keys are kept: more than sign at once.
+    const SECRETS_MAX: usize = 1_024;
+    /// Scopes of one secret: two days meet at midnight, and a region has few names.
+    const SCOPES_MAX: usize = 8;
+
+    /// A scope's texts that are longer belong to nobody's signer.
+    const SCOPE_BYTES_MAX: usize = 128;
+
+    /// See [`signing_key`].
+    pub fn get(&self, secret: &str, scope: &Scope) -> [u8; 32] {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, key)) = kept.get(secret).and_then(|keys| keys.iter().find(|(of, _)| of == scope)) {
+            return *key;
+        }
+        let key = signing_key(secret, scope);
+        if scope.region.len() + scope.product.len() > Self::SCOPE_BYTES_MAX {
+            return key;
+        }
+        if kept.len() >= Self::SECRETS_MAX && !kept.contains_key(secret) {
+            // Whatever is in use is back with its next request.
+            kept.clear();
+        }
+        let keys = kept.entry(secret.into()).or_default();
+        // A client chooses the scope: what it sends must not pile up.
+        if keys.len() >= Self::SCOPES_MAX {
+            keys.clear();
+        }
+        keys.push((scope.clone(), key));
+        key
+    }
 }
 
 /// The query text of a signed URL: the request's own query and the `x-oss-*` parameters of the signature. `timestamp` is

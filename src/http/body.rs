@@ -183,6 +183,11 @@ impl RequestBody {
         Ok(whole.freeze())
     }
 
+    /// Whether nothing is left to read.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.ended
+    }
+
     /// Throws away what is left, within bounds. Says whether the end was reached, so that the socket can carry another
     /// request. A client that still waits for `100 Continue` is not asked for the body just to drop it.
     pub(super) async fn drain(&mut self) -> bool {
@@ -325,6 +330,11 @@ pub(crate) enum Content {
 }
 
 impl Content {
+    /// Whether it is an object's.
+    pub(super) fn is_of_object(&self) -> bool {
+        matches!(self, Content::Object { .. })
+    }
+
     /// Bytes of it.
     pub(crate) fn length(&self) -> u64 {
         match self {
@@ -386,6 +396,8 @@ impl ResponseBody {
         };
         let source = match content {
             Content::Bytes(bytes) if !bytes.is_empty() => Source::Bytes(bytes),
+            // The usual small object: nothing is left to ask for.
+            Content::Object { first, length: 1.., .. } if first.len() as u64 == left => Source::Bytes(first),
             Content::Object { first, rest, length: 1.. } => Source::Begun(first, rest),
             _ => Source::Done,
         };

@@ -24,7 +24,10 @@ pub(super) fn content_headers(headers: &HeaderMap) -> ContentHeaders {
 /// The conditional headers that begin with `prefix` (RFC 9110, 13.1; empty, or that of a copy's source).
 pub(super) fn conditions(headers: &HeaderMap, prefix: &str) -> Conditions {
     let text = |name: &str| {
-        let value = headers.get(format!("{prefix}{name}"))?;
+        let value = match prefix {
+            "" => headers.get(name),
+            prefix => headers.get(format!("{prefix}{name}")),
+        }?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     // A date that cannot be read is no condition (RFC 9110, 13.1.3).

@@ -13,6 +13,7 @@ pub mod query;
 mod s3;
 pub mod server;
 mod socket;
+mod tally;
 mod xml;
 
 #[cfg(test)]

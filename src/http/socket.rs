@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::body::ResponseBody;
-use crate::clock::{Clock, Sleep, timeout};
+use crate::clock::{Clock, Monotonic, Sleep, timeout};
 use crate::limits;
 use crate::task::Stop;
 
@@ -180,8 +180,11 @@ struct TimedSocket<T> {
     stream: T,
     clock: Arc<dyn Clock>,
     phase: Phase,
-    /// The running read deadline and the phase it was made for.
-    read_deadline: Option<(u8, Sleep)>,
+    /// When the present phase began, as far as a read has waited in it.
+    waits_since: Option<(u8, Monotonic)>,
+    /// A timer that runs no longer than the present deadline, and until when. It is not stopped when a phase ends: most phases
+    /// end long before it, and it is cheaper to let it find that out.
+    read_timer: Option<(Monotonic, Sleep)>,
     write_deadline: Option<Sleep>,
     /// The client has closed its side.
     ended: bool,
@@ -198,7 +201,8 @@ impl<T> TimedSocket<T> {
             stream,
             clock,
             phase,
-            read_deadline: None,
+            waits_since: None,
+            read_timer: None,
             write_deadline: None,
             ended: false,
             flushed: true,
@@ -230,15 +234,30 @@ impl<T> TimedSocket<T> {
             Phase::IDLE => limits::HTTP_IDLE_TIMEOUT,
             Phase::HEAD => limits::HTTP_HEAD_TIMEOUT,
             _ => {
-                self.read_deadline = None;
+                self.waits_since = None;
                 return Poll::Pending;
             }
         };
-        if self.read_deadline.as_ref().is_none_or(|(of, _)| *of != phase) {
-            self.read_deadline = Some((phase, self.clock.sleep(patience)));
+        let now = self.clock.monotonic();
+        let since = match self.waits_since {
+            Some((of, since)) if of == phase => since,
+            _ => now,
+        };
+        self.waits_since = Some((phase, since));
+        let deadline = since + patience;
+        if self.read_timer.as_ref().is_none_or(|(until, _)| *until > deadline) {
+            self.read_timer = Some((deadline, self.clock.sleep_until(deadline)));
         }
-        let (_, sleep) = self.read_deadline.as_mut().expect("set above");
-        ready!(sleep.as_mut().poll(cx));
+        loop {
+            let (until, timer) = self.read_timer.as_mut().expect("set above");
+            ready!(timer.as_mut().poll(cx));
+            if *until >= deadline {
+                break;
+            }
+            // It was an earlier phase's.
+            self.read_timer = Some((deadline, self.clock.sleep_until(deadline)));
+        }
+        self.read_timer = None;
         // Who began a request is told why it ends; an idle socket is only closed.
         if let (Phase::HEAD, true, Some(refusal)) = (phase, self.flushed, &self.refusal) {
             self.refusing = refusal(StatusCode::REQUEST_TIMEOUT);
@@ -269,7 +288,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for TimedSocket<T> {
                 if this.phase.is(Phase::IDLE) {
                     // The first bytes of a head: from here on its own, fixed deadline runs.
                     this.phase.set(Phase::HEAD);
-                    this.read_deadline = None;
+                    this.waits_since = None;
                 } else if this.phase.is(Phase::HEAD)
                     && !this.ended
                     && let Poll::Ready(Err(late)) = this.poll_read_deadline(cx)

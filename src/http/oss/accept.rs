@@ -15,6 +15,7 @@ use super::operation::{OssOperation, Query};
 use super::route::{Target, route};
 use crate::auth::SignedRequest;
 use crate::auth::access::Requester;
+use crate::auth::oss_v4::SigningKeys;
 use crate::auth::policy::Account;
 use crate::clock::Wall;
 use crate::http::access::Identity;
@@ -130,7 +131,13 @@ struct Candidate {
 }
 
 /// Reads a head: bucket and key from host and path, signature, clock, operation.
-pub async fn accept(head: &Parts, hosts: &HostRules, meta: &dyn MetaStore, now: Wall) -> Result<Accepted, OssError> {
+pub async fn accept(
+    head: &Parts,
+    hosts: &HostRules,
+    meta: &dyn MetaStore,
+    signing_keys: &SigningKeys,
+    now: Wall,
+) -> Result<Accepted, OssError> {
     let query = Query::parse(head.uri.query().unwrap_or_default());
     let proof = proof::read(&head.headers, &query)?;
     let copy_source = head.headers.get("x-oss-copy-source").map(|value| value.as_bytes());
@@ -144,25 +151,31 @@ pub async fn accept(head: &Parts, hosts: &HostRules, meta: &dyn MetaStore, now: 
         return Err(error.clone());
     }
 
-    let (chosen, caller) = match proof {
-        None => (first_existing(candidates, meta).await?, Caller::Anonymous),
+    let (chosen, found, caller) = match proof {
+        None => {
+            let (chosen, found) = first_existing(candidates, meta).await?;
+            (chosen, found, Caller::Anonymous)
+        }
         Some(proof) => {
             proof.check_time(now)?;
             let key = credential(meta, &proof.access_key_id, security_token(&head.headers, &query), now).await?;
-            let chosen = signed_reading(head, &query, candidates, &proof, &key)?;
+            let chosen = signed_reading(head, &query, candidates, (&proof, signing_keys), &key)?;
             let Credential { id, account, account_name, session, .. } = key;
-            (chosen, Caller::Key { access_key_id: id, account, account_name, signature: proof.place(), session })
+            let caller = Caller::Key { access_key_id: id, account, account_name, signature: proof.place(), session };
+            let found = match chosen.reading.bucket.as_deref() {
+                Some(name) => bucket(meta, name).await?,
+                None => None,
+            };
+            (chosen, found, caller)
         }
     };
     let operation = chosen.operation?;
-    let bucket = match chosen.reading.bucket.as_deref() {
-        None => None,
-        Some(name) => match bucket(meta, name).await? {
-            None if !may_make_bucket(&operation) => return Err(OssError::no_such_bucket(name)),
-            bucket => bucket,
-        },
-    };
-    Ok(Accepted { caller, bucket, bucket_name: chosen.reading.bucket, operation, query })
+    if let (Some(name), None) = (chosen.reading.bucket.as_deref(), &found)
+        && !may_make_bucket(&operation)
+    {
+        return Err(OssError::no_such_bucket(name));
+    }
+    Ok(Accepted { caller, bucket: found, bucket_name: chosen.reading.bucket, operation, query })
 }
 
 /// The bucket that a preflight is for: the first reading of host and path that names one that exists.
@@ -188,20 +201,25 @@ async fn bucket(meta: &dyn MetaStore, name: &str) -> Result<Option<BucketRecord>
     }
 }
 
-/// The reading that an anonymous request means: the service, or the first bucket that exists, else the first of all.
-async fn first_existing(candidates: Vec<Candidate>, meta: &dyn MetaStore) -> Result<Candidate, OssError> {
+/// The reading that an anonymous request means: the service, or the first bucket that exists, which comes with it, else the
+/// first of all.
+async fn first_existing(
+    candidates: Vec<Candidate>,
+    meta: &dyn MetaStore,
+) -> Result<(Candidate, Option<BucketRecord>), OssError> {
     let mut first = None;
     for candidate in candidates {
-        let exists = match candidate.reading.bucket.as_deref() {
-            None => true,
-            Some(name) => bucket(meta, name).await?.is_some(),
-        };
-        if exists {
-            return Ok(candidate);
+        match candidate.reading.bucket.as_deref() {
+            None => return Ok((candidate, None)),
+            Some(name) => {
+                if let Some(found) = bucket(meta, name).await? {
+                    return Ok((candidate, Some(found)));
+                }
+            }
         }
         first.get_or_insert(candidate);
     }
-    Ok(first.expect("a head has at least one reading"))
+    Ok((first.expect("a head has at least one reading"), None))
 }
 
 /// The token of a temporary credential, wherever this dialect's libraries put it.
@@ -235,7 +253,7 @@ fn signed_reading(
     head: &Parts,
     query: &Query,
     candidates: Vec<Candidate>,
-    proof: &Proof,
+    (proof, signing_keys): (&Proof, &SigningKeys),
     key: &Credential,
 ) -> Result<Candidate, OssError> {
     let headers: Vec<(&str, &[u8])> =
@@ -249,7 +267,8 @@ fn signed_reading(
             query: query.pairs(),
         })
     };
-    let matching = candidates.iter().position(|c| signed(&c.reading, &|request| proof.verify(request, &key.secret)));
+    let matching =
+        candidates.iter().position(|c| signed(&c.reading, &|request| proof.verify(request, &key.secret, signing_keys)));
     if let Some(at) = matching {
         return Ok(candidates.into_iter().nth(at).expect("position found it"));
     }

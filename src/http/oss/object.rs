@@ -480,7 +480,11 @@ fn put_content_md5(object: &ObjectRecord, headers: &mut HeaderMap) {
 
 /// The quoted, upper-case form.
 pub(super) fn etag_value(etag: ETag) -> HeaderValue {
-    HeaderValue::from_str(&format!("\"{}\"", etag.to_upper_hex())).expect("hex digits are a header value")
+    let mut text = String::with_capacity(40);
+    text.push('"');
+    etag.push_hex(&mut text, b"0123456789ABCDEF");
+    text.push('"');
+    HeaderValue::try_from(text).expect("hex digits are a header value")
 }
 
 // ---- ACL -----------------------------------------------------------------------------------------------------

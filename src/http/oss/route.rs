@@ -4,6 +4,9 @@
 //! classic way to lose data. So every sub-resource stands in one of two tables, built or not built; what stands in
 //! neither is ignored, as the public service does it.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use http::Method;
 
 use super::error::OssError;
@@ -118,7 +121,11 @@ const REGIONS: &str = "regions";
 
 /// Whether a query names a sub-resource, built or not.
 pub fn names_sub_resource(query: &Query) -> bool {
-    NOT_BUILT.iter().any(|name| query.has(name)) || BUILT.iter().any(|(name, ..)| query.has(name))
+    static NAMES: LazyLock<HashSet<&[u8]>> = LazyLock::new(|| {
+        let built = BUILT.iter().map(|(name, ..)| name.as_bytes());
+        NOT_BUILT.iter().map(|name| name.as_bytes()).chain(built).collect()
+    });
+    query.pairs().iter().any(|(name, _)| NAMES.contains(name.as_slice()))
 }
 
 /// One reading of a request.
@@ -140,7 +147,9 @@ pub fn route(method: &Method, target: Target<'_>, query: &Query) -> Result<OssOp
 }
 
 fn select(method: &Method, target: Target<'_>, query: &Query) -> Result<OssOperation, OssError> {
-    if let Some(name) = NOT_BUILT.iter().find(|name| query.has(name)) {
+    // What a signed URL carries is in none of the tables, and is seen to be by one look at each name.
+    let names_any = names_sub_resource(query);
+    if let Some(name) = NOT_BUILT.iter().filter(|_| names_any).find(|name| query.has(name)) {
         return Err(OssError::not_implemented(name));
     }
     let Some(bucket) = target.bucket else { return route_service(method, query) };
@@ -154,7 +163,7 @@ fn select(method: &Method, target: Target<'_>, query: &Query) -> Result<OssOpera
             _ => OssError::not_implemented("partNumber"),
         });
     }
-    let mut selected = BUILT.iter().filter(|(name, ..)| query.has(name));
+    let mut selected = BUILT.iter().filter(|(name, ..)| names_any && query.has(name));
     let sub_resource = selected.next();
     if let (Some((first, ..)), Some((second, ..))) = (sub_resource, selected.next()) {
         return Err(OssError::invalid_argument("Conflicting query parameters.", first, second));

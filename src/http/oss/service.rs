@@ -54,17 +54,18 @@ pub(crate) async fn answer(
 ) -> Answer {
     if head.method == Method::OPTIONS {
         trail.operation = Some("Preflight");
-        let outcome = cors::preflight(deps, head, trail).await;
+        let outcome = Box::pin(cors::preflight(deps, head, trail)).await;
         return outcome.unwrap_or_else(|error| error_answer(&error, head, request_id, trail));
     }
     let now = deps.clock.wall();
-    let accepted = match accept::accept(head, &deps.hosts, deps.meta.as_ref(), now).await {
+    let accepted = match accept::accept(head, &deps.hosts, deps.meta.as_ref(), &deps.signing_keys, now).await {
         Ok(accepted) => accepted,
         Err(error) => {
             let mut answer = error_answer(&error, head, request_id, trail);
             // A page on another origin may read why it was refused, if the bucket lets it read at all.
             if head.headers.contains_key(header::ORIGIN)
-                && let Some(bucket) = accept::bucket_for_preflight(head, &deps.hosts, deps.meta.as_ref()).await
+                && let Some(bucket) =
+                    Box::pin(accept::bucket_for_preflight(head, &deps.hosts, deps.meta.as_ref())).await
             {
                 decorate(&bucket.cors, head, &mut answer.headers);
             }
@@ -93,10 +94,12 @@ pub(crate) fn too_busy(head: &Parts, request_id: &str, trail: &mut Trail) -> Ans
 
 /// With `x-oss-traffic-limit` bodies move no faster than it says.
 async fn at_pace(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> Result<Answer, OssError> {
-    let Some(limit) = ask.traffic_limit()? else { return dispatch(ask, body, trail).await };
-    body.hold_back(limit);
+    let limit = ask.traffic_limit()?;
+    if let Some(limit) = limit {
+        body.hold_back(limit);
+    }
     let mut answer = dispatch(ask, body, trail).await?;
-    if let Content::Object { .. } = answer.content {
+    if let (Some(limit), true) = (limit, answer.content.is_of_object()) {
         answer.content = answer.content.held_back(limit, &ask.deps.clock);
     }
     Ok(answer)
@@ -108,8 +111,19 @@ async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> R
     ask.check_session()?;
     referer::check(ask)?;
     if let Some(site) = website::of(ask) {
-        return site.answer().await;
+        return Box::pin(site.answer()).await;
     }
+    match &ask.accepted.operation {
+        Op::GetObject(key) => object::get(ask, key).await,
+        // A future is as large as the largest that it may wait for, and is moved with every request: those of the others
+        // have a place of their own, so that a GET does not carry them.
+        _ => Box::pin(dispatch_other(ask, body, trail)).await,
+    }
+}
+
+/// Everything but a plain GET.
+async fn dispatch_other(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> Result<Answer, OssError> {
+    use OssOperation as Op;
     match &ask.accepted.operation {
         Op::ListBuckets(query) => bucket::list_buckets(ask, query).await,
         Op::DescribeRegions(wanted) => bucket::regions(ask, wanted.as_deref()),

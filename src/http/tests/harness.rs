@@ -10,6 +10,7 @@ use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::auth::oss_v4::SigningKeys;
 use crate::auth::policy::PolicyCache;
 use crate::auth::{SignedRequest, oss_v1};
 use crate::clock::{Clock, ManualClock, Wall};
@@ -96,6 +97,7 @@ impl Running {
             region: "cn-hangzhou".into(),
             policies: PolicyCache::new(limits::POLICIES_KEPT),
             crowd: Crowd::new(crowd, shared),
+            signing_keys: SigningKeys::default(),
         };
         let service = HttpService::new(deps);
         let owner = meta.put_access_key("owner", "ownerKey", "ownerSecret", NOW).await.expect("a key");

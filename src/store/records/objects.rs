@@ -133,16 +133,30 @@ pub struct ETag {
 impl ETag {
     /// Lower-case hex without quotes, as S3 writes it.
     pub fn to_lower_hex(self) -> String {
-        let mut text = hex::encode(self.digest);
-        if let Some(parts) = self.parts {
-            text.push_str(&format!("-{parts}"));
-        }
-        text
+        self.hex(b"0123456789abcdef")
     }
 
     /// Upper-case hex without quotes, as OSS writes it.
     pub fn to_upper_hex(self) -> String {
-        self.to_lower_hex().to_ascii_uppercase()
+        self.hex(b"0123456789ABCDEF")
+    }
+
+    fn hex(self, digits: &[u8; 16]) -> String {
+        let mut text = String::with_capacity(40);
+        self.push_hex(&mut text, digits);
+        text
+    }
+
+    /// Adds it in these digits; each GET has one.
+    pub fn push_hex(self, text: &mut String, digits: &[u8; 16]) {
+        for byte in self.digest {
+            text.push(char::from(digits[usize::from(byte >> 4)]));
+            text.push(char::from(digits[usize::from(byte & 15)]));
+        }
+        if let Some(parts) = self.parts {
+            text.push('-');
+            text.push_str(&parts.to_string());
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 
 use super::SignaturePlace;
-use crate::auth::oss_v4::{self, AuthorizationFault, Credential, Scope};
+use crate::auth::oss_v4::{self, AuthorizationFault, Credential, Scope, SigningKeys};
 use crate::auth::{SignedRequest, oss_v1, oss_v2, read_additional_headers};
 use crate::clock::Wall;
 use crate::http::oss::error::OssError;
@@ -143,7 +143,7 @@ impl Proof {
             }
             Scheme::HeaderV4 { date, scope, .. } => {
                 let time = Wall::from_iso_basic(date).ok_or_else(OssError::invalid_date)?;
-                check_scope(scope, time)?;
+                check_scope(scope, date)?;
                 check_skew(time, now)
             }
             Scheme::UrlV1 { expires, .. } | Scheme::UrlV2 { expires, .. } if now.unix_seconds() > *expires => {
@@ -153,7 +153,7 @@ impl Proof {
             Scheme::UrlV1 { .. } | Scheme::UrlV2 { .. } => Ok(()),
             Scheme::UrlV4 { date, scope, expires, .. } => {
                 let starts = Wall::from_iso_basic(date).ok_or_else(OssError::invalid_date)?;
-                check_scope(scope, starts)?;
+                check_scope(scope, date)?;
                 let ends = Wall(starts.0 + i64::from(*expires) * 1_000);
                 if starts.0 - now.0 > SKEW_MAX_MS {
                     return Err(OssError::request_not_yet_valid(starts, now));
@@ -166,8 +166,8 @@ impl Proof {
         }
     }
 
-    /// Whether `secret` signed this request.
-    pub fn verify(&self, request: &SignedRequest<'_>, secret: &str) -> bool {
+    /// Whether `secret` signed this request. `keys` are those that were derived before.
+    pub fn verify(&self, request: &SignedRequest<'_>, secret: &str, keys: &SigningKeys) -> bool {
         match &self.scheme {
             Scheme::HeaderV1 { date } => oss_v1::verify(request, date, secret, &self.signature),
             Scheme::UrlV1 { text, .. } => oss_v1::verify(request, text, secret, &self.signature),
@@ -176,7 +176,8 @@ impl Proof {
             }
             Scheme::HeaderV4 { date, scope, additional_headers }
             | Scheme::UrlV4 { date, scope, additional_headers, .. } => {
-                oss_v4::verify(request, additional_headers, date, scope, secret, &self.signature)
+                let key = keys.get(secret, scope);
+                oss_v4::verify_with(&key, request, additional_headers, date, scope, &self.signature)
             }
         }
     }
@@ -221,8 +222,8 @@ fn check_skew(request: Wall, now: Wall) -> Result<(), OssError> {
 }
 
 /// The key is derived for the scope's day, so a timestamp of another day contradicts it.
-fn check_scope(scope: &Scope, time: Wall) -> Result<(), OssError> {
-    if time.iso_basic().starts_with(&scope.date) { Ok(()) } else { Err(OssError::signing_date_differs(&scope.date)) }
+fn check_scope(scope: &Scope, date: &str) -> Result<(), OssError> {
+    if date.starts_with(&scope.date) { Ok(()) } else { Err(OssError::signing_date_differs(&scope.date)) }
 }
 
 /// An HTTP date, or the basic ISO form: clients send either in `Date` and in `x-oss-date`.

@@ -54,7 +54,7 @@ fn head(method: &str, host: &str, target: &str, headers: &[(&str, &str)]) -> Par
 }
 
 async fn go_at(head: &Parts, now: Wall) -> Result<Accepted, OssError> {
-    accept(head, &hosts(), &store().await, now).await
+    accept(head, &hosts(), &store().await, &SigningKeys::default(), now).await
 }
 
 async fn go(method: &str, host: &str, target: &str, headers: &[(&str, &str)]) -> Result<Accepted, OssError> {
