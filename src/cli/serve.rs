@@ -10,6 +10,7 @@ use super::{Failure, explain};
 use crate::app::{DEMO, Service};
 use crate::auth::rtmp_url;
 use crate::config::{Config, LogFormat, unknown_variables};
+use crate::net::descriptors;
 use crate::task::Stop;
 
 /// How long the printed publish URL is good for: long enough to try things out.
@@ -21,6 +22,8 @@ pub fn run(config: Config) -> Result<(), Failure> {
     for name in unknown_variables(std::env::vars().map(|(name, _)| name)) {
         tracing::warn!(name, "no setting has this name; the variable is ignored");
     }
+    // Before anything is opened whose number hangs on it.
+    descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::failed)?;
     let served = runtime.block_on(serve(config));
     // What a graceful stop waits for is done. A file write that hangs must not hold up a second signal or a passed grace.

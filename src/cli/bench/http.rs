@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::process::Usage;
+use super::sign::SignArgs;
 use super::{Failure, ServerArgs, failed, micros, percentiles, round};
 use crate::auth::{SignedRequest, oss_v1};
 use crate::clock::Clock;
@@ -36,6 +37,8 @@ pub struct GetArgs {
     /// http:// URL; `%n` in it becomes 1, 2, ... of the connection
     #[arg(long)]
     url: String,
+    #[command(flatten)]
+    sign: SignArgs,
     #[command(flatten)]
     load: LoadArgs,
 }
@@ -95,6 +98,9 @@ impl HttpUrl {
     }
 }
 
+/// What a connection reads at once at most.
+pub(super) const BUFFER: usize = 256 * 1024;
+
 /// A kept-alive connection; one that the server ends behind an answer is made anew.
 pub(super) struct Connection {
     stream: TcpStream,
@@ -110,12 +116,12 @@ pub(super) struct Answer {
 
 impl Connection {
     #[allow(clippy::disallowed_methods, reason = "a load generator connects to what its operator names")]
-    pub(super) fn open(address: &str) -> io::Result<Self> {
+    pub(super) fn open(address: &str, buffer_bytes: usize) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         // Behind 16 GiB of other uploads an answer waits for the disk.
         stream.set_read_timeout(Some(Duration::from_secs(300)))?;
-        Ok(Connection { stream, ended: false, buffer: vec![0; 256 * 1024] })
+        Ok(Connection { stream, ended: false, buffer: vec![0; buffer_bytes] })
     }
 
     pub(super) fn request(
@@ -131,7 +137,7 @@ impl Connection {
     }
 
     /// Status and length of the answer; the body goes to `sink` in pieces.
-    fn exchange(
+    pub(super) fn exchange(
         &mut self,
         method: &str,
         url: &HttpUrl,
@@ -200,7 +206,7 @@ impl Connection {
 pub(super) fn setup(args: &SetupArgs, clock: &dyn Clock) -> Result<(), Failure> {
     let base = HttpUrl::parse(&args.endpoint)?;
     let explain = |error: io::Error| failed(&args.endpoint, error);
-    let mut connection = Connection::open(&base.address).map_err(explain)?;
+    let mut connection = Connection::open(&base.address, BUFFER).map_err(explain)?;
     let expires = clock.wall().unix_seconds() + 600;
     let mut put = |key: &str, query: &[(Vec<u8>, Vec<u8>)], headers: &[(&str, &str)], body: &str| {
         let signed: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
@@ -225,9 +231,11 @@ pub(super) fn setup(args: &SetupArgs, clock: &dyn Clock) -> Result<(), Failure> 
 
 /// Reads one URL again and again.
 pub(super) fn get(args: &GetArgs, clock: &dyn Clock) -> Result<serde_json::Value, Failure> {
+    let url = |client| Ok(args.sign.sign(HttpUrl::parse(&numbered(&args.url, client))?, clock));
+    let urls: Vec<HttpUrl> = (1..=args.load.connections).map(url).collect::<Result<_, Failure>>()?;
     load("get", &args.url, &args.load, clock, |connection, client, _| {
-        let url = HttpUrl::parse(&numbered(&args.url, client))?;
-        connection.exchange("GET", &url, &[], &[], |_| {}).map_err(|error| failed(&args.url, error))
+        let url = &urls[client as usize - 1];
+        connection.exchange("GET", url, &[], &[], |_| {}).map_err(|error| failed(&args.url, error))
     })
 }
 
@@ -256,7 +264,7 @@ fn load(
     let end = from + Duration::from_secs(args.seconds.into());
     let requests = AtomicU32::new(0);
     let client = |number: u32| -> Result<(Vec<u32>, usize), Failure> {
-        let mut connection = Connection::open(&address).map_err(|error| failed(&address, error))?;
+        let mut connection = Connection::open(&address, BUFFER).map_err(|error| failed(&address, error))?;
         let (mut waits, mut bytes) = (Vec::new(), 0);
         loop {
             let request = requests.fetch_add(1, Ordering::Relaxed) + 1;

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
-use super::http::{Connection, HttpUrl, numbered};
+use super::http::{BUFFER, Connection, HttpUrl, numbered};
 use super::process::Usage;
 use super::stream::{Loop, Tag};
-use super::{Failure, ServerArgs, failed, micros, percentiles, round};
+use super::{Failure, ServerArgs, failed, micros, percentiles, round, wait_until};
 use crate::clock::{Clock, Monotonic};
 use crate::codec::rtmp::{ClientConfig, ClientEvent, ClientOutput, ClientPeer, MediaKind};
 
@@ -452,7 +452,7 @@ fn watches(args: &IngestArgs) -> Result<Watches, Failure> {
 
 /// From a cutting key frame that was sent to the first answer that differs: polled every other millisecond.
 fn watch(url: &HttpUrl, cuts: Receiver<Cut>, clock: &dyn Clock, delays: &Mutex<Vec<u32>>) {
-    let Ok(mut connection) = Connection::open(&url.address) else { return };
+    let Ok(mut connection) = Connection::open(&url.address, BUFFER) else { return };
     let mut ask = || connection.request("GET", url, &[], &[]).map(|answer| answer.body).unwrap_or_default();
     let mut before = ask();
     while let Ok(cut) = cuts.recv() {
@@ -467,13 +467,6 @@ fn watch(url: &HttpUrl, cuts: Receiver<Cut>, clock: &dyn Clock, delays: &Mutex<V
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-    }
-}
-
-fn wait_until(clock: &dyn Clock, at: Monotonic) {
-    let wait = at - clock.monotonic();
-    if wait > Duration::ZERO {
-        std::thread::sleep(wait);
     }
 }
 

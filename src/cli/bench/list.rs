@@ -6,7 +6,7 @@
 
 use clap::ValueEnum;
 
-use super::http::{Connection, HttpUrl, key};
+use super::http::{BUFFER, Connection, HttpUrl, key};
 use super::process::Usage;
 use super::{Failure, ServerArgs, failed, micros, percentiles};
 use crate::clock::Clock;
@@ -89,7 +89,7 @@ fn tens(n: u32) -> String {
 /// Lists.
 pub(super) fn run(args: &ListArgs, clock: &dyn Clock) -> Result<serde_json::Value, Failure> {
     let base = HttpUrl::parse(&args.url)?;
-    let mut connection = Connection::open(&base.address).map_err(|error| failed(&args.url, error))?;
+    let mut connection = Connection::open(&base.address, BUFFER).map_err(|error| failed(&args.url, error))?;
     let before = Usage::of(&args.server.pid)?;
     let mut kinds = serde_json::Map::new();
     for kind in KINDS {

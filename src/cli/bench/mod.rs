@@ -9,12 +9,15 @@ use std::sync::Arc;
 use clap::Subcommand;
 
 use super::Failure;
+use crate::net::descriptors;
 use crate::clock::{Clock, SystemClock};
 
 mod http;
 mod ingest;
 mod list;
+mod play;
 mod process;
+mod sign;
 mod stream;
 
 /// Loads.
@@ -26,6 +29,8 @@ pub enum BenchCommand {
     Ingest(ingest::IngestArgs),
     /// GET a URL over kept-alive connections
     Get(http::GetArgs),
+    /// Players that stay connected and poll the playlists of live channels
+    Play(play::PlayArgs),
     /// PUT objects over kept-alive connections
     Put(http::PutArgs),
     /// List a bucket that `put` has filled with keys `%k`: pages from anywhere, prefixes, delimiters
@@ -43,10 +48,12 @@ struct ServerArgs {
 /// Runs the command.
 pub fn run(command: BenchCommand) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    descriptors::raise();
     let report = match command {
         BenchCommand::Setup(args) => return http::setup(&args, &*clock),
         BenchCommand::Ingest(args) => ingest::run(&args, &*clock)?,
         BenchCommand::Get(args) => http::get(&args, &*clock)?,
+        BenchCommand::Play(args) => play::run(&args, &*clock)?,
         BenchCommand::Put(args) => http::put(&args, &*clock)?,
         BenchCommand::List(args) => list::run(&args, &*clock)?,
     };
@@ -66,6 +73,13 @@ fn percentiles(mut micros: Vec<u32>) -> serde_json::Value {
 
 fn micros(duration: std::time::Duration) -> u32 {
     u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+}
+
+fn wait_until(clock: &dyn Clock, at: crate::clock::Monotonic) {
+    let wait = at - clock.monotonic();
+    if wait > std::time::Duration::ZERO {
+        std::thread::sleep(wait);
+    }
 }
 
 /// A figure with as many digits as it is good for.
