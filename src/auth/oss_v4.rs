@@ -187,7 +187,10 @@ pub fn verify_with(
 /// Derived keys that were needed: they hold for a day, and deriving one takes four of the five HMACs of a request. A secret
 /// and a scope always give the same key, so nothing here can be out of date.
 #[derive(Default)]
-pub struct SigningKeys(Mutex<HashMap<Box<str>, Vec<(Scope, [u8; 32])>>>);
+pub struct SigningKeys(Mutex<HashMap<Box<str>, KeysOfSecret>>);
+
+/// What was derived of one secret.
+type KeysOfSecret = Vec<(Scope, [u8; 32])>;
 
 impl std::fmt::Debug for SigningKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
