@@ -19,8 +19,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::auth::oss_v4::SigningKeys;
 use self::core::{Core, JobTimes};
+use crate::auth::oss_v4::SigningKeys;
 use crate::auth::policy::PolicyCache;
 use crate::cli::admin::{Admin, Key, ROOT_ACCOUNT};
 use crate::cli::control;

@@ -146,7 +146,7 @@ impl Connection {
         mut sink: impl FnMut(&[u8]),
     ) -> io::Result<(u16, usize)> {
         if self.ended {
-            *self = Connection::open(&url.address)?;
+            *self = Connection::open(&url.address, self.buffer.len())?;
         }
         let mut request = format!("{method} {} HTTP/1.1\r\nHost: {}\r\n", url.target, url.address);
         headers.iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use clap::Subcommand;
 
 use super::Failure;
-use crate::net::descriptors;
 use crate::clock::{Clock, SystemClock};
+use crate::net::descriptors;
 
 mod http;
 mod ingest;
