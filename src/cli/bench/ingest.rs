@@ -27,6 +27,9 @@ pub struct IngestArgs {
     /// Publishers at once
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     publishers: u32,
+    /// Publishers besides them that were accepted and send nothing; a server may give one up after some seconds
+    #[arg(long, default_value_t = 0)]
+    idle: u32,
     /// Seconds that are measured; flat out: seconds of sending
     #[arg(long, default_value_t = 30)]
     seconds: u32,
@@ -135,13 +138,27 @@ pub(super) fn run(args: &IngestArgs, clock: &dyn Clock) -> Result<serde_json::Va
     for index in 1..=args.publishers {
         publishers.push(Publisher::connect(args, index, &media, clock)?);
     }
-    let accepted = publishers.iter().map(|publisher| micros(publisher.accepted_after)).collect();
+    let with_publishers = Usage::of(&args.server.pid)?;
+    let mut idle = Vec::new();
+    for index in args.publishers + 1..=args.publishers + args.idle {
+        idle.push(Publisher::connect(args, index, &media, clock)?);
+    }
+    let with_idle = Usage::of(&args.server.pid)?;
+    let accepted = publishers.iter().chain(&idle).map(|publisher| micros(publisher.accepted_after)).collect();
     let mut report = if args.flat_out {
         flat_out(args, publishers, &media, before, clock)?
     } else {
         real_time(args, publishers, &media, before, clock)?
     };
     report["publishers"] = args.publishers.into();
+    if args.idle > 0 {
+        let grown = with_idle.resident_bytes as f64 - with_publishers.resident_bytes as f64;
+        report["idle"] = serde_json::json!({
+            "publishers": args.idle,
+            "lost": idle.iter_mut().map(Publisher::is_open).filter(|open| !open).count(),
+            "resident_kb_each": round(grown / 1e3 / f64::from(args.idle)),
+        });
+    }
     report["accepted_ms"] = percentiles(accepted);
     Ok(report)
 }
@@ -339,6 +356,21 @@ impl Publisher {
             match self.stream.read(&mut buffer)? {
                 0 => return Ok(None),
                 length => self.peer.feed(&buffer[..length]).map_err(io::Error::other)?,
+            }
+        }
+    }
+
+    /// Whether the server still holds the socket: it may have said something, but neither closed nor reset it.
+    fn is_open(&mut self) -> bool {
+        let mut buffer = [0; 4_096];
+        if self.stream.set_nonblocking(true).is_err() {
+            return false;
+        }
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
             }
         }
     }
