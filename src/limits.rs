@@ -192,6 +192,9 @@ pub const READ_PIECES_KEPT_BYTES: usize = 4 * 1024 * 1024;
 pub const OPEN_FILES_MAX: usize = 2_048;
 /// A blob's writer gathers small appends up to this before it writes: a publisher holds kilobytes, not seconds of video.
 pub const BLOB_GATHER_BYTES: usize = 64 * 1024;
+/// A blob's writer gathers smaller appends up to this before it writes: copying is cheaper than a write for each, and for
+/// larger ones it is not.
+pub const BLOB_GATHER_BYTES: usize = 16 * 1024;
 /// Blocking file reads at once: a disk's queue is full long before, and each costs a thread.
 pub const FILE_READS_MAX: usize = 32;
 /// Blocking file writes, syncs and deletions at once. Apart from the reads, so that playback never waits behind a sync.
@@ -204,6 +207,9 @@ pub const FILE_BYTES_BEHIND: usize = 256 * 1024;
 /// Files that wait for such a thread before the next one is woken: a thread that is awake writes them sooner than another
 /// wakes up.
 pub const FILES_BEHIND_A_THREAD: usize = 16;
+/// How long such a thread rests when nothing is left before it ends. A thread that rests and wakes up by itself costs less than
+/// one that is woken for each piece; at a tick of some hundred publishers pieces come for some ten milliseconds.
+pub const FILE_THREAD_REST: Duration = Duration::from_millis(4);
 /// Directories of which the file store remembers that their names are durable: new blobs go to the newest only.
 pub const DURABLE_DIRECTORIES_MAX: usize = 256;
 /// Longest read of one object; a slower reader is cut off and continues with a range. 5 GiB need 3 Mbit/s.

@@ -2,13 +2,15 @@
 //!
 //! A writer leaves what it has to write here and goes on; a thread takes what many writers have left and writes it, file
 //! after file. So a hand-over between threads, which costs more than writing the piece itself, is paid once for all that
-//! waits and not once for each piece. What a writer may leave is bounded ([`limits::FILE_BYTES_BEHIND`]), then it waits.
+//! waits and not once for each piece; a thread that has nothing left rests for a moment before it ends, because to be woken is
+//! most of what a hand-over costs. What a writer may leave is bounded ([`limits::FILE_BYTES_BEHIND`]), then it waits.
 //! Writing to a file can block for as long as the disk pleases, so it never happens on the reactor.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::future::poll_fn;
-use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::io::{self, IoSlice, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
@@ -23,6 +25,8 @@ use crate::store::{BlobId, Result, StoreError};
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     state: Mutex<BacklogState>,
+    /// Told when a thread that rests should go on.
+    enough: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +34,10 @@ struct BacklogState {
     files: VecDeque<Arc<Growing>>,
     /// Threads that take from `files`; each ends when there is nothing left.
     threads: usize,
+    /// Those of them that have found nothing left and wait for enough, or for the end of their rest.
+    resting: usize,
+    /// A writer will soon have to wait, so a thread that rests goes on.
+    hurry: bool,
 }
 
 /// A file that a writer and a thread of the backlog share.
@@ -104,9 +112,12 @@ impl Growing {
         let mut state = self.lock();
         state.pieces.extend(pieces);
         let queued = std::mem::replace(&mut state.queued, true);
+        let hurry = state.bytes() >= limits::FILE_BYTES_BEHIND / 2;
         drop(state);
         if !queued {
-            inner.backlog.add(inner, Arc::clone(self));
+            inner.backlog.add(inner, Arc::clone(self), hurry);
+        } else if hurry {
+            inner.backlog.hurry();
         }
     }
 
@@ -184,9 +195,15 @@ impl Backlog {
         self.state.lock().expect("no code panics while holding this lock")
     }
 
-    fn add(&self, inner: &Arc<Inner>, file: Arc<Growing>) {
+    fn add(&self, inner: &Arc<Inner>, file: Arc<Growing>, hurry: bool) {
         let mut state = self.lock();
         state.files.push_back(file);
+        if state.resting > 0 {
+            if hurry || state.files.len() >= limits::FILES_BEHIND_A_THREAD {
+                self.wake_resting(state);
+            }
+            return;
+        }
         let behind = state.files.len() > state.threads * limits::FILES_BEHIND_A_THREAD;
         if !behind || state.threads >= limits::FILE_THREADS_BEHIND {
             return;
@@ -197,12 +214,40 @@ impl Backlog {
         drop(tokio::task::spawn_blocking(move || inner.backlog.work_off(&inner)));
     }
 
+    fn hurry(&self) {
+        let state = self.lock();
+        if state.resting > 0 {
+            self.wake_resting(state);
+        }
+    }
+
+    fn wake_resting(&self, mut state: MutexGuard<'_, BacklogState>) {
+        let told = std::mem::replace(&mut state.hurry, true);
+        drop(state);
+        if !told {
+            self.enough.notify_one();
+        }
+    }
+
+    /// Waits until enough has gathered, or not much longer.
+    fn rest<'a>(&'a self, mut state: MutexGuard<'a, BacklogState>) -> MutexGuard<'a, BacklogState> {
+        state.resting += 1;
+        let rested = self.enough.wait_timeout_while(state, limits::FILE_THREAD_REST, |state| !state.hurry);
+        let (mut state, _) = rested.expect("no code panics while holding this lock");
+        state.resting -= 1;
+        state.hurry = false;
+        state
+    }
+
     fn work_off(&self, inner: &Inner) {
         let mut again = None;
         loop {
             let mut state = self.lock();
             // Behind all others: a writer that never rests keeps nobody waiting.
             state.files.extend(again.take());
+            if state.files.is_empty() {
+                state = self.rest(state);
+            }
             let Some(file) = state.files.pop_front() else {
                 state.threads -= 1;
                 return;
@@ -227,9 +272,22 @@ pub(super) fn write_all(inner: &Inner, id: BlobId, file: Option<Temporary>, piec
         None => inner.layout.create_temporary(id)?,
         Some(temporary) => temporary,
     };
-    for piece in pieces {
-        let written = temporary.file().write_all(piece);
-        written.map_err(|error| unavailable("writing a blob", temporary.path(), &error))?;
-    }
+    let written = write_all_vectored(temporary.file(), pieces);
+    written.map_err(|error| unavailable("writing a blob", temporary.path(), &error))?;
     Ok(temporary)
+}
+
+/// All pieces in as few calls as the system allows.
+fn write_all_vectored(file: &mut File, pieces: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<_> = pieces.iter().filter(|piece| !piece.is_empty()).map(|piece| IoSlice::new(piece)).collect();
+    let mut left = &mut slices[..];
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(length) => IoSlice::advance_slices(&mut left, length),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

@@ -58,7 +58,7 @@ async fn a_blob_lies_under_the_digits_of_its_time() {
 async fn small_appends_make_no_file_until_enough_are_gathered() {
     let (_directory, _clock, store) = fresh();
     let mut writer = writer::FsWriter::new(store.inner.clone(), store.inner.ids.fresh().expect("an id"));
-    for _ in 0..15 {
+    for _ in 0..3 {
         writer.append(pattern(1, 4_096)).await.expect("append");
     }
     assert_eq!(tree(&store), ["tmp"]);

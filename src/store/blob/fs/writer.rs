@@ -10,6 +10,9 @@ use super::behind::{Growing, write_all};
 use crate::limits::BLOB_GATHER_BYTES;
 use crate::store::{BlobId, BlobWriter, Result};
 
+/// The kernel keeps a file in pages: it looks up twice what is written in two parts.
+const PAGE_BYTES: usize = 4096;
+
 #[derive(Debug)]
 pub(super) struct FsWriter {
     inner: Arc<Inner>,
@@ -37,13 +40,16 @@ impl BlobWriter for FsWriter {
         self.id
     }
 
-    async fn append(&mut self, bytes: Bytes) -> Result<()> {
+    async fn append(&mut self, mut bytes: Bytes) -> Result<()> {
         let length = bytes.len() as u64;
-        if self.gathered.len() + bytes.len() < BLOB_GATHER_BYTES {
+        let total = self.gathered.len() + bytes.len();
+        if total < BLOB_GATHER_BYTES {
             self.gathered.extend_from_slice(&bytes);
         } else {
             self.file.room().await?;
-            let gathered = Bytes::from(std::mem::take(&mut self.gathered));
+            let whole_pages = bytes.len().saturating_sub(total % PAGE_BYTES);
+            let rest = bytes.split_off(whole_pages).to_vec();
+            let gathered = Bytes::from(std::mem::replace(&mut self.gathered, rest));
             self.file.leave(&self.inner, [gathered, bytes].into_iter().filter(|piece| !piece.is_empty()));
         }
         self.length += length;
