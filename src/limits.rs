@@ -78,6 +78,9 @@ pub const RTMP_READ_LOW_WATER: usize = 128 * 1024;
 /// How long what a publisher sent may wait to be read, when it is little: ten reads a second instead of one for each frame.
 /// The ticks of all sockets fall together, so that they share their wake-ups.
 pub const RTMP_READ_TICK: Duration = Duration::from_millis(100);
+/// After so many ticks without a byte a publisher's socket reports itself again: a thousand encoders that pause are not asked
+/// ten thousand times a second. Two seconds, so that slow pictures alone do not bring it about.
+pub const RTMP_SILENT_TICKS: u32 = 20;
 /// Buckets looked at for a publish URL that names none.
 pub const RTMP_BUCKETS_TRIED_MAX: usize = 64;
 
@@ -88,8 +91,17 @@ pub const RTMP_BUCKETS_TRIED_MAX: usize = 64;
 pub const STEPS_WAITING_MAX: usize = 32;
 /// Bytes of those pieces: one that holds a large key frame is larger than others.
 pub const STEPS_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Transport-stream bytes gathered before they are appended to the growing blob: a file write a piece, not a frame.
-pub const GATHER_BYTES: usize = 64 * 1024;
+/// Transport-stream bytes gathered before they are appended to the growing blob, while more are at hand: a file write a piece,
+/// not a frame. With the unit that fills it up a piece is usually not longer than what a body takes at once, and some of
+/// them fit between a fast publisher and its file.
+pub const PIECE_BYTES_MAX: usize = 64 * 1024;
+/// So many are appended when nothing more is at hand: two ticks of a 2.5 Mbit/s stream, one of a faster. Fewer are gathered on:
+/// a piece costs two wake-ups.
+pub const PIECE_BYTES_MIN: usize = 48 * 1024;
+/// What a piece's buffer has room for at first: [`PIECE_BYTES_MAX`] and a unit that fills it up.
+pub const PIECE_BUFFER_BYTES: usize = 128 * 1024;
+/// Such buffers that are kept while nobody uses them: as many as are on their way to files at a tick of some hundred publishers.
+pub const PIECE_BUFFERS_KEPT: usize = 128;
 /// A fragment's payload: FragDuration 100 s at 40 Mbit/s stays below; a stream without key frames or clock does not.
 pub const FRAGMENT_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Closed fragments that wait behind the one being committed: two are in flight together, then no unit is taken.
@@ -190,8 +202,6 @@ pub const READ_PIECES_LARGE_MAX: usize = 64;
 pub const READ_PIECES_KEPT_BYTES: usize = 4 * 1024 * 1024;
 /// Files of blobs that stay open, each the newest fragments of some channel; at most an eighth of the descriptors.
 pub const OPEN_FILES_MAX: usize = 2_048;
-/// A blob's writer gathers small appends up to this before it writes: a publisher holds kilobytes, not seconds of video.
-pub const BLOB_GATHER_BYTES: usize = 64 * 1024;
 /// A blob's writer gathers smaller appends up to this before it writes: copying is cheaper than a write for each, and for
 /// larger ones it is not.
 pub const BLOB_GATHER_BYTES: usize = 16 * 1024;

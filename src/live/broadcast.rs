@@ -10,6 +10,7 @@
 
 mod committer;
 mod intake;
+mod pieces;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -172,6 +172,11 @@ impl Publisher {
         self.intake.send(input).await
     }
 
+    /// Says that nothing more comes for a while: what was sent is passed on to the open fragment, unless it is little.
+    pub fn pause(&self) {
+        self.intake.pause();
+    }
+
     /// Ready once somebody asked for the end of the connection; call [`Publisher::finish`] then.
     pub fn ended(&self) -> impl Future<Output = TerminationCause> + Send + use<> {
         let shared = Arc::clone(&self.shared);

@@ -114,6 +114,8 @@ struct Connection<'a, S> {
     owner_ends: Pin<Box<dyn Future<Output = TerminationCause> + Send>>,
     /// When to take what has arrived unreported; `None` while the stream reports every byte.
     tick: Option<Sleep>,
+    /// Ticks in a row at which nothing had arrived.
+    silent_ticks: u32,
 }
 
 /// An accepted publish.
@@ -150,6 +152,7 @@ impl<'a, S: MergedRead> Connection<'a, S> {
             received: 0,
             owner_ends: Box::pin(std::future::pending()),
             tick: None,
+            silent_ticks: 0,
         }
     }
 
@@ -182,9 +185,18 @@ impl<'a, S: MergedRead> Connection<'a, S> {
                 }
                 taken = poll_fn(|cx| poll_take(&mut self.stream, &mut self.peer, bytes_max, cx)) => taken,
             };
-            if let Some(bytes) = taken? {
-                self.received(bytes).await?;
+            match taken? {
+                Some(bytes) => self.received(bytes).await?,
+                None => self.nothing_arrived(),
             }
+        }
+    }
+
+    /// A publisher that has fallen silent is not asked ten times a second: it reports itself when it speaks again.
+    fn nothing_arrived(&mut self) {
+        self.silent_ticks += 1;
+        if self.silent_ticks == limits::RTMP_SILENT_TICKS {
+            self.merge_reads(false);
         }
     }
 
@@ -200,13 +212,21 @@ impl<'a, S: MergedRead> Connection<'a, S> {
     /// Acts upon so many bytes that the peer was fed.
     async fn received(&mut self, bytes: usize) -> Result<(), End> {
         self.received += bytes as u64;
+        if self.silent_ticks >= limits::RTMP_SILENT_TICKS && self.publishing.is_some() {
+            self.merge_reads(true);
+        }
+        self.silent_ticks = 0;
         while let Some(output) = self.peer.next_output() {
             match output {
                 Output::Send(reply) => self.write(&reply).await?,
                 Output::Event(event) => self.event(event).await?,
             }
         }
-        if self.publishing.is_some() {
+        if let Some(publishing) = &self.publishing {
+            // A read that is full is followed by the next.
+            if bytes < limits::RTMP_READ_BYTES {
+                publishing.admitted.publisher.pause();
+            }
             // Counted from here, not from the read: while the owner was full it was not the publisher that was silent.
             self.waiting_since = self.deps.clock.monotonic();
         }

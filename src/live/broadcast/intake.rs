@@ -15,6 +15,7 @@ use crate::codec::aac;
 use crate::codec::h264;
 use crate::codec::mpegts::mux::{self, TsMuxer};
 use crate::limits;
+use crate::live::broadcast::pieces;
 use crate::live::registry::{Ended, MediaInput, Shared};
 use crate::live::segmenter::{self, Cut, Facts, Segmenter, Settings};
 use crate::live::stat::Meter;
@@ -132,6 +133,19 @@ impl Intake {
                 () = self.drained.notified() => {}
             }
         }
+    }
+
+    /// Nothing more comes for a while: what is gathered becomes a piece, unless it is little.
+    pub(in crate::live) fn pause(&self) {
+        let mut state = self.lock();
+        let State { pump, steps, .. } = &mut *state;
+        // What is being opened may yet be listed anew.
+        if pump.buffer.len() < limits::PIECE_BYTES_MIN || pump.segmenter.is_opening() {
+            return;
+        }
+        pump.pass_on(steps);
+        drop(state);
+        self.filled.notify_one();
     }
 
     /// Ready when there may be steps to carry out.
@@ -281,8 +295,8 @@ impl Pump {
             self.publish_stat();
         }
         self.decide(&stamp, unit, steps);
-        if self.buffer.len() >= limits::GATHER_BYTES && !self.segmenter.is_opening() {
-            steps.push(Step::Piece(self.buffer.split().freeze()));
+        if self.buffer.len() >= limits::PIECE_BYTES_MAX && !self.segmenter.is_opening() {
+            self.pass_on(steps);
         }
     }
 
@@ -299,7 +313,7 @@ impl Pump {
         let Some(config) = self.video.as_ref().filter(|_| self.segmenter.more(unit.payload.len() as u64)) else {
             return self.count_dropped("fragment_full");
         };
-        if self.muxer.more_video(&mut self.buffer, &unit.payload, config).is_err() {
+        if self.muxer.more_video(Self::out(&mut self.buffer), &unit.payload, config).is_err() {
             self.count_dropped("malformed");
         }
     }
@@ -356,18 +370,29 @@ impl Pump {
         self.segmenter.settle(self.has_audio);
     }
 
+    /// What is gathered becomes a piece.
+    fn pass_on(&mut self, steps: &mut Steps) {
+        if !self.buffer.is_empty() {
+            steps.push(Step::Piece(pieces::finish(std::mem::take(&mut self.buffer))));
+        }
+    }
+
+    /// The buffer of the open fragment.
+    fn out(buffer: &mut BytesMut) -> &mut BytesMut {
+        if buffer.capacity() == 0 {
+            *buffer = pieces::take();
+        }
+        buffer
+    }
+
     fn open_fragment(&mut self, cut: &Cut, steps: &mut Steps) {
         tracing::debug!(connection = %self.shared.connection, reason = cut.reason.as_str(), "fragment begins");
         metrics::counter!("livebucket_fragment_cuts_total", "reason" => cut.reason.as_str()).increment(1);
         steps.push(Step::Begin { started: self.clock.wall(), discontinuity: cut.discontinuity });
-        if self.buffer.capacity() == 0 {
-            // Room for what is gathered and the unit that fills it up; the buffer comes back when its pieces are written.
-            self.buffer = BytesMut::with_capacity(limits::GATHER_BYTES * 2);
-        }
         if let Some(audio) = self.next_audio.take() {
             self.set_audio(audio);
         }
-        self.muxer.begin_fragment(&mut self.buffer, cut.video, cut.audio);
+        self.muxer.begin_fragment(Self::out(&mut self.buffer), cut.video, cut.audio);
         (self.open, self.has_audio, self.last_picture) = (true, false, None);
     }
 
@@ -393,7 +418,7 @@ impl Pump {
         if !self.open {
             return;
         }
-        let out = &mut self.buffer;
+        let out = Self::out(&mut self.buffer);
         let written = match (unit.track, &self.video, &self.audio) {
             (Track::Video, Some(config), _) => {
                 self.muxer.video(out, stamp.dts, stamp.pts, unit.keyframe, &unit.payload, config).is_ok()
@@ -424,9 +449,7 @@ impl Pump {
             return;
         }
         self.has_audio = false;
-        if !self.buffer.is_empty() {
-            steps.push(Step::Piece(self.buffer.split().freeze()));
-        }
+        self.pass_on(steps);
         steps.push(Step::End { ended: self.clock.wall(), duration });
     }
 

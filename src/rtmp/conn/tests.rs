@@ -776,6 +776,29 @@ async fn a_silent_publisher_is_noticed_while_its_socket_rests() {
     tasks.join().await;
 }
 
+#[tokio::test]
+async fn a_publisher_that_pauses_reports_itself_and_is_merged_again() {
+    let bed = Bed::new().await;
+    let (tasks, stop) = (TaskSet::new(), Stop::new());
+    let mut encoder = resting(&bed, &tasks, &stop).await;
+    for _ in 0..limits::RTMP_SILENT_TICKS {
+        bed.advance(limits::RTMP_READ_TICK).await;
+    }
+    // Reported: no time passes.
+    encoder.audio(0, 100).await;
+    bed.advance(Duration::ZERO).await;
+    assert!(audio_is_known(&bed));
+    // From then on it rests as before.
+    encoder.peer.unpublish();
+    encoder.flush().await;
+    bed.advance(Duration::ZERO).await;
+    assert!(bed.history().await.iter().all(|connection| connection.cause.is_none()), "not yet read");
+    bed.advance(limits::RTMP_READ_TICK).await;
+    assert_eq!(bed.history().await[0].cause, Some(TerminationCause::Unpublished));
+    drop(encoder);
+    tasks.join().await;
+}
+
 #[test]
 fn ticks_fall_together() {
     let ms = |ms: u64| Monotonic(Duration::from_micros(ms * 1_000));
