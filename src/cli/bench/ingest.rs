@@ -485,7 +485,11 @@ fn watches(args: &IngestArgs) -> Result<Watches, Failure> {
 /// From a cutting key frame that was sent to the first answer that differs: polled every other millisecond.
 fn watch(url: &HttpUrl, cuts: Receiver<Cut>, clock: &dyn Clock, delays: &Mutex<Vec<u32>>) {
     let Ok(mut connection) = Connection::open(&url.address, BUFFER) else { return };
-    let mut ask = || connection.request("GET", url, &[], &[]).map(|answer| answer.body).unwrap_or_default();
+    // While there is no playlist yet, each refusal differs from the last: it says which request it was.
+    let mut ask = || match connection.request("GET", url, &[], &[]) {
+        Ok(answer) if answer.status == 200 => answer.body,
+        _ => Vec::new(),
+    };
     let mut before = ask();
     while let Ok(cut) = cuts.recv() {
         while clock.monotonic() < cut.sent + Duration::from_secs(2) {
