@@ -117,7 +117,8 @@ fn tick(listener: &TcpListener, arguments: &Arguments) -> io::Result<()> {
         while let Ok((stream, _)) = listener.accept() {
             stream.set_nonblocking(false)?;
             accepted += 1;
-            let publisher = Publisher::accept(stream, accepted, &arguments.directory)?;
+            // One that only looks whether somebody listens is none.
+            let Ok(publisher) = Publisher::accept(stream, accepted, &arguments.directory) else { continue };
             publisher.stream.set_nonblocking(true)?;
             publishers.push(publisher);
         }
@@ -157,6 +158,7 @@ fn main() -> io::Result<()> {
         // `cargo bench` runs every bench without arguments.
         return Ok(());
     };
+    std::fs::create_dir_all(&arguments.directory)?;
     let listener = TcpListener::bind(&arguments.address)?;
     if arguments.tick.is_zero() { flat_out(&listener, &arguments) } else { tick(&listener, &arguments) }
 }

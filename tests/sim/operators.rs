@@ -247,7 +247,7 @@ impl Service {
 /// closed and waits for its commit.
 fn taken_max() -> u64 {
     let message = 1024 * 1024;
-    let waiting = (limits::STEPS_WAITING_MAX * (limits::GATHER_BYTES + 16 * 1024)) as u64;
+    let waiting = (limits::STEPS_WAITING_MAX * (limits::PIECE_BYTES_MAX + 16 * 1024)) as u64;
     // Seven seconds of the largest of these streams; as many as may be lost in a row, besides those that wait.
     let fragment = 1024 * 1024;
     waiting + fragment * (limits::FRAGMENTS_WAITING as u64 + 2 + u64::from(limits::FAILED_FRAGMENTS_MAX)) + message

@@ -318,7 +318,7 @@ async fn another_process_that_holds_the_database_is_named_and_waited_for() {
     let store = open(&db.path);
     let b = bucket(&store).await;
     let brief = |conn: &Connection| Ok(conn.busy_timeout(std::time::Duration::ZERO)?);
-    store.writer.submit("test", brief).await.expect("a setting");
+    store.writer.submit("test", Scope::Nothing, brief).await.expect("a setting");
     let other = Connection::open(&db.path).expect("the same file");
     other.execute_batch("BEGIN IMMEDIATE").expect("free");
     let held = store.commit_object(object(b, "a", b"x"), Wall(2)).await;
