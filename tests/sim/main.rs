@@ -73,6 +73,9 @@ fn run_range(from: u64, seeds: u64, threads: usize) -> Tally {
                         return;
                     }
                     let outcome = run(seed, false);
+                    if (seed + 1 - from).is_multiple_of(1_000) {
+                        show(&format!("seed {seed} is done"));
+                    }
                     add(&mut sum.lock().expect("short"), &outcome.tally);
                     if outcome.failure.is_some() {
                         failed.lock().expect("short").get_or_insert(outcome);

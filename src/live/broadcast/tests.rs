@@ -368,7 +368,7 @@ async fn until_a_commit_without_an_answer_is_known_nothing_is_committed() {
     begin(&publisher, 3_000).await;
     let outcome = publisher.finish(TerminationCause::Unpublished).await;
     assert_eq!((outcome.fragments, outcome.fragments_lost), (2, 1));
-    assert_eq!(told(&bed.fragments().await), [(0, 0, 1_000, false), (2, 2, 1_000, true)]);
+    assert_eq!(told(&bed.fragments().await), [(0, 0, 1_000, false), (1, 2, 1_000, true)]);
     let marks: Vec<bool> = bed.playlist().await.segments.iter().map(|segment| segment.discontinuity).collect();
     assert_eq!(marks, [false, true]);
 }
