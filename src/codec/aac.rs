@@ -86,6 +86,37 @@ pub fn frame_duration(config: &AacConfig) -> MediaTime {
     MediaTime((FRAME_SAMPLES * MediaTime::HZ + rate / 2) / rate)
 }
 
+/// A frame of silence for this configuration. `None` where there is none to be had: object types other than LC, and channels
+/// that no channel configuration says.
+pub fn silent_frame(config: &AacConfig) -> Option<Vec<u8>> {
+    const SINGLE: u32 = 0;
+    const PAIR: u32 = 1;
+    const LOW_FREQUENCY: u32 = 3;
+    const END: u32 = 7;
+    let elements: &[u32] = match config.channel_configuration {
+        1 => &[SINGLE],
+        2 => &[PAIR],
+        3 => &[SINGLE, PAIR],
+        4 => &[SINGLE, PAIR, SINGLE],
+        5 => &[SINGLE, PAIR, PAIR],
+        6 => &[SINGLE, PAIR, PAIR, LOW_FREQUENCY],
+        7 => &[SINGLE, PAIR, PAIR, PAIR, LOW_FREQUENCY],
+        _ => return None,
+    };
+    let mut out = BitWriter::default();
+    for (index, &element) in elements.iter().enumerate() {
+        let tag = elements[..index].iter().filter(|&&earlier| earlier == element).count();
+        out.put(element, 3);
+        out.put(tag as u32, 4);
+        // No common window; then for each channel an individual_channel_stream of 22 bits whose max_sfb is 0: no spectrum.
+        let channels = if element == PAIR { 2 } else { 1 };
+        out.put(0, usize::from(element == PAIR));
+        (0..channels).for_each(|_| out.put(0, 22));
+    }
+    out.put(END, 3);
+    (config.object_type == 2).then_some(out.bytes)
+}
+
 /// The element that belongs before this frame: the configuration's, unless the frame brings one.
 pub fn leading_element<'a>(config: &'a AacConfig, frame: &[u8]) -> &'a [u8] {
     let brings_one = frame.first().is_some_and(|first| first >> 5 == ID_PCE as u8);

@@ -11,6 +11,7 @@
 mod committer;
 mod intake;
 mod pieces;
+mod silence;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

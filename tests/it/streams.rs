@@ -83,6 +83,10 @@ fn adts(frame: &[u8]) -> Vec<u8> {
     [&head[..], frame].concat()
 }
 
+/// Four channels that no channel configuration says: its elements are listed in the configuration alone.
+const QUADRAPHONY: &[u8] =
+    &[0x11, 0x80, 0x04, 0xc4, 0x04, 0x00, 0x21, 0x10, 0x04, 0x4c, 0x61, 0x76, 0x63, 0x56, 0xe5, 0x00];
+
 fn metadata(members: &[(&str, AmfValue)]) -> AmfValue {
     AmfValue::EcmaArray(members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
 }
@@ -171,6 +175,10 @@ stories! {
 
     fn sound_that_is_announced_and_never_comes() {
         [vec![header(0, false), audio_header(0)], only(Video, media(0, 6_000))].concat()
+    }
+
+    fn sound_that_has_no_silence_is_announced_and_never_comes() {
+        [vec![header(0, false), audio_config(0, QUADRAPHONY)], only(Video, media(0, 6_000))].concat()
     }
 
     fn picture_that_is_announced_and_never_comes() {
@@ -328,8 +336,7 @@ stories! {
     fn aac_in_mono() { with_sound(&[0x12, 0x08]) }
 
     fn aac_with_channels_of_its_own() {
-        // Quadraphony, which no channel configuration says: its elements are listed in the configuration alone.
-        with_sound(&[0x11, 0x80, 0x04, 0xc4, 0x04, 0x00, 0x21, 0x10, 0x04, 0x4c, 0x61, 0x76, 0x63, 0x56, 0xe5, 0x00])
+        with_sound(QUADRAPHONY)
     }
 
     fn adts_inside_flv() { rewritten(stream(0, 4_000), Audio, adts) }

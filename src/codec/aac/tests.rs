@@ -133,3 +133,17 @@ fn frames_last_1024_samples() {
     let ticks = |config: &[u8]| frame_duration(&parse(config).expect("legal")).0;
     assert_eq!([ticks(&[0x12, 0x10]), ticks(&[0x11, 0x90]), ticks(&[0x10, 0x10])], [2_090, 1_920, 960]);
 }
+
+#[test]
+fn silence_has_an_element_for_each_channel() {
+    let silent = |config: &[u8]| silent_frame(&parse(config).expect("legal")).map(hex::encode);
+    // Mono: id and tag, 22 bits, end. Stereo: id, tag, no common window, 44 bits, end.
+    assert_eq!(silent(&[0x12, 0x08]).as_deref(), Some("00000007"));
+    assert_eq!(silent(&[0x12, 0x10]).as_deref(), Some("2000000000000e"));
+    let bits =
+        |elements: usize, pairs: usize, channels: usize| (elements * 7 + pairs + channels * 22 + 3).div_ceil(8) * 2;
+    assert_eq!(silent(&[0x11, 0xb0]).expect("5.1").len(), bits(4, 2, 6));
+    assert_eq!(silent(&[0x11, 0xb8]).expect("7.1").len(), bits(5, 3, 8));
+    assert_eq!(silent(&[0x0a, 0x10]), None, "Main");
+    assert_eq!(silent(&[0x12, 0x00]), None, "channels of its own");
+}

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 
+use super::silence::{HOLE_MIN, Silence};
 use crate::clock::{Clock, Monotonic, Wall};
 use crate::codec::aac;
 use crate::codec::h264;
@@ -212,6 +213,15 @@ struct Pump {
     open: bool,
     /// It holds audio.
     has_audio: bool,
+    /// Its program map lists audio.
+    lists_audio: bool,
+    silence: Silence,
+    /// A frame of it in the configuration in use, if there is one.
+    silent_frame: Option<Vec<u8>>,
+    /// Decode time of its first unit.
+    opened: MediaTime,
+    /// Decode time of the last picture.
+    picture_dts: MediaTime,
     /// The source's time of the picture that was written last, if it is in the open fragment.
     last_picture: Option<SourceTime>,
     /// Its bytes that are not yet a piece; all of them while its tracks may still change.
@@ -236,6 +246,11 @@ impl Pump {
             next_audio: None,
             open: false,
             has_audio: false,
+            lists_audio: false,
+            silence: Silence::default(),
+            silent_frame: None,
+            opened: MediaTime::ZERO,
+            picture_dts: MediaTime::ZERO,
             last_picture: None,
             buffer: BytesMut::new(),
             units_dropped: 0,
@@ -276,6 +291,8 @@ impl Pump {
 
     fn set_audio(&mut self, config: AacConfig) {
         self.timeline.set_audio_frame(aac::frame_duration(&config));
+        self.silence.reset();
+        self.silent_frame = aac::silent_frame(&config);
         self.audio = Some(config);
     }
 
@@ -326,11 +343,16 @@ impl Pump {
             discontinuity: stamp.discontinuity,
             bytes: unit.payload.len() as u64,
         };
+        if unit.track == Track::Video {
+            self.fill_silence(|silence, frame| silence.beside(stamp.dts, frame));
+            self.picture_dts = stamp.dts;
+        }
         loop {
             match self.segmenter.unit(facts) {
                 segmenter::Step::Take => self.write_unit(stamp, &unit),
                 segmenter::Step::Join => {
                     self.muxer.relist(&mut self.buffer, true, true);
+                    self.lists_audio = true;
                     self.write_unit(stamp, &unit);
                 }
                 segmenter::Step::Hold => self.held.push_back((*stamp, unit)),
@@ -348,6 +370,7 @@ impl Pump {
                         self.close_fragment(duration, steps);
                     }
                     self.open_fragment(&cut, steps);
+                    self.opened = stamp.dts;
                     self.write_first(stamp, &unit);
                 }
             }
@@ -362,10 +385,17 @@ impl Pump {
         }
     }
 
-    /// The first fragment is not waiting for its audio any more: its program map lists what has come.
+    /// The first fragment is not waiting for its audio any more. Audio that was announced is there from the beginning, as
+    /// silence: a browser that has begun without it cannot take it in later. Else the program map lists what has come.
     fn settle(&mut self) {
+        if !self.has_audio && self.lists_audio {
+            self.silence.begin(self.opened);
+            let until = self.picture_dts;
+            self.fill_silence(|silence, frame| silence.frames(until, MediaTime::ZERO, frame));
+        }
         if !self.has_audio {
             self.muxer.relist(&mut self.buffer, true, false);
+            self.lists_audio = false;
         }
         self.segmenter.settle(self.has_audio);
     }
@@ -394,6 +424,9 @@ impl Pump {
         }
         self.muxer.begin_fragment(Self::out(&mut self.buffer), cut.video, cut.audio);
         (self.open, self.has_audio, self.last_picture) = (true, false, None);
+        if !std::mem::replace(&mut self.lists_audio, cut.audio) {
+            self.silence.reset();
+        }
     }
 
     /// The first unit of a fragment, and what was held for it: a key frame stands before the audio that led it.
@@ -414,9 +447,29 @@ impl Pump {
         }
     }
 
+    /// Silence where it belongs.
+    fn fill_silence<I: Iterator<Item = MediaTime>>(&mut self, belongs: impl FnOnce(&mut Silence, MediaTime) -> I) {
+        let (Some(config), Some(frame)) = (&self.audio, &self.silent_frame) else { return };
+        if !self.open || !self.lists_audio || self.next_audio.is_some() {
+            return;
+        }
+        for dts in belongs(&mut self.silence, aac::frame_duration(config)) {
+            self.muxer.audio(&mut self.buffer, dts, frame, config);
+            self.has_audio = true;
+            metrics::counter!("livebucket_silent_frames_total").increment(1);
+        }
+    }
+
     fn write_unit(&mut self, stamp: &Stamp, unit: &AccessUnit) {
         if !self.open {
             return;
+        }
+        if unit.track == Track::Audio && self.next_audio.is_none() {
+            self.fill_silence(|silence, frame| silence.frames(stamp.dts, HOLE_MIN, frame));
+            let frame = self.audio.as_ref().map_or(MediaTime::ZERO, aac::frame_duration);
+            if !self.silence.take(stamp.dts, frame) {
+                return self.count_dropped("behind_silence");
+            }
         }
         let out = Self::out(&mut self.buffer);
         let written = match (unit.track, &self.video, &self.audio) {
@@ -461,6 +514,8 @@ impl Pump {
         if self.segmenter.is_opening() {
             self.settle();
         }
+        let until = self.picture_dts;
+        self.fill_silence(|silence, frame| silence.frames(until, HOLE_MIN, frame));
         if let Some(duration) = self.segmenter.finish() {
             self.close_fragment(duration, steps);
         }

@@ -50,6 +50,8 @@ fn checker_finds_faults_inside_units() {
     assert_eq!(patched("fff150", "fef150"), [FaultKind::BrokenAdts]);
     // PTS 70 200 becomes 60 000, before DTS 63 000.
     assert_eq!(patched("3100052471", "310003d4c1"), [FaultKind::PtsBeforeDts(Track::Video, MediaTime(3_000))]);
+    // The sound's PES header says that it has no PTS.
+    assert_eq!(patched("8080052100", "8000052100"), [FaultKind::NoTimestamp(Track::Audio)]);
     // The first picture's packet on audio's PID.
     assert!(patched("47410030", "47410130").contains(&FaultKind::StrayPcr { pid: 0x101 }));
     // One packet of the sound lost its place in the count.
@@ -63,6 +65,18 @@ fn checker_wants_a_pcr_in_every_fragment() {
     let mut fragment = fixture.end();
     fragment[2 * PACKET_BYTES + 5] &= !0x10;
     assert_eq!(faults(&check(&[&fragment])), [FaultKind::NoPcr]);
+}
+
+#[test]
+fn checker_finds_a_pcr_that_goes_back() {
+    let mut fixture = Fixture::new(true, false);
+    fixture.picture(millis(100), millis(100), true, &[IDR]);
+    fixture.picture(millis(140), millis(140), false, &[SLICE]);
+    let mut fragment = fixture.end();
+    let second = hex::decode("0000189c7e00").expect("hex");
+    let at = fragment.windows(6).position(|window| window == second).expect("occurs");
+    fragment[at..at + 4].fill(0);
+    assert_eq!(faults(&check(&[&fragment])), [FaultKind::PcrGap(millis(-100))]);
 }
 
 #[test]
