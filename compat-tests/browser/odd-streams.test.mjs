@@ -35,6 +35,11 @@ const streams = {
   'picture-alone': { sends: [[...picture, ...coded]], seconds: 7.8, silent: true },
   'sound-alone': { sends: [[...tone, ...coded]], seconds: 7.8, dark: true },
   'sound-first': { sends: [[...picture, ...tone, '-vf', 'setpts=PTS+1.5/TB', ...coded]], seconds: 7.8 },
+  // Announced, and later than the picture by more than a fragment.
+  'sound-late': { sends: [[...picture, '-itsoffset', '4.5', '-f', 'lavfi', '-i', 'sine=sample_rate=44100:duration=4', ...coded]], seconds: 7.5 },
+  // A microphone that is switched off: without silence in its place the picture would stop there.
+  'sound-stops': { sends: [[...picture, '-f', 'lavfi', '-i', 'sine=sample_rate=44100:duration=3', ...coded]], seconds: 7.5 },
+  'sound-stops-and-returns': { sends: [[...picture, ...tone, '-af', "aselect='not(between(t,2,5.5))'", ...coded]], seconds: 7.5 },
   // A publisher that returns with another size: a discontinuity.
   'another-size': { sends: [[...picture, ...tone, ...coded], [...small, ...tone, ...coded]], seconds: 15.6 }
 };

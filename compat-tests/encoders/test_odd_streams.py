@@ -84,6 +84,22 @@ def test_every_picture_and_frame_arrives_and_nothing_is_said(server, bucket, tmp
         assert frame_hashes(joined, "a") == frame_hashes(file, "a")
 
 
+@pytest.mark.parametrize("layout", ["mono", "stereo", "5.1", "7.1"])
+def test_silence_stands_in_for_sound_that_stops(server, bucket, tmp_path, layout):
+    channel = "sound-stops-" + re.sub(r"\W", "-", layout).strip("-")
+    create_channel(bucket, channel, frag_duration=2, frag_count=50)
+    count = {"mono": 1, "stereo": 2, "5.1": 6, "7.1": 8}[layout]
+    sound = ["-f", "lavfi", "-i", "sine=sample_rate=48000:duration=2", "-ac", str(count), "-c:a", "aac"]
+    sent = Publisher(url(server, channel), [*PICTURE, *sound, *X264, *GOP]).finish(60)
+    wait_idle(bucket, channel)
+    joined = store(tmp_path, fragments(bucket, channel))
+    assert decode(joined) == "" and continuity_faults(joined.read_bytes()) == []
+    found = streams(joined)
+    assert int(found["video"]["nb_read_frames"]) == sent.video_packets
+    # To the last picture: six seconds in frames of 1024 samples.
+    assert abs(int(found["audio"]["nb_read_frames"]) - 6 * 48000 / 1024) <= 3 and sent.audio_packets < 100
+
+
 def gstreamer(file) -> str:
     """Decodes both tracks; gives what it complains of and how many buffers came."""
     pipeline = (
