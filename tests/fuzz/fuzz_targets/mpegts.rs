@@ -13,7 +13,10 @@ fuzz_target!(|data: &[u8]| {
     let mut checker = Checker::new();
     let packets = usize::from(flags >> 2) + 1;
     for fragment in bytes.chunks(packets * PACKET_BYTES) {
-        checker.fragment(fragment, Expectation { discontinuity: flags & 1 == 1, goes_on: flags & 4 == 4, forced_cut: flags & 2 == 2 });
+        checker.fragment(
+            fragment,
+            Expectation { discontinuity: flags & 1 == 1, goes_on: flags & 4 == 4, forced_cut: flags & 2 == 2 },
+        );
     }
     let report = checker.finish();
     assert!(report.faults.len() <= 1_000 && report.fragments.len() <= bytes.len() / PACKET_BYTES + 1);
