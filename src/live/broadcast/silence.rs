@@ -100,7 +100,7 @@ mod tests {
         assert!(silence.take(MS(1_000), MS(20)));
         assert_eq!(holes(&mut silence, 1_500, 500), [0; 0], "players bridge that");
         assert_eq!(holes(&mut silence, 1_530, 500).len(), 25);
-        assert_eq!(holes(&mut silence, 1_559, 0), [0; 0], "not a whole frame");
+        assert_eq!(holes(&mut silence, 1_539, 0), [0; 0], "not a whole frame");
         assert_eq!(holes(&mut silence, 1_575, 0), [1_520, 1_540]);
         assert!(silence.take(MS(1_561), MS(20)));
         assert_eq!(holes(&mut silence, 90_000, 0), [0; 0], "that is no hole");

@@ -51,7 +51,7 @@ fn checker_finds_faults_inside_units() {
     // PTS 70 200 becomes 60 000, before DTS 63 000.
     assert_eq!(patched("3100052471", "310003d4c1"), [FaultKind::PtsBeforeDts(Track::Video, MediaTime(3_000))]);
     // The sound's PES header says that it has no PTS.
-    assert_eq!(patched("8080052100", "8000052100"), [FaultKind::NoTimestamp(Track::Audio)]);
+    assert_eq!(patched("8480052100", "8400052100"), [FaultKind::NoTimestamp(Track::Audio)]);
     // The first picture's packet on audio's PID.
     assert!(patched("47410030", "47410130").contains(&FaultKind::StrayPcr { pid: 0x101 }));
     // One packet of the sound lost its place in the count.
