@@ -326,7 +326,10 @@ impl Segmenter {
     fn opening_is_over(&self, facts: &Facts, open: &Open) -> bool {
         let age = facts.dts - open.start;
         let full = open.bytes + facts.bytes > self.settings.held_bytes_max.min(self.settings.bytes_max);
-        open.opening && (full || age >= AUDIO_WAIT.min(self.settings.frag_duration) || self.change_pending)
+        // The audio itself is what is waited for, however late and behind however large a key frame.
+        open.opening
+            && facts.track == Track::Video
+            && (full || age >= AUDIO_WAIT.min(self.settings.frag_duration) || self.change_pending)
     }
 
     fn with_video(&mut self, facts: &Facts, open: &Open) -> Step {

@@ -248,6 +248,8 @@ fn the_first_fragments_tracks_are_settled_before_it_is_large_cut_or_changed() {
     assert!(!settles(&mut begun(usual), 40, false, 100));
     assert!(settles(&mut begun(usual), 40, false, 10_000));
     assert!(settles(&mut begun(Settings::new(1, 1_000_000, 1_000, 10_000)), 1_000, true, 100));
+    let audio = Facts { track: A, dts: MediaTime::ZERO, keyframe: false, discontinuity: false, bytes: 10_000 };
+    assert_eq!(begun(usual).segmenter.unit(audio), Step::Take, "it is what was waited for");
     let mut changed = begun(usual);
     changed.segmenter.config(V, true);
     assert!(settles(&mut changed, 40, true, 100));
