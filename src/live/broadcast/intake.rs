@@ -454,7 +454,7 @@ impl Pump {
             return;
         }
         for dts in belongs(&mut self.silence, aac::frame_duration(config)) {
-            self.muxer.audio(&mut self.buffer, dts, frame, config);
+            self.muxer.audio(Self::out(&mut self.buffer), dts, frame, config);
             self.has_audio = true;
             metrics::counter!("livebucket_silent_frames_total").increment(1);
         }
