@@ -167,7 +167,13 @@ pub const META_CACHE_KEYS: usize = 4_096;
 pub const META_CACHE_KEY_BYTES: usize = 4 * 1024 * 1024;
 /// Pages of the write-ahead log after which it is folded into the database: each fold costs two syncs, each page read
 /// through the log a lookup. 16 MiB.
-pub const META_WAL_PAGES: i64 = 4_096;
+pub const META_WAL_PAGES: u64 = 4_096;
+/// Pages of the log at which the writer waits until it is folded. 64 MiB.
+pub const META_WAL_PAGES_MAX: u64 = 4 * META_WAL_PAGES;
+/// Passes over the log beside the writer: each leaves what was written during it, a fraction of the one before.
+pub const META_FOLD_PASSES: usize = 4;
+/// Pages that are left to the writer itself: copied in a millisecond, beside the syncs.
+pub const META_FOLD_REST_PAGES: u64 = 256;
 /// Size to which the log's file is cut back after a burst, in bytes.
 pub const META_WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 
@@ -192,6 +198,13 @@ pub const COMPLETED_UPLOADS_FORGOTTEN: usize = 4;
 /// Bytes that are read, hashed or handed on at once: large enough that a system call is a small part of the cost, small
 /// enough that hashing one holds up the reactor for a fraction of a millisecond only.
 pub const BODY_PIECE_BYTES: usize = 128 * 1024;
+/// Of a body, what the task that receives it hashes itself: a hand-over to a thread costs more than hashing a few pieces.
+pub const HASHED_HERE_BYTES: u64 = 256 * 1024;
+/// Bytes of a body that are hashed in one go on a blocking thread: a quarter of a millisecond of MD5, many times the
+/// hand-over.
+pub const HASH_BURST_BYTES: usize = 256 * 1024;
+/// Bytes of a body that may wait for such a thread before its client is not read any more; the thread may hold as much.
+pub const HASH_WAITING_BYTES: usize = 512 * 1024;
 /// What a large body is read in while few are read: at 512 KiB a system call's own cost, and the wake-up behind it, no longer
 /// show beside the copies; a core's own cache holds it between the read and the write.
 pub const READ_PIECE_BYTES: usize = 512 * 1024;
@@ -212,6 +225,9 @@ pub const FILE_WRITES_MAX: usize = 32;
 /// Threads that write what growing blobs have gathered. One is enough for several GB/s of page cache; more help when the
 /// disk makes a writer wait.
 pub const FILE_THREADS_BEHIND: usize = 4;
+/// Bytes of a growing file after which the kernel is told to begin with its way to the disk: well over a live fragment,
+/// which is synced soon anyway and had better go in one piece.
+pub const WRITEBACK_BYTES: u64 = 16 * 1024 * 1024;
 /// What one file's writer may leave to such a thread before it waits. As much again may be on its way to the disk.
 pub const FILE_BYTES_BEHIND: usize = 256 * 1024;
 /// Files that wait for such a thread before the next one is woken: a thread that is awake writes them sooner than another

@@ -13,6 +13,7 @@ mod blobs;
 mod cache;
 mod channels;
 mod error;
+mod folding;
 mod lifecycle;
 mod live;
 mod objects;
@@ -38,7 +39,8 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use self::cache::{Cache, Scope};
-use self::error::Sql;
+use self::error::{Sql, meaning_of};
+use self::folding::Folding;
 use self::reader::Readers;
 use self::writer::Writer;
 pub use self::writer::WriterStats;
@@ -80,15 +82,19 @@ impl SqliteMetaStore {
         queue_max: usize,
         queue_wait: Duration,
     ) -> Result<Self> {
-        let conn = schema::open_writer(path)?;
+        let mut conn = schema::open_writer(path)?;
         let resealed = prepare_sealing(&conn, &keys).map_err(|failure| failure.meaning("open"))?;
         if resealed > 0 {
             tracing::info!(resealed, "secrets of access keys are sealed with the first master key now");
         }
+        let folding = Folding::start(&mut conn, path).map_err(|cause| {
+            tracing::error!(%cause, "the metadata log cannot be folded");
+            meaning_of(&cause)
+        })?;
         let cache = Cache::new();
         #[cfg(debug_assertions)]
-        cache::watch::install(&conn, &cache).map_err(|cause| error::meaning_of(&cause))?;
-        let writer = Writer::start(conn, cache.clone(), clock, queue_max, queue_wait).map_err(|cause| {
+        cache::watch::install(&conn, &cache).map_err(|cause| meaning_of(&cause))?;
+        let writer = Writer::start(conn, cache.clone(), folding, clock, queue_max, queue_wait).map_err(|cause| {
             tracing::error!(%cause, "the metadata writer cannot start");
             StoreError::Unavailable("the metadata writer cannot start".into())
         })?;

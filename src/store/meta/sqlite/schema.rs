@@ -43,6 +43,15 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
+/// Opens the connection that folds the log into the database.
+pub(super) fn open_folder(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(META_BUSY_TIMEOUT)?;
+    // What is folded is synced before the log may be overwritten.
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    Ok(conn)
+}
+
 /// SQLite would make the file by the process's umask; secrets stand in it. Its `-wal` and `-shm` take the file's mode.
 fn make_private_file(path: &Path) -> io::Result<()> {
     let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
@@ -68,7 +77,7 @@ fn open_and_configure(path: &Path) -> rusqlite::Result<Connection> {
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "cache_size", -META_WRITER_CACHE_KIB)?;
-    conn.pragma_update(None, "wal_autocheckpoint", META_WAL_PAGES)?;
+    conn.pragma_update(None, "wal_autocheckpoint", META_WAL_PAGES.cast_signed())?;
     conn.pragma_update(None, "journal_size_limit", META_WAL_BYTES_KEPT)?;
     keep_statements(&conn)?;
     Ok(conn)

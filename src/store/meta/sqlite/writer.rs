@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::cache::{Cache, Scope};
 use super::error::{Sql, noted};
+use super::folding::Folding;
 use crate::clock::{self, Clock};
 use crate::store::meta::rules;
 use crate::store::{Result, StoreError};
@@ -74,10 +75,11 @@ struct Counters {
 }
 
 impl Writer {
-    /// Starts the thread. `queue_max` commands may wait; a caller waits `wait_max` for a place.
+    /// Starts the thread, which folds the log of `conn` with `folding`. `queue_max` commands may wait; a caller waits `wait_max` for a place.
     pub(super) fn start(
         conn: Connection,
         cache: Arc<Cache>,
+        folding: Folding,
         clock: Arc<dyn Clock>,
         queue_max: usize,
         wait_max: Duration,
@@ -88,7 +90,7 @@ impl Writer {
         // A thread of its own, not the blocking pool: it lives as long as the store and is the only one to write.
         let thread = std::thread::Builder::new()
             .name("meta-writer".into())
-            .spawn(move || run(conn, &cache, commands, queue_max, &counted))?;
+            .spawn(move || run(conn, &cache, folding, commands, queue_max, &counted))?;
         Ok(Writer { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), clock, wait_max, counters })
     }
 
@@ -155,7 +157,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nothing panics while holding this lock")
 }
 
-fn run(conn: Connection, cache: &Cache, mut commands: mpsc::Receiver<Command>, batch_max: usize, counters: &Counters) {
+fn run(
+    conn: Connection,
+    cache: &Cache,
+    folding: Folding,
+    mut commands: mpsc::Receiver<Command>,
+    batch_max: usize,
+    counters: &Counters,
+) {
     while let Some(first) = commands.blocking_recv() {
         let mut batch = VecDeque::from([first]);
         while batch.len() < batch_max
@@ -178,6 +187,7 @@ fn run(conn: Connection, cache: &Cache, mut commands: mpsc::Receiver<Command>, b
                 metrics::counter!("livebucket_meta_commits_total").increment(1);
                 metrics::counter!("livebucket_meta_commands_total").increment(size);
                 ran.into_iter().for_each(|ran| (ran.acknowledge)(None));
+                folding.after_commit(&conn);
             }
             Err(Failed { cause, why, ran }) => {
                 metrics::counter!("livebucket_meta_commit_failures_total").increment(1);
@@ -190,6 +200,8 @@ fn run(conn: Connection, cache: &Cache, mut commands: mpsc::Receiver<Command>, b
             }
         }
     }
+    // Its thread would hold the log.
+    drop(folding);
     // Leaves one file: whoever copies the directory of a stopped service needs no log beside it.
     if let Err(cause) = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
         tracing::warn!(%cause, "metadata log was not folded into the database; the next start reads it");
