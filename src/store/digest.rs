@@ -1,4 +1,9 @@
-//! The checksum that OSS reports: CRC-64/XZ (ECMA-182 reflected, initial and final value all ones).
+//! What is computed over every body: the checksum that OSS reports, CRC-64/XZ (ECMA-182 reflected, initial and final value
+//! all ones), and MD5, the entity tag.
+
+mod md5;
+
+pub use self::md5::Md5;
 
 /// A running CRC-64/XZ.
 #[derive(Debug)]

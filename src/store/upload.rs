@@ -7,11 +7,9 @@
 
 use std::ops::Range;
 
-use md5::{Digest, Md5};
-
 use crate::limits;
 use crate::store::checksum::Hasher;
-use crate::store::digest::Crc64;
+use crate::store::digest::{Crc64, Md5};
 use crate::store::objects::{Digests, ObjectService, PutRequest, StoredBody, fresh_random, fresh_version, noted};
 use crate::store::{
     BucketId, Checksum, ChecksumAlgorithm, ChecksumForm, CompleteCommit, CompletedUpload, Extent, ObjectKey,
@@ -149,7 +147,7 @@ impl Uploads<'_> {
             tokio::task::yield_now().await;
         }
         let checksum = checksum.map(Hasher::finish);
-        Ok(Bytes { md5: md5.finalize().into(), crc64: crc64.value(), size, checksum })
+        Ok(Bytes { md5: md5.finish(), crc64: crc64.value(), size, checksum })
     }
 
     async fn commit(&self, request: &PartRequest, bytes: Bytes, extents: Vec<Extent>) -> Result<PartSummary> {

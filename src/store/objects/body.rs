@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use md5::{Digest, Md5};
 
+use super::hashing::{Hashers, Hashing};
 use super::in_flight::{InFlight, InFlightBlob};
 use super::quota::Room;
 use crate::limits;
-use crate::store::digest::Crc64;
 use crate::store::{BlobStore, BlobWriter, ETag, Extent, Result, StoreError};
 
 /// What is computed over a body besides its length.
@@ -27,8 +26,7 @@ pub struct BodyWriter {
     blobs: Arc<dyn BlobStore>,
     in_flight: InFlight,
     target: Target,
-    md5: Option<Md5>,
-    crc64: Crc64,
+    hashing: Hashing,
     written: u64,
     bytes_max: u64,
     room: Room,
@@ -79,11 +77,12 @@ impl BodyWriter {
         in_flight: InFlight,
         bytes_max: u64,
         room: Room,
+        hashers: Hashers,
         digests: Digests,
     ) -> Self {
-        let md5 = (digests == Digests::Md5AndCrc64).then(Md5::new);
+        let hashing = Hashing::new(hashers, digests == Digests::Md5AndCrc64);
         let target = Target::Inline(BytesMut::new());
-        BodyWriter { blobs, in_flight, target, md5, crc64: Crc64::new(), written: 0, bytes_max, room }
+        BodyWriter { blobs, in_flight, target, hashing, written: 0, bytes_max, room }
     }
 
     /// Bytes taken so far.
@@ -114,24 +113,19 @@ impl BodyWriter {
         }
         while bytes.len() > limits::BODY_PIECE_BYTES {
             self.write_piece(bytes.split_to(limits::BODY_PIECE_BYTES)).await?;
-            // Hashing a piece is all that a task may do in one go.
+            // A piece is all that a task may do in one go.
             tokio::task::yield_now().await;
         }
         self.write_piece(bytes).await
     }
 
     async fn write_piece(&mut self, piece: Bytes) -> Result<()> {
-        if let Err(error) = self.room.take(piece.len() as u64).await {
-            self.target = Target::Lost;
-            return Err(error);
-        }
-        if let Some(md5) = &mut self.md5 {
-            md5.update(&piece);
-        }
-        self.crc64.update(&piece);
-        let length = piece.len() as u64;
         // While this waits the target is lost: so it stays when it fails or is dropped.
-        self.target = match std::mem::replace(&mut self.target, Target::Lost) {
+        let target = std::mem::replace(&mut self.target, Target::Lost);
+        let length = piece.len() as u64;
+        self.room.take(length).await?;
+        self.hashing.update(&piece).await?;
+        self.target = match target {
             Target::Inline(mut buffer) if buffer.len() + piece.len() <= limits::INLINE_BYTES_MAX => {
                 buffer.extend_from_slice(&piece);
                 Target::Inline(buffer)
@@ -163,7 +157,8 @@ impl BodyWriter {
             // An empty body has a row, too.
             self.room.check(0).await?;
         }
-        let BodyWriter { target, md5, crc64, written: size, .. } = self;
+        let BodyWriter { target, mut hashing, written: size, .. } = self;
+        hashing.hurry().await?;
         let (extents, blob) = match target {
             Target::Inline(buffer) if buffer.is_empty() => (Vec::new(), None),
             Target::Inline(buffer) => (vec![Extent::Inline(buffer.freeze())], None),
@@ -179,8 +174,7 @@ impl BodyWriter {
             }
             Target::Lost => return Err(lost()),
         };
-        let md5 = md5.map(|md5| md5.finalize().into());
-        let crc64 = crc64.value();
+        let (md5, crc64) = hashing.finish().await?;
         let etag = match md5 {
             Some(digest) => ETag { digest, parts: None },
             None => etag_without_md5(crc64, size),

@@ -10,6 +10,7 @@
 mod append;
 mod body;
 mod conditions;
+mod hashing;
 pub mod in_flight;
 mod quota;
 mod range;
@@ -30,6 +31,7 @@ pub use quota::{Incoming, Quota};
 pub use range::{RangeOutcome, RangeRules, resolve_range};
 pub use read::ObjectBody;
 
+use self::hashing::Hashers;
 use self::quota::Room;
 use crate::clock::{Clock, Wall};
 use crate::limits;
@@ -75,6 +77,7 @@ pub struct ObjectService {
     in_flight: InFlight,
     object_bytes_max: u64,
     room: Room,
+    hashers: Hashers,
 }
 
 impl ObjectService {
@@ -83,7 +86,7 @@ impl ObjectService {
         let in_flight = InFlight::new(clock.clone());
         let Quota { object_bytes_max, free_space_floor } = Quota::default();
         let room = Room::new(blobs.clone(), clock.clone(), free_space_floor);
-        ObjectService { meta, blobs, clock, in_flight, object_bytes_max, room }
+        ObjectService { meta, blobs, clock, in_flight, object_bytes_max, room, hashers: Hashers::new() }
     }
 
     /// The same service within an operator's bounds.
@@ -127,7 +130,8 @@ impl ObjectService {
 
     /// Takes a body of any length.
     pub fn writer(&self, digests: Digests) -> BodyWriter {
-        BodyWriter::new(self.blobs.clone(), self.in_flight.clone(), self.object_bytes_max, self.room.clone(), digests)
+        let (blobs, in_flight, room) = (self.blobs.clone(), self.in_flight.clone(), self.room.clone());
+        BodyWriter::new(blobs, in_flight, self.object_bytes_max, room, self.hashers.clone(), digests)
     }
 
     /// Puts an object. `DigestMismatch`, `NotFound(Bucket)`, and the condition's errors; after these nothing of the body
