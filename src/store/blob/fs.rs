@@ -13,11 +13,13 @@
 //! (`RWF_NOWAIT`, `RESOLVE_CACHED`), everything else goes to a bounded pool and never holds up the reactor.
 
 mod behind;
+mod growing;
 mod layout;
 mod open_files;
 mod pieces;
 mod pool;
 mod reader;
+mod syncs;
 #[cfg(test)]
 mod tests;
 mod writer;

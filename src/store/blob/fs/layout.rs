@@ -7,7 +7,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
 
+use super::growing::GrowingFile;
 use super::pool::unavailable;
+use super::syncs::SharedSyncs;
 use crate::limits;
 use crate::store::{BlobEntry, BlobId, Result};
 
@@ -27,13 +29,21 @@ pub(super) struct Layout {
     /// Directories whose names are known to be durable. A rename into one holds this for reading, making and removing
     /// one for writing: so no rename lands in a directory that was removed and made again by another, unsynced.
     durable: RwLock<HashSet<Slot>>,
+    /// Syncs of directories that files were renamed into.
+    syncs: SharedSyncs,
 }
 
 /// The digits of an id that name its directories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Slot(u32);
+pub(super) struct Slot(u32);
 
 impl Slot {
+    /// Any one.
+    #[cfg(test)]
+    pub(super) fn first() -> Self {
+        Slot(0)
+    }
+
     fn of(id: BlobId) -> Self {
         Slot(u32::try_from(id.0 >> BELOW_DIRECTORIES).expect("32 bits are left"))
     }
@@ -49,7 +59,7 @@ impl Slot {
 #[derive(Debug)]
 pub(super) struct Temporary {
     /// The file; always there until drop.
-    file: Option<File>,
+    file: Option<GrowingFile>,
     path: PathBuf,
     /// It was renamed: nothing is left to remove.
     renamed: bool,
@@ -57,7 +67,7 @@ pub(super) struct Temporary {
 
 impl Temporary {
     /// The open file.
-    pub(super) fn file(&mut self) -> &mut File {
+    pub(super) fn file(&mut self) -> &mut GrowingFile {
         self.file.as_mut().expect("taken only by drop")
     }
 
@@ -99,7 +109,13 @@ impl Layout {
             File::open(root)
         };
         let root_descriptor = prepare().map_err(|error| unavailable("opening the blob directory", root, &error))?;
-        Ok(Layout { root: root.to_owned(), temporary, root_descriptor, durable: RwLock::default() })
+        Ok(Layout {
+            root: root.to_owned(),
+            temporary,
+            root_descriptor,
+            durable: RwLock::default(),
+            syncs: SharedSyncs::default(),
+        })
     }
 
     /// The root, for opening relative to it.
@@ -135,7 +151,7 @@ impl Layout {
         let path = self.temporary.join(id.to_string());
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = file.map_err(|error| unavailable("creating a temporary file", &path, &error))?;
-        Ok(Temporary { file: Some(file), path, renamed: false })
+        Ok(Temporary { file: Some(GrowingFile::new(file)), path, renamed: false })
     }
 
     /// Turns a temporary file into a finished blob: complete, durable and readable, in that order (I1). This is the only
@@ -143,10 +159,10 @@ impl Layout {
     pub(super) fn make_durable(&self, mut temporary: Temporary, id: BlobId) -> Result<()> {
         let path = self.path(id);
         // Its bytes and its length; times and owner of the file mean nothing here.
-        temporary.file().sync_data().map_err(|error| unavailable("syncing a blob", temporary.path(), &error))?;
+        temporary.file().sync().map_err(|error| unavailable("syncing a blob", temporary.path(), &error))?;
         self.rename_into(&mut temporary, Slot::of(id), &path)
             .map_err(|error| unavailable("renaming a blob", &path, &error))?;
-        sync_directory(&self.directory(Slot::of(id))).map_err(|error| {
+        self.syncs.sync(Slot::of(id), &self.directory(Slot::of(id))).map_err(|error| {
             // Its name may or may not survive a power cut: a blob that nobody may count on must not stay.
             let _ = fs::remove_file(&path);
             unavailable("syncing a blob's directory", &path, &error)
@@ -315,7 +331,7 @@ fn names(path: &Path) -> Result<impl Iterator<Item = String>> {
     Ok(found.into_iter())
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
