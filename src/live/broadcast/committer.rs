@@ -108,7 +108,7 @@ impl<'a> Committer<'a> {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let deps = self.deps;
-        let from = deps.clock.monotonic();
+        let (from, cut) = (deps.clock.monotonic(), closed.ended);
         let result = if self.given_up {
             Err(StoreError::Unavailable("given up".into()))
         } else {
@@ -127,6 +127,9 @@ impl<'a> Committer<'a> {
                 metrics::counter!("livebucket_fragment_bytes_total").increment(bytes);
                 metrics::histogram!("livebucket_fragment_commit_seconds")
                     .record((deps.clock.monotonic() - from).as_secs_f64());
+                // From the read that delivered the cutting unit to the playlist's visibility, whatever waited in between.
+                let visible_ms = u32::try_from(deps.clock.wall().0 - cut.0).unwrap_or(0);
+                metrics::histogram!("livebucket_fragment_visible_seconds").record(f64::from(visible_ms) / 1e3);
             }
             Err(error) => self.lost(sequence, &error),
         }
