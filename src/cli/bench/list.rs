@@ -21,7 +21,7 @@ pub struct ListArgs {
     #[arg(long)]
     url: String,
     /// Keys in it, 1 up to this number
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(2_000..=999_999_999))]
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=999_999_999))]
     keys: u32,
     /// Pages of each kind
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
@@ -96,7 +96,7 @@ pub(super) fn run(args: &ListArgs, clock: &dyn Clock) -> Result<serde_json::Valu
         let (mut waits, mut entries) = (Vec::new(), 0);
         for page in 0..args.pages {
             // A large odd step visits places all over the bucket in no order.
-            let n = 1 + (u64::from(page) * 618_033_989 % u64::from(args.keys - PAGE)) as u32;
+            let n = 1 + (u64::from(page) * 618_033_989 % u64::from(args.keys.saturating_sub(PAGE).max(1))) as u32;
             let own = if args.dialect == Dialect::S3 { "&x-id=ListObjectsV2" } else { "" };
             let target = format!("{}?list-type=2&max-keys={PAGE}{}{own}", base.target, (kind.query)(n));
             let url = HttpUrl { target, ..base.clone() };

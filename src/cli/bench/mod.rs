@@ -16,6 +16,7 @@ mod http;
 mod ingest;
 mod list;
 mod play;
+mod plot;
 mod process;
 mod sign;
 mod stream;
@@ -35,6 +36,8 @@ pub enum BenchCommand {
     Put(http::PutArgs),
     /// List a bucket that `put` has filled with keys `%k`: pages from anywhere, prefixes, delimiters
     List(list::ListArgs),
+    /// Draw figures, lines of `SERIES<tab>X<tab>Y` on standard input, as an SVG
+    Plot(plot::PlotArgs),
 }
 
 /// Whose cost is measured.
@@ -51,6 +54,7 @@ pub fn run(command: BenchCommand) -> Result<(), Failure> {
     descriptors::raise();
     let report = match command {
         BenchCommand::Setup(args) => return http::setup(&args, &*clock),
+        BenchCommand::Plot(args) => return plot::run(&args),
         BenchCommand::Ingest(args) => ingest::run(&args, &*clock)?,
         BenchCommand::Get(args) => http::get(&args, &*clock)?,
         BenchCommand::Play(args) => play::run(&args, &*clock)?,
