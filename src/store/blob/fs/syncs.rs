@@ -92,8 +92,8 @@ mod tests {
     #[test]
     fn who_comes_during_a_sync_shares_the_next_one_and_a_failure_is_nobody_elses() {
         let (syncs, count, slot) = (SharedSyncs::default(), AtomicU64::new(0), Slot::first());
-        let (begun, has_begun) = mpsc::channel();
-        let (release, released) = mpsc::channel::<()>();
+        let (begun, has_begun) = mpsc::sync_channel(1);
+        let (release, released) = mpsc::sync_channel::<()>(1);
         let counted = || {
             count.fetch_add(1, Ordering::Relaxed);
             Ok(())
