@@ -25,7 +25,7 @@ build: ## the server, unoptimised, in target/debug
 run: ## the server, optimised, with its defaults
 	cargo run --locked --release -- serve
 
-test: setup fmt-check deny clippy unit unsafe-rooms doc node-client compat ## everything that must pass
+test: setup fmt-check deny clippy unit unsafe-rooms bench-count doc node-client compat ## everything that must pass
 	@printf '\nAll passed.\n'
 
 unit: ## the Rust tests, a minute of random operations among them
@@ -64,7 +64,7 @@ compat: build ## foreign clients against the built server
 fuzz-smoke: ## builds every fuzz target and runs each 1000 times, always alike
 	$(call step,fuzz targets,cd tests/fuzz && cargo fmt --check && ./run all --iterations 1000)
 
-bench-count: ## machine instructions of the hot codec paths against benches/count.txt (callgrind; builds a release)
+bench-count: ## machine instructions of codecs, digests and whole requests against benches/count.txt (callgrind)
 	$(call step,instruction counts,benches/count.sh)
 
 bench-compare: ## livebucket beside nginx and nginx-rtmp, with ratios (builds a release; needs root for apt)

@@ -3,6 +3,9 @@
 //! Instructions hardly depend on the machine's load, so a slow change shows on a busy machine too. What they do not show are
 //! caches, system calls and wake-ups: for those there is `livebucket bench`.
 
+#[path = "count/service.rs"]
+mod service;
+
 use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
@@ -141,12 +144,18 @@ fn main() {
         "chunk_reader_128" => chunk_reader(&chunked(&tags, 128), tags.len(), rounds),
         "flv" => flv(&tags, rounds),
         "ts_mux" => ts_mux(&tags, rounds),
+        "digests_1m" => service::digests(rounds),
+        name if service::run(name, rounds) => {}
         _ => {
             // All once, so that `cargo bench` proves that they still run.
             chunk_reader(&chunked(&tags, 4_096), tags.len(), 1);
             chunk_reader(&chunked(&tags, 128), tags.len(), 1);
             flv(&tags, 1);
             ts_mux(&tags, 1);
+            service::digests(1);
+            ["get_oss_v1", "get_oss_v4", "list_1000", "put_16k", "put_chunked_1m"]
+                .iter()
+                .for_each(|name| assert!(service::run(name, 1)));
         }
     }
 }

@@ -278,7 +278,7 @@ pub(super) fn write_all(inner: &Inner, id: BlobId, file: Option<Temporary>, piec
 }
 
 /// All pieces in as few calls as the system allows.
-fn write_all_vectored(file: &mut File, pieces: &[Bytes]) -> io::Result<()> {
+fn write_all_vectored(file: &mut impl Write, pieces: &[Bytes]) -> io::Result<()> {
     let mut slices: Vec<_> = pieces.iter().filter(|piece| !piece.is_empty()).map(|piece| IoSlice::new(piece)).collect();
     let mut left = &mut slices[..];
     while !left.is_empty() {

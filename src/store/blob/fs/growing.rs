@@ -4,7 +4,7 @@
 //! for. Left alone, the kernel keeps up to a fifth of the memory waiting, and half a minute of it.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 
 use crate::limits::WRITEBACK_BYTES;
 
@@ -31,7 +31,11 @@ impl GrowingFile {
 
 impl Write for GrowingFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let written = self.file.write_vectored(slices)?;
         self.written += written as u64;
         if self.written - self.told >= WRITEBACK_BYTES {
             start_writeback(&self.file, self.told, self.written - self.told);
@@ -53,4 +57,23 @@ fn start_writeback(file: &File, from: u64, length: u64) {
     let (from, length) = (from.cast_signed(), length.cast_signed());
     // SAFETY: takes numbers only; the descriptor is open as long as `file` is borrowed.
     unsafe { libc::sync_file_range(file.as_raw_fd(), from, length, libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_in_pieces_and_sent_ahead_is_the_whole_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("growing");
+        let mut growing = GrowingFile::new(File::create_new(&path).expect("fresh"));
+        let piece = vec![7; WRITEBACK_BYTES as usize / 3];
+        for _ in 0..7 {
+            growing.write_all(&piece).expect("room");
+        }
+        assert_eq!((growing.written, growing.told), (piece.len() as u64 * 7, piece.len() as u64 * 4));
+        growing.sync().expect("a disk");
+        assert_eq!(std::fs::read(&path).expect("there"), piece.repeat(7));
+    }
 }
