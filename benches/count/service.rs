@@ -164,6 +164,8 @@ async fn serve(objects: usize, requests: &[&[u8]], rounds: u32) {
         public_endpoint: None,
         region: "cn-hangzhou".into(),
         policies: livebucket::auth::policy::PolicyCache::new(64),
+        crowd: livebucket::net::crowd::Crowd::new(Default::default(), clock.clone()),
+        signing_keys: Default::default(),
     });
     let (near, mut far) = tokio::io::duplex(256 * 1024);
     let served = service.serve_stream(near, "192.0.2.1:50000".parse().expect("an address"), None, Stop::new());

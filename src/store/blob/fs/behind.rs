@@ -7,7 +7,6 @@
 //! Writing to a file can block for as long as the disk pleases, so it never happens on the reactor.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};

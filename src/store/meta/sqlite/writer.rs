@@ -42,11 +42,13 @@ struct Ran {
     acknowledge: Box<dyn FnOnce(Option<StoreError>) + Send>,
 }
 
+type Work = Box<dyn FnOnce(Result<&Connection>) -> Ran + Send>;
+
 /// Work with what it may change of what readers remember. It runs within a transaction; without one, it only passes on why
 /// there is none.
 struct Command {
     scope: Scope,
-    work: Box<dyn FnOnce(Result<&Connection>) -> Ran + Send>,
+    work: Work,
 }
 
 /// A batch of which nothing was committed.
