@@ -255,7 +255,7 @@ async fn a_store_that_cannot_say_whether_the_key_is_enabled_does_not_make_it_dis
     let lost = Fault::Before(StoreError::Unavailable("test".into()));
     // The look-up goes well; the second look, behind the claim, does not.
     bed.meta.fail_later(MetaCall::AccessKey, 1, 1, lost);
-    assert_eq!(told(&bed, &signed(&[])).await, (FAILED.to_owned(), "InternalError".to_owned()));
+    assert_eq!(told(&bed, &signed(&[])).await, (FAILED.to_owned(), "ServiceUnavailable".to_owned()));
     assert_eq!(bed.history().await[0].cause, Some(TerminationCause::StorageError));
     accepted(&bed, "live", TC_URL, &format!("ch?{}", signed(&[]))).await;
 }

@@ -72,7 +72,7 @@ async fn a_commit_that_cannot_be_written_is_refused_with_503_and_the_next_is_tak
 async fn a_body_that_cannot_be_read_is_503_or_a_cut_transfer_and_never_other_bytes() {
     let bed = Bed::start().await;
     let (oss, s3) = (bed.oss(), bed.s3());
-    let body: Vec<u8> = (0..1_000_000u32).map(|at| (at % 251) as u8).collect();
+    let body: Vec<u8> = (0..3_000_000u32).map(|at| (at % 251) as u8).collect();
     oss.put("/films/k", body.clone()).await.expect(200);
     oss.send("PUT", "/films?acl", &[("x-oss-acl", "public-read")], "").await.expect(200);
     let blobs = |path: &str| path.starts_with("data/blobs/") && !path.contains("/tmp/");
@@ -117,8 +117,9 @@ async fn metadata_that_cannot_be_read_is_an_error_until_it_can() {
     let bed = Bed::start().await;
     let (oss, s3) = (bed.oss(), bed.s3());
     oss.put("/films/k", "hello").await.expect(200);
-    oss.get("/films/k").await.expect(200);
-    // What a reader remembers of the file is outdated by this.
+    oss.put("/films/warm", "x").await.expect(200);
+    oss.get("/films/warm").await.expect(200);
+    // What a reader remembers of the file is outdated by this; of the object nobody has read anything yet.
     oss.put("/films/other", "x").await.expect(200);
     let count = async || bed.faults("metadata", "corrupt").await + bed.faults("metadata", "io").await;
     let before = count().await;

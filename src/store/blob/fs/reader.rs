@@ -50,12 +50,17 @@ impl FsReader {
         if self.always_waits {
             return 0;
         }
-        let mut slices = [IoSliceMut::new(buffer)];
-        // What lies in memory is there at once, but tmpfs does not know the flag.
-        let flags = if self.inner.in_memory { ReadWriteFlags::empty() } else { ReadWriteFlags::NOWAIT };
-        match rustix::io::preadv2(&*self.file, &mut slices, self.range.start, flags) {
+        let read = if self.inner.in_memory {
+            // What lies in memory is there at once, but tmpfs does not know the flag.
+            self.file.read_at(buffer, self.range.start)
+        } else {
+            let mut slices = [IoSliceMut::new(buffer)];
+            let flags = ReadWriteFlags::NOWAIT;
+            rustix::io::preadv2(&*self.file, &mut slices, self.range.start, flags).map_err(io::Error::from)
+        };
+        match read {
             Ok(read) => read,
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
             // Whatever else it is, the waiting read meets it again and says so.
             Err(_) => {
                 self.always_waits = true;
