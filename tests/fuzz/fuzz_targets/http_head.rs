@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
+use livebucket::auth::oss_v4::SigningKeys;
 use livebucket::http::oss::accept::{Caller, accept};
 use livebucket::net::host::HostRules;
 use livebucket_fuzz::block_on;
@@ -14,6 +15,8 @@ use livebucket_fuzz::room::{KEY, NOW, Room};
 thread_local! {
     /// Nothing here writes.
     static ROOM: Room = block_on(Room::new(5, 3));
+    /// Remembered from one head to the next, as a server does.
+    static SIGNING_KEYS: SigningKeys = SigningKeys::default();
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -23,7 +26,9 @@ fuzz_target!(|data: &[u8]| {
         base_domains: vec!["oss.example.com".into()],
         cnames: BTreeMap::from([("cdn.example.org".to_owned(), "films".to_owned())]),
     };
-    let ask = |parts: &http::request::Parts| ROOM.with(|room| block_on(accept(parts, &hosts, &*room.meta, NOW)));
+    let ask = |parts: &http::request::Parts| {
+        ROOM.with(|room| SIGNING_KEYS.with(|keys| block_on(accept(parts, &hosts, &*room.meta, keys, NOW))))
+    };
     if let Ok(accepted) = ask(&parts) {
         let claims = parts.headers.contains_key("authorization") || parts.uri.query().is_some();
         assert!(accepted.caller == Caller::Anonymous || claims, "nobody proved anything");
