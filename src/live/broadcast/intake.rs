@@ -346,6 +346,9 @@ impl Pump {
         if unit.track == Track::Video {
             self.fill_silence(|silence, frame| silence.beside(stamp.dts, frame));
             self.picture_dts = stamp.dts;
+        } else if !stamp.discontinuity {
+            // Before a cut: the hole belongs to the fragment that ends with it, as its duration says.
+            self.fill_silence(|silence, frame| silence.frames(stamp.dts, HOLE_MIN, frame));
         }
         loop {
             match self.segmenter.unit(facts) {

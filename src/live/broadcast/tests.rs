@@ -46,6 +46,24 @@ async fn a_publish_becomes_fragments_and_a_playlist() {
     assert_eq!((units(Track::Video), units(Track::Audio)), (63, 126));
 }
 
+/// Its duration counts the hole, so its sound must reach as far.
+#[tokio::test]
+async fn silence_in_a_hole_before_a_cut_stands_in_the_fragment_that_ends() {
+    let bed = Bed::new().await;
+    let publisher = bed.publish().await;
+    publisher.send(configs()[1].clone()).await.expect("the connection lasts");
+    for ms in (0..400).step_by(20).chain((1_600..2_400).step_by(20)) {
+        publisher.send(audio(ms)).await.expect("the connection lasts");
+    }
+    publisher.finish(TerminationCause::Unpublished).await;
+    assert_eq!(told(&bed.fragments().await)[0].2, 1_600);
+    let report = bed.check_media().await;
+    assert_eq!(report.faults, []);
+    let frames = |fragment: usize| report.fragments[fragment].track(Track::Audio).map(|track| track.access_units);
+    // 20 frames of 23 ms that came, 48 that did not.
+    assert_eq!((frames(0), frames(1)), (Some(68), Some(40)));
+}
+
 #[tokio::test]
 async fn fragments_and_playlist_are_ordinary_objects() {
     let bed = Bed::new().await;
