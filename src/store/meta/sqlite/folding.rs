@@ -152,7 +152,7 @@ impl Drop for TellsItsEnd<'_> {
 }
 
 /// Copies what readers allow, without waiting for anybody. How many pages from the log's beginning stand in the database now.
-fn fold(conn: &Connection) -> rusqlite::Result<u64> {
+pub(super) fn fold(conn: &Connection) -> rusqlite::Result<u64> {
     let folded: i64 = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(2))?;
     Ok(u64::try_from(folded).unwrap_or(0))
 }

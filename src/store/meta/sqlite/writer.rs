@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::cache::{Cache, Scope};
 use super::error::{Sql, noted};
-use super::folding::Folding;
+use super::folding::{self, Folding};
 use crate::clock::{self, Clock};
 use crate::store::meta::rules;
 use crate::store::{Result, StoreError};
@@ -253,7 +253,7 @@ fn run_together(conn: &Connection, batch: &mut VecDeque<Command>, done: &mut Vec
 /// Without space for the log to grow, its file is used anew from the start once all of it stands in the database. That needs
 /// room for pages that are new there; failing is no harm, the next commit says so itself.
 fn fold_log(conn: &Connection) {
-    if let Err(cause) = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+    if let Err(cause) = folding::fold(conn) {
         tracing::warn!(%cause, "metadata log cannot be folded into the database");
     }
 }
