@@ -224,4 +224,6 @@ impl Writing<'_> {
 }
 
 #[cfg(test)]
+mod any_source;
+#[cfg(test)]
 mod tests;

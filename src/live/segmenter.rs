@@ -67,6 +67,8 @@ pub struct Facts {
     pub discontinuity: bool,
     /// Payload bytes.
     pub bytes: u64,
+    /// It can be part of the open fragment: that has its configuration. A fragment may begin with any.
+    pub fits: bool,
 }
 
 /// What to do with an access unit.
@@ -139,6 +141,8 @@ pub enum DropReason {
     NoKeyframeYet,
     /// Its track is not in the open fragment's program map; the next cut brings it in.
     TrackNotInFragment,
+    /// Its configuration is not that of the open fragment; the next cut brings it in.
+    ConfigurationNotInFragment,
 }
 
 impl DropReason {
@@ -147,6 +151,7 @@ impl DropReason {
         match self {
             DropReason::NoKeyframeYet => "before_keyframe",
             DropReason::TrackNotInFragment => "track_not_in_fragment",
+            DropReason::ConfigurationNotInFragment => "configuration_not_in_fragment",
         }
     }
 }
@@ -190,8 +195,9 @@ struct Open {
     bytes: u64,
     video: bool,
     audio: bool,
-    video_units: u64,
-    audio_units: u64,
+    /// Where its last picture begins, and its last frame of sound.
+    last_video: Option<MediaTime>,
+    last_audio: Option<MediaTime>,
     /// Its tracks may still change.
     opening: bool,
     /// It does not list audio, and audio has come.
@@ -232,13 +238,17 @@ impl Segmenter {
             State::Open(open) if open.video => self.with_video(&facts, &open),
             State::Open(open) => self.without_video(&facts, &open),
         };
-        if matches!(step, Step::Take | Step::Join)
-            && let State::Open(open) = &mut self.state
-        {
+        if !matches!(step, Step::Take | Step::Join) {
+            return step;
+        }
+        if !facts.fits {
+            return Step::Drop(DropReason::ConfigurationNotInFragment);
+        }
+        if let State::Open(open) = &mut self.state {
             open.bytes += facts.bytes;
             match facts.track {
-                Track::Video => open.video_units += 1,
-                Track::Audio => open.audio_units += 1,
+                Track::Video => open.last_video = Some(facts.dts),
+                Track::Audio => open.last_audio = open.last_audio.max(Some(facts.dts)),
             }
         }
         step
@@ -274,9 +284,8 @@ impl Segmenter {
     /// The connection ends: the duration of the open fragment, to the end of its last unit. `None` when none is open.
     pub fn finish(&mut self) -> Option<MediaTime> {
         let State::Open(open) = self.state else { return None };
-        // A track that ran ahead and fell silent ended in an earlier fragment.
-        let end_of = |track, units| self.track(track).end().filter(|_| units > 0);
-        let end = end_of(Track::Video, open.video_units).max(end_of(Track::Audio, open.audio_units));
+        let end_of = |track: &TrackState, last: Option<MediaTime>| Some(last? + track.interval.unwrap_or(LONE_UNIT));
+        let end = end_of(&self.video, open.last_video).max(end_of(&self.audio, open.last_audio));
         self.state = State::Waiting { since: None, units: 0, bytes: 0 };
         Some(distance(open.start, end.unwrap_or(open.start + LONE_UNIT)))
     }
@@ -306,7 +315,7 @@ impl Segmenter {
             }
             let step = self.begin(facts, CutReason::Start, None, true, self.audio.announced);
             if let State::Open(open) = &mut self.state {
-                open.audio_units += units as u64;
+                open.last_audio = self.audio.last.filter(|_| units > 0);
                 open.opening = true;
             }
             return step;
@@ -401,15 +410,14 @@ impl Segmenter {
     fn begin(&mut self, facts: &Facts, reason: CutReason, closed: Option<MediaTime>, video: bool, audio: bool) -> Step {
         let lost_video = matches!(self.state, State::Open(open) if open.video && !video);
         let discontinuity = closed.is_some() && (self.change_pending || lost_video);
-        let video_units = u64::from(facts.track == Track::Video);
-        let audio_units = 1 - video_units;
+        let last_of = |track| (facts.track == track).then_some(facts.dts);
         self.state = State::Open(Open {
             start: facts.dts,
             bytes: facts.bytes,
             video,
             audio,
-            video_units,
-            audio_units,
+            last_video: last_of(Track::Video),
+            last_audio: last_of(Track::Audio),
             opening: false,
             audio_waits: false,
         });
@@ -417,24 +425,11 @@ impl Segmenter {
         Step::Cut(Cut { closed, reason, discontinuity, video, audio })
     }
 
-    fn track(&self, track: Track) -> &TrackState {
-        match track {
-            Track::Video => &self.video,
-            Track::Audio => &self.audio,
-        }
-    }
-
     fn track_mut(&mut self, track: Track) -> &mut TrackState {
         match track {
             Track::Video => &mut self.video,
             Track::Audio => &mut self.audio,
         }
-    }
-}
-
-impl TrackState {
-    fn end(&self) -> Option<MediaTime> {
-        self.last.map(|last| last + self.interval.unwrap_or(LONE_UNIT))
     }
 }
 

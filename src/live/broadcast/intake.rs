@@ -213,6 +213,8 @@ struct Pump {
     open: bool,
     /// It holds audio.
     has_audio: bool,
+    /// Its program map lists video.
+    lists_video: bool,
     /// Its program map lists audio.
     lists_audio: bool,
     silence: Silence,
@@ -222,8 +224,8 @@ struct Pump {
     opened: MediaTime,
     /// Decode time of the last picture.
     picture_dts: MediaTime,
-    /// The source's time of the picture that was written last, if it is in the open fragment.
-    last_picture: Option<SourceTime>,
+    /// The source's time of the picture that was written last and whether it is a key frame, if it is in the open fragment.
+    last_picture: Option<(SourceTime, bool)>,
     /// Its bytes that are not yet a piece; all of them while its tracks may still change.
     buffer: BytesMut,
     units_dropped: u64,
@@ -246,6 +248,7 @@ impl Pump {
             next_audio: None,
             open: false,
             has_audio: false,
+            lists_video: false,
             lists_audio: false,
             silence: Silence::default(),
             silent_frame: None,
@@ -291,7 +294,6 @@ impl Pump {
 
     fn set_audio(&mut self, config: AacConfig) {
         self.timeline.set_audio_frame(aac::frame_duration(&config));
-        self.silence.reset();
         self.silent_frame = aac::silent_frame(&config);
         self.audio = Some(config);
     }
@@ -321,8 +323,10 @@ impl Pump {
     fn goes_on(&self, unit: &AccessUnit) -> bool {
         let nal_length_size = self.video.as_ref().map_or(4, |config| config.nal_length_size);
         let slices = || h264::nal_units(&unit.payload, nal_length_size).flatten().filter(|nal| h264::is_slice(nal));
+        // A slice of a key frame goes on with no other picture (7.4.1.2.4 of H.264).
+        let same = |(time, keyframe)| time == unit.time && (keyframe || !unit.keyframe);
         unit.track == Track::Video
-            && self.last_picture == Some(unit.time)
+            && self.last_picture.is_some_and(same)
             && slices().next().is_some_and(h264::continues_picture)
     }
 
@@ -342,15 +346,14 @@ impl Pump {
             keyframe: unit.keyframe,
             discontinuity: stamp.discontinuity,
             bytes: unit.payload.len() as u64,
+            fits: unit.track == Track::Video || self.next_audio.is_none(),
         };
-        if unit.track == Track::Video {
-            self.fill_silence(|silence, frame| silence.beside(stamp.dts, frame));
-            self.picture_dts = stamp.dts;
-        } else if !stamp.discontinuity {
-            // Before a cut: the hole belongs to the fragment that ends with it, as its duration says.
-            self.fill_silence(|silence, frame| silence.frames(stamp.dts, HOLE_MIN, frame));
-        }
         loop {
+            // Before a cut: the hole belongs to the fragment that ends with it, as its duration says. And what is left out for
+            // silence that stands in its place begins no fragment.
+            if !self.make_sound_meet(stamp, unit.track) {
+                return self.count_dropped("behind_silence");
+            }
             match self.segmenter.unit(facts) {
                 segmenter::Step::Take => self.write_unit(stamp, &unit),
                 segmenter::Step::Join => {
@@ -378,6 +381,30 @@ impl Pump {
                 }
             }
             return;
+        }
+    }
+
+    /// Fills what is missing of the sound before this unit. False for a frame in whose place silence stands already.
+    fn make_sound_meet(&mut self, stamp: &Stamp, track: Track) -> bool {
+        match track {
+            Track::Video => {
+                if self.lists_video {
+                    self.fill_silence(|silence, frame| silence.beside(stamp.dts, frame));
+                }
+                self.picture_dts = stamp.dts;
+                true
+            }
+            Track::Audio => {
+                self.fill_silence(|silence, frame| silence.frames(stamp.dts, HOLE_MIN, frame));
+                if self.silence.stands_at(stamp.dts) {
+                    return false;
+                }
+                if self.next_audio.is_some() {
+                    // Not for this fragment: silence stands in for it, too.
+                    self.silence.goes_on_from(stamp.dts);
+                }
+                true
+            }
         }
     }
 
@@ -427,6 +454,7 @@ impl Pump {
         }
         self.muxer.begin_fragment(Self::out(&mut self.buffer), cut.video, cut.audio);
         (self.open, self.has_audio, self.last_picture) = (true, false, None);
+        self.lists_video = cut.video;
         if !std::mem::replace(&mut self.lists_audio, cut.audio) {
             self.silence.reset();
         }
@@ -442,6 +470,7 @@ impl Pump {
             if unit.track == Track::Video && stamp.dts - held_stamp.dts > HELD_BEFORE_VIDEO_MAX {
                 self.count_dropped("before_keyframe");
             } else {
+                self.make_sound_meet(held_stamp, Track::Audio);
                 self.write_unit(held_stamp, held_unit);
             }
         }
@@ -453,7 +482,7 @@ impl Pump {
     /// Silence where it belongs.
     fn fill_silence<I: Iterator<Item = MediaTime>>(&mut self, belongs: impl FnOnce(&mut Silence, MediaTime) -> I) {
         let (Some(config), Some(frame)) = (&self.audio, &self.silent_frame) else { return };
-        if !self.open || !self.lists_audio || self.next_audio.is_some() {
+        if !self.open || !self.lists_audio {
             return;
         }
         for dts in belongs(&mut self.silence, aac::frame_duration(config)) {
@@ -467,23 +496,14 @@ impl Pump {
         if !self.open {
             return;
         }
-        if unit.track == Track::Audio && self.next_audio.is_none() {
-            self.fill_silence(|silence, frame| silence.frames(stamp.dts, HOLE_MIN, frame));
-            let frame = self.audio.as_ref().map_or(MediaTime::ZERO, aac::frame_duration);
-            if !self.silence.take(stamp.dts, frame) {
-                return self.count_dropped("behind_silence");
-            }
-        }
         let out = Self::out(&mut self.buffer);
         let written = match (unit.track, &self.video, &self.audio) {
             (Track::Video, Some(config), _) => {
                 self.muxer.video(out, stamp.dts, stamp.pts, unit.keyframe, &unit.payload, config).is_ok()
             }
-            (Track::Audio, ..) if self.next_audio.is_some() => {
-                return self.count_dropped("configuration_not_in_fragment");
-            }
             (Track::Audio, _, Some(config)) => {
                 self.muxer.audio(out, stamp.dts, &unit.payload, config);
+                self.silence.take(stamp.dts, aac::frame_duration(config));
                 self.has_audio = true;
                 true
             }
@@ -493,7 +513,7 @@ impl Pump {
         if !written {
             self.count_dropped("malformed");
         } else if unit.track == Track::Video {
-            self.last_picture = Some(unit.time);
+            self.last_picture = Some((unit.time, unit.keyframe));
         }
         if self.has_audio && self.segmenter.is_opening() {
             self.segmenter.settle(true);
@@ -517,8 +537,10 @@ impl Pump {
         if self.segmenter.is_opening() {
             self.settle();
         }
-        let until = self.picture_dts;
-        self.fill_silence(|silence, frame| silence.frames(until, HOLE_MIN, frame));
+        if self.lists_video {
+            let until = self.picture_dts;
+            self.fill_silence(|silence, frame| silence.frames(until, HOLE_MIN, frame));
+        }
         if let Some(duration) = self.segmenter.finish() {
             self.close_fragment(duration, steps);
         }

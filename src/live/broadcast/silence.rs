@@ -69,17 +69,23 @@ impl Silence {
         (0..count).map(move |index| MediaTime(from.0 + index * frame.0))
     }
 
-    /// A frame of sound. False when silence stands in its place.
-    pub(super) fn take(&mut self, dts: MediaTime, frame: MediaTime) -> bool {
-        if let Some(last) = self.last_silent.filter(|&last| dts <= last) {
-            // None until the sound has passed what stands there.
-            self.end = None;
-            self.wrong |= last - dts > OVERLAP_MAX;
-            return false;
-        }
+    /// Whether silence stands in the place of a frame of sound that has come now. None until the sound has passed it.
+    pub(super) fn stands_at(&mut self, dts: MediaTime) -> bool {
+        let Some(last) = self.last_silent.filter(|&last| dts <= last) else { return false };
+        self.end = None;
+        self.wrong |= last - dts > OVERLAP_MAX;
+        true
+    }
+
+    /// A frame of sound that is not written: what is missing begins here unless it began before.
+    pub(super) fn goes_on_from(&mut self, dts: MediaTime) {
+        self.end.get_or_insert(dts);
+    }
+
+    /// A frame of sound is written.
+    pub(super) fn take(&mut self, dts: MediaTime, frame: MediaTime) {
         let end = self.end.map_or(dts, |end| end.max(dts));
         self.end = Some((end + frame).min(dts + BURST_MAX));
-        true
     }
 }
 
@@ -97,12 +103,12 @@ mod tests {
     fn a_hole_is_filled_up_to_the_sound_behind_it() {
         let mut silence = Silence::default();
         assert_eq!(holes(&mut silence, 9_000, 0), [0; 0], "nothing is known of the sound yet");
-        assert!(silence.take(MS(1_000), MS(20)));
+        silence.take(MS(1_000), MS(20));
         assert_eq!(holes(&mut silence, 1_500, 500), [0; 0], "players bridge that");
         assert_eq!(holes(&mut silence, 1_530, 500).len(), 25);
         assert_eq!(holes(&mut silence, 1_539, 0), [0; 0], "not a whole frame");
         assert_eq!(holes(&mut silence, 1_575, 0), [1_520, 1_540]);
-        assert!(silence.take(MS(1_561), MS(20)));
+        silence.take(MS(1_561), MS(20));
         assert_eq!(holes(&mut silence, 90_000, 0), [0; 0], "that is no hole");
         silence.reset();
         assert_eq!(holes(&mut silence, 2_500, 0), [0; 0]);
@@ -115,7 +121,7 @@ mod tests {
         let mut silence = Silence::default();
         for burst in [0, 900, 1_800] {
             assert_eq!(holes(&mut silence, burst, 500), [0; 0]);
-            (0..45).for_each(|tick| assert!(silence.take(MS(burst) + MediaTime(tick), MS(20))));
+            (0..45).for_each(|tick| silence.take(MS(burst) + MediaTime(tick), MS(20)));
         }
         assert_eq!(holes(&mut silence, 3_300, 500).len(), 30);
     }
@@ -124,18 +130,20 @@ mod tests {
     fn sound_that_was_late_and_not_missing_ends_it() {
         let mut silence = Silence::default();
         let beside = |silence: &mut Silence, ms| silence.beside(MS(ms), MS(20)).count();
-        assert!(silence.take(MS(0), MS(20)));
+        silence.take(MS(0), MS(20));
         assert_eq!(beside(&mut silence, 2_100), 0);
         // Then it is missing, and silence keeps up with the picture.
         assert_eq!((beside(&mut silence, 2_160), beside(&mut silence, 2_200)), (2, 82));
         // Returned a little late: what overlaps is left out, and the next hole is filled again.
-        assert!(!silence.take(MS(1_660), MS(20)) && !silence.take(MS(1_680), MS(20)));
+        assert!(silence.stands_at(MS(1_660)) && silence.stands_at(MS(1_680)));
         assert_eq!(beside(&mut silence, 9_000), 0);
-        assert!(silence.take(MS(1_700), MS(20)));
+        assert!(!silence.stands_at(MS(1_700)));
+        silence.take(MS(1_700), MS(20));
         assert_eq!(beside(&mut silence, 3_900), 4);
         assert!(beside(&mut silence, 3_940) > 80);
         // Later than the silence is: not missing at all.
-        assert!(!silence.take(MS(1_740), MS(20)) && silence.take(MS(3_600), MS(20)));
+        assert!(silence.stands_at(MS(1_740)) && !silence.stands_at(MS(3_600)));
+        silence.take(MS(3_600), MS(20));
         assert_eq!(beside(&mut silence, 9_000), 0);
     }
 }

@@ -65,11 +65,25 @@ impl Story {
     }
 
     fn at(&mut self, track: Track, ms: i64, keyframe: bool) -> Step {
-        self.facts(Facts { track, dts: MediaTime::from_millis(ms), keyframe, discontinuity: false, bytes: 100 })
+        self.facts(Facts {
+            track,
+            dts: MediaTime::from_millis(ms),
+            keyframe,
+            discontinuity: false,
+            bytes: 100,
+            fits: true,
+        })
     }
 
     fn jump(&mut self, track: Track, ms: i64, keyframe: bool) -> Step {
-        self.facts(Facts { track, dts: MediaTime::from_millis(ms), keyframe, discontinuity: true, bytes: 100 })
+        self.facts(Facts {
+            track,
+            dts: MediaTime::from_millis(ms),
+            keyframe,
+            discontinuity: true,
+            bytes: 100,
+            fits: true,
+        })
     }
 
     /// 25 pictures a second with a key frame every `gop_ms`, and audio beside it.
@@ -237,7 +251,7 @@ fn announced_audio_that_does_not_come_is_taken_from_the_first_fragment() {
 fn the_first_fragments_tracks_are_settled_before_it_is_large_cut_or_changed() {
     let settles = |story: &mut Story, ms, keyframe, bytes| {
         let dts = MediaTime::from_millis(ms);
-        story.segmenter.unit(Facts { track: V, dts, keyframe, discontinuity: false, bytes }) == Step::Settle
+        story.segmenter.unit(Facts { track: V, dts, keyframe, discontinuity: false, bytes, fits: true }) == Step::Settle
     };
     let begun = |settings| {
         let mut story = Story::with(settings).announced(&[V, A]);
@@ -248,7 +262,8 @@ fn the_first_fragments_tracks_are_settled_before_it_is_large_cut_or_changed() {
     assert!(!settles(&mut begun(usual), 40, false, 100));
     assert!(settles(&mut begun(usual), 40, false, 10_000));
     assert!(settles(&mut begun(Settings::new(1, 1_000_000, 1_000, 10_000)), 1_000, true, 100));
-    let audio = Facts { track: A, dts: MediaTime::ZERO, keyframe: false, discontinuity: false, bytes: 10_000 };
+    let audio =
+        Facts { track: A, dts: MediaTime::ZERO, keyframe: false, discontinuity: false, bytes: 10_000, fits: true };
     assert_eq!(begun(usual).segmenter.unit(audio), Step::Take, "it is what was waited for");
     let mut changed = begun(usual);
     changed.segmenter.config(V, true);
@@ -349,6 +364,7 @@ fn any_facts() -> impl Strategy<Value = Vec<Facts>> {
                 keyframe: video && keyframe,
                 discontinuity: jump == 0,
                 bytes,
+                fits: bytes > 100,
             });
         }
         facts
