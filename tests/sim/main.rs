@@ -114,6 +114,7 @@ fn whatever_happens_the_invariants_hold() {
         "source jumps",
         "calls that failed",
         "acknowledgements lost",
+        "torn appends",
         "calls given up and carried out",
         "channels managed",
         "recordings",

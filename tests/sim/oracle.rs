@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use livebucket::codec::m3u8::{Playlist, rounded_seconds};
+use livebucket::codec::playback::succession_faults;
 use livebucket::store::{
     BucketId, ChannelName, Claim, ClaimRequest, ConnectionId, Epoch, Extent, FragmentCommit, FragmentRecord, ObjectKey,
     ObjectRecord, WindowRecord,
@@ -44,8 +45,7 @@ struct Numbers {
     /// Media sequence number and discontinuity number of each fragment.
     of: BTreeMap<i64, (u64, u64)>,
     names: BTreeMap<u64, i64>,
-    media_sequence: u64,
-    discontinuity_sequence: u64,
+    last: Option<Playlist>,
 }
 
 impl Oracle {
@@ -127,6 +127,14 @@ impl Oracle {
         self.users.remove(&(commit.bucket, commit.object.key.clone()));
     }
 
+    /// Whether a fragment is of the connection of the one before it, with nothing lost between.
+    pub fn goes_on(&self, bucket: BucketId, channel: &ChannelName, before: i64, name: i64) -> bool {
+        let Some(channel) = self.channels.get(&(bucket, channel.clone())) else { return false };
+        let find = |name: i64| channel.fragments.get(&name);
+        let Some(((left, before), (right, after))) = find(before).zip(find(name)) else { return false };
+        left == right && before.sequence + 1 == after.sequence
+    }
+
     /// Fragments that were ever committed.
     pub fn fragments(&self) -> usize {
         self.channels.values().map(|channel| channel.fragments.len()).sum()
@@ -150,10 +158,10 @@ fn check_window(channel: &mut Channel, commit: &FragmentCommit, text: &str) {
     assert_eq!(commit.window.entries.last().map(|entry| entry.name_ms), Some(name), "the newest stands last");
     let numbers = channel.playlists.entry(commit.playlist_name.clone()).or_default();
     let what = &commit.playlist.key;
-    assert!(playlist.media_sequence >= numbers.media_sequence, "I7: media sequence of {what} goes back:\n{text}");
-    let (before, now) = (numbers.discontinuity_sequence, playlist.discontinuity_sequence);
-    assert!(now >= before, "discontinuity sequence of {what} goes back from {before}:\n{text}");
-    (numbers.media_sequence, numbers.discontinuity_sequence) = (playlist.media_sequence, now);
+    if let Some(before) = numbers.last.replace(playlist.clone()) {
+        let faults = succession_faults(&before, &playlist);
+        assert!(faults.is_empty(), "I7: {what}: {faults:?}\n{}\n{text}", before.render());
+    }
     let mut discontinuity = playlist.discontinuity_sequence;
     for (index, entry) in commit.window.entries.iter().enumerate() {
         let number = playlist.media_sequence + index as u64;

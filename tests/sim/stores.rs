@@ -360,7 +360,7 @@ impl BlobStore for HostileBlobs {
             let inner = self.world.blobs.create().await?;
             let id = inner.id();
             assert!(self.world.is_fresh(id), "I2: blob id {id} is given twice");
-            self.world.grow_temporary(id, 0);
+            self.world.begin_temporary(id);
             let writer = HostileWriter { temporary: Temporary { world: self.world.clone(), id }, inner };
             Ok(Box::new(writer) as Box<dyn BlobWriter>)
         })
@@ -434,9 +434,14 @@ impl BlobWriter for HostileWriter {
         let HostileWriter { temporary, inner } = self;
         let world = &*temporary.world;
         world.alive().await;
-        // What is torn has some of the bytes.
-        world.grow_temporary(temporary.id, bytes.len() as u64 / 2);
-        act(world, "append", false, || inner.append(bytes)).await
+        let half = bytes.slice(..bytes.len() / 2);
+        let result = act(world, "append", false, || inner.append(bytes)).await;
+        if result.is_err() {
+            // Some of it is there, or more than all: nothing may come of this blob, although the disk would go on.
+            world.count("torn appends");
+            inner.append(half).await?;
+        }
+        result
     }
 
     async fn finish(self: Box<Self>) -> Result<u64> {

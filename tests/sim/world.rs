@@ -86,8 +86,8 @@ struct State {
     dirty: bool,
     /// Faults so far.
     faults: u64,
-    /// Unfinished blobs: files under temporary names, and how much of each the disk has.
-    temporaries: BTreeMap<BlobId, u64>,
+    /// Unfinished blobs: files under temporary names.
+    temporaries: BTreeSet<BlobId>,
     /// Blobs that somebody reads, and how often the wall clock had leapt when he began.
     readers: BTreeMap<BlobId, Vec<u64>>,
     /// Leaps of the wall clock that no grace outlasts.
@@ -121,7 +121,7 @@ impl World {
             quiet: false,
             dirty: false,
             faults: 0,
-            temporaries: BTreeMap::new(),
+            temporaries: BTreeSet::new(),
             readers: BTreeMap::new(),
             leaps: 0,
             behind_ms: 0,
@@ -356,8 +356,8 @@ impl World {
     }
 
     /// Bytes of an unfinished blob that the disk has.
-    pub fn grow_temporary(&self, id: BlobId, bytes: u64) {
-        *self.lock().temporaries.entry(id).or_default() += bytes;
+    pub fn begin_temporary(&self, id: BlobId) {
+        self.lock().temporaries.insert(id);
     }
 
     pub fn end_temporary(&self, id: BlobId) {
