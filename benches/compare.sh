@@ -8,7 +8,6 @@
 # DIR (default /dev/shm, where the disk limits nobody) holds the media of all servers. Installs nginx and its RTMP module with
 # apt when they are missing, which needs root. On a busy machine run it under `nice -n -10`.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 publishers=200 seconds=14 data=/dev/shm only=
 while [ $# -gt 0 ]; do
@@ -27,48 +26,14 @@ if ! command -v nginx >/dev/null || [ ! -e "$module" ]; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends nginx libnginx-mod-rtmp >/dev/null
 fi
-livebucket=${LIVEBUCKET:-target/release/livebucket}
-[ -x "$livebucket" ] || cargo build --locked --release --bin livebucket
+# shellcheck source=benches/server.sh
+. "$(dirname "${BASH_SOURCE[0]}")/server.sh"
+scratch "$data"
 
-work=$(mktemp -d "$data/livebucket-compare.XXXXXX")
-server=
-finish() {
-    [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; } || true
-    server=
-}
-trap 'finish; rm -rf "$work"' EXIT
-# Sockets of publishers and players beside each other.
-ulimit -n "$(ulimit -Hn)"
-
-listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-until_it_listens() {
-    for _ in $(seq 100); do
-        listens "$1" && return
-        sleep 0.1
-    done
-    printf 'nothing listens on port %s\n' "$1" >&2
-    return 1
-}
-
-# NAME ARGUMENTS: one bench; its line is kept as $work/NAME.json.
-bench() {
-    local name=$1
-    shift
-    "$livebucket" bench "$@" >"$work/$name.json"
-    printf '%s %s\n' "$name" "$(cat "$work/$name.json")"
-}
-
-http=18300 rtmp=18301
-export LIVEBUCKET_ACCESS_KEY=comparecompare LIVEBUCKET_SECRET_KEY=comparecomparecompare
 # LEVEL: nginx runs without an access log, so delivery is compared without one, too.
 start_livebucket() {
-    "$livebucket" serve --log-level "$1" \
-        --data "$work/livebucket" --listen 127.0.0.1:$http --rtmp-listen 127.0.0.1:$rtmp --admin-listen none \
-        >"$work/livebucket.log" 2>&1 &
-    server=$!
-    worker=$server
-    until_it_listens $http
-    "$livebucket" bench setup --endpoint http://127.0.0.1:$http --channels "$publishers" >/dev/null
+    serve "$work/livebucket" --log-level "$1"
+    channels "$publishers"
 }
 
 # STATIC: settings of nginx for files that do not change.
@@ -108,7 +73,7 @@ http {
     server { listen 127.0.0.1:$http; root $work/nginx/hls; }
 }
 CONF
-    nginx -p "$work/nginx" -c "$work/nginx/nginx.conf" >"$work/nginx.log" 2>&1 &
+    nginx -p "$work/nginx" -c "$work/nginx/nginx.conf" >"$work/log" 2>&1 &
     server=$!
     until_it_listens $http
     worker=$(pgrep -P "$server" | head -1)
@@ -116,11 +81,10 @@ CONF
 
 ingest() {
     local name=$1 url=$2 playlist=$3
-    bench "$name-real-time" ingest --url "$url" --publishers "$publishers" --seconds "$seconds" --pid "$worker" \
-        --playlist "$playlist"
-    bench "$name-flat-out" ingest --url "$url" --flat-out --megabytes 1000 --pid "$worker"
-    bench "$name-flat-out-4" ingest --url "$url" --publishers 4 --flat-out --megabytes 300 --pid "$worker"
-    bench "$name-playlist-get" get --url "${playlist//%n/1}" --connections 8 --seconds 5 --pid "$worker"
+    bench "$name-real-time" ingest --url "$url" --publishers "$publishers" --seconds "$seconds" --playlist "$playlist"
+    bench "$name-flat-out" ingest --url "$url" --flat-out --megabytes 1000
+    bench "$name-flat-out-4" ingest --url "$url" --publishers 4 --flat-out --megabytes 300
+    bench "$name-playlist-get" get --url "${playlist//%n/1}" --connections 8 --seconds 5
 }
 
 # A playlist of five fragments, and a fragment of 6 s at 2 Mbit/s.
@@ -138,14 +102,10 @@ put_files() {
 delivery() {
     local name=$1 folder=$2
     shift 2
-    bench "$name-playlist" get --url "http://127.0.0.1:$http/$folder/playlist.m3u8" --connections 16 --seconds 5 \
-        --pid "$worker" "$@"
-    bench "$name-playlist-one" get --url "http://127.0.0.1:$http/$folder/playlist.m3u8" --connections 1 --seconds 3 \
-        --pid "$worker" "$@"
-    bench "$name-fragment" get --url "http://127.0.0.1:$http/$folder/fragment.ts" --connections 16 --seconds 5 \
-        --pid "$worker" "$@"
-    bench "$name-fragment-one" get --url "http://127.0.0.1:$http/$folder/fragment.ts" --connections 1 --seconds 3 \
-        --pid "$worker" "$@"
+    bench "$name-playlist" get --url "http://127.0.0.1:$http/$folder/playlist.m3u8" --connections 16 --seconds 5 "$@"
+    bench "$name-playlist-one" get --url "http://127.0.0.1:$http/$folder/playlist.m3u8" --connections 1 --seconds 3 "$@"
+    bench "$name-fragment" get --url "http://127.0.0.1:$http/$folder/fragment.ts" --connections 16 --seconds 5 "$@"
+    bench "$name-fragment-one" get --url "http://127.0.0.1:$http/$folder/fragment.ts" --connections 1 --seconds 3 "$@"
 }
 
 if [ "$only" != delivery ]; then
