@@ -57,6 +57,8 @@ async fn damage_counted(program: &Program, store: &str) -> bool {
 async fn a_page_of_garbage_costs_what_stands_on_it_and_nothing_else() {
     let dir = prepared().await;
     let path = data(dir.path()).join("meta.db");
+    // A copy of the directory at rest; there are no blobs yet.
+    let backup = std::fs::read(&path).expect("readable");
     change(&path, |bytes| {
         let page_size = usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
         let page = find(bytes, "body of 150;") / page_size;
@@ -88,6 +90,19 @@ async fn a_page_of_garbage_costs_what_stands_on_it_and_nothing_else() {
     assert_eq!(code, Some(1));
     assert!(said.contains("metadata: table extent cannot be read whole") && said.contains("NOT CLEAN"), "{said}");
     assert!(said.contains("not all objects could be looked at"), "{said}");
+
+    // The recovery: the backup in its place, and what was written since is garbage that the next start finds.
+    for leftover in ["meta.db-wal", "meta.db-shm"] {
+        let _ = std::fs::remove_file(path.with_file_name(leftover));
+    }
+    std::fs::write(&path, backup).expect("writable");
+    let program = Program::start(dir.path(), &[]);
+    for number in 0..300 {
+        assert_eq!(program.client().get(&format!("/films/{number:03}")).await.expect(200).text(), body(number));
+    }
+    program.client().get("/films/large").await.expect(404);
+    program.terminate();
+    assert_eq!(check(dir.path()).0, Some(0));
 }
 
 /// A page that is well formed and holds other bytes than were written: the database has no checksums, the object has.

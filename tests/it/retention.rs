@@ -74,10 +74,24 @@ async fn fragments_stay_until_their_owner_or_a_rule_takes_them_and_later_vod_pla
     let list = vod(&client).await.expect("fragments").segments;
     assert_eq!((list.len(), list[0].discontinuity), (all.len() - 2, false), "none on the first");
 
-    // So does a rule of the bucket.
-    let rule = "<LifecycleConfiguration><Rule><ID>past</ID><Prefix>cam1/1</Prefix><Status>Enabled</Status><Expiration>\
-                <CreatedBeforeDate>2999-01-01T00:00:00.000Z</CreatedBeforeDate></Expiration></Rule></LifecycleConfiguration>";
-    client.put("/films?lifecycle", rule).await.expect(200);
+    // So does a rule of the bucket: first for one fragment in the middle.
+    let rule = |prefix: &str| {
+        format!(
+            "<LifecycleConfiguration><Rule><ID>past</ID><Prefix>{prefix}</Prefix><Status>Enabled</Status><Expiration>\
+             <CreatedBeforeDate>2999-01-01T00:00:00.000Z</CreatedBeforeDate></Expiration></Rule></LifecycleConfiguration>"
+        )
+    };
+    client.put("/films?lifecycle", rule(&format!("cam1/{}", list[1].uri))).await.expect(200);
+    let without = eventually("the rule has taken one fragment", || async {
+        let now = vod(&client).await.expect("fragments").segments;
+        (now.len() < list.len()).then_some(now)
+    })
+    .await;
+    let expected: Vec<(&str, bool)> =
+        list.iter().enumerate().filter(|(at, _)| *at != 1).map(|(at, s)| (s.uri.as_str(), at == 2)).collect();
+    let told: Vec<(&str, bool)> = without.iter().map(|s| (s.uri.as_str(), s.discontinuity)).collect();
+    assert_eq!(told, expected, "the gap is marked");
+    client.put("/films?lifecycle", rule("cam1/1")).await.expect(200);
     eventually("the rule has taken every fragment", || async { vod(&client).await.is_none().then_some(()) }).await;
     client.get(&format!("/films/cam1/{}", all[2].uri)).await.expect(404);
     assert_eq!(window(&client).await, live, "a playlist that is stored stays as it is");

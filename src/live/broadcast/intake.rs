@@ -559,3 +559,30 @@ impl Pump {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_steps_wait_and_so_many_bytes_and_no_more() {
+        let piece = |bytes: usize| Step::Piece(Bytes::from(vec![0; bytes]));
+        let mut steps = Steps::default();
+        for _ in 1..limits::STEPS_WAITING_MAX {
+            steps.push(piece(1));
+        }
+        assert!(steps.has_room());
+        steps.push(piece(1));
+        assert!(!steps.has_room(), "{} steps wait", limits::STEPS_WAITING_MAX);
+        steps.pop();
+        assert!(steps.has_room());
+
+        let mut steps = Steps::default();
+        steps.push(piece(limits::STEPS_BYTES_MAX - 1));
+        assert!(steps.has_room());
+        steps.push(piece(1));
+        assert!(!steps.has_room(), "{} bytes wait", limits::STEPS_BYTES_MAX);
+        steps.pop();
+        assert!(steps.has_room());
+    }
+}

@@ -334,14 +334,47 @@ async fn the_publishers_playlist_has_a_window_of_its_own() {
     assert!(told(&bed.fragments().await)[1].3);
 }
 
+/// What is logged while its guard lives, by this thread, on which a test's tasks all run.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Log {
+    fn begin(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone());
+        tracing::subscriber::set_default(lines.finish())
+    }
+
+    fn lines_with(&self, words: &str) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().expect("short").clone()).expect("UTF-8");
+        text.lines().filter(|line| line.contains(words)).map(String::from).collect()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("short").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test]
-async fn storage_failure_drops_one_fragment_and_marks_the_next() {
+async fn storage_failure_drops_one_fragment_says_so_and_marks_the_next() {
+    let log = Log::default();
+    let _guard = log.begin();
     let bed = Bed::new().await;
     bed.meta.fail_later(MetaCall::CommitFragment, 1, 2, Fault::Before(unavailable()));
     let publisher = bed.publish().await;
     begin(&publisher, 4_000).await;
     let outcome = publisher.finish(TerminationCause::Unpublished).await;
     assert_eq!((outcome.fragments, outcome.fragments_lost), (3, 1));
+    let lines = log.lines_with("fragment lost");
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert!(line.contains("ERROR") && line.contains("channel=ch") && line.contains("sequence=1"), "{line}");
     let expected = [(0, 0, 1_000, false), (2, 2, 1_000, true), (3, 3, 1_000, false)];
     assert_eq!(told(&bed.fragments().await), expected);
     let playlist = bed.playlist().await;

@@ -3,6 +3,7 @@
 use super::{Bed, code, heavy};
 use crate::fault::{Effect, Fault, Kind};
 use crate::support::eventually;
+use crate::support::http::metric;
 use crate::support::rtmp::Answer;
 
 /// What needs space.
@@ -74,9 +75,18 @@ async fn a_write_that_is_cut_short_was_never_there() {
     bed.restart_and_check().await;
 }
 
-/// One fragment for which there is no space is dropped and marked, and the stream goes on.
+/// One fragment that cannot be stored is dropped, marked and counted, and the stream goes on.
 #[tokio::test]
 async fn a_publish_loses_the_fragment_for_which_there_is_no_space() {
+    a_publish_loses_one_fragment(libc::ENOSPC).await;
+}
+
+#[tokio::test]
+async fn a_publish_loses_the_fragment_whose_write_fails() {
+    a_publish_loses_one_fragment(libc::EIO).await;
+}
+
+async fn a_publish_loses_one_fragment(errno: i32) {
     let bed = Bed::start().await;
     bed.channel().await;
     let mut publisher = bed.publish().await;
@@ -85,12 +95,16 @@ async fn a_publish_loses_the_fragment_for_which_there_is_no_space() {
     publisher.send(half).await;
     let stored = eventually("two fragments", || async { bed.playlist().await.filter(|list| list.segments.len() >= 2) });
     let stored = stored.await.segments;
+    let lost = async || metric(bed.admin(), "livebucket_fragments_lost_total").await;
+    let before = lost().await;
     // The blob that grows now, and no other.
-    let full = bed.watch.inject(Fault::new(&[Kind::Write], Effect::Errno(libc::ENOSPC)).on(is_blob).times(1));
+    let full = bed.watch.inject(Fault::new(&[Kind::Write], Effect::Errno(errno)).on(is_blob).times(1));
     publisher.send(rest).await;
     publisher.finish().await;
     eventually("the publish ended", || async { (bed.ended().await == 1).then_some(()) }).await;
     assert_eq!(full.hits(), 1);
+    // Other tests of this process count there, too.
+    assert!(lost().await > before);
     let list = bed.playlist().await.expect("there");
     assert_eq!(list.segments[..stored.len()], stored, "what was listed stays");
     assert!(list.segments.len() > stored.len(), "the stream went on: {list:?}");

@@ -38,6 +38,11 @@ impl Bed {
         self.server.s3()
     }
 
+    /// Where the metrics are.
+    pub fn admin(&self) -> std::net::SocketAddr {
+        self.server.service.admin_listen.expect("it listens")
+    }
+
     /// Stops, recovers as every start does, and proves the invariants.
     pub async fn restart_and_check(self) {
         let Bed { watch, server } = self;
@@ -49,9 +54,8 @@ impl Bed {
 
     /// `livebucket_store_faults_total` of this process so far. Other tests count there too: it only grows.
     pub async fn faults(&self, store: &str, cause: &str) -> f64 {
-        let admin = self.server.service.admin_listen.expect("it listens");
         let request = http::Request::get("/metrics").header("host", "localhost").body(Default::default());
-        let text = exchange(admin, request.expect("a request")).await.expect(200).text();
+        let text = exchange(self.admin(), request.expect("a request")).await.expect(200).text();
         let lines = text.lines().filter(|line| line.starts_with("livebucket_store_faults_total{"));
         let of =
             |line: &&str| line.contains(&format!("store=\"{store}\"")) && line.contains(&format!("cause=\"{cause}\""));
