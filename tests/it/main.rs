@@ -5,6 +5,7 @@ mod busy;
 mod cli;
 mod damage;
 mod doors;
+mod faults;
 mod kinds;
 mod layers;
 mod lifecycle;
