@@ -1,9 +1,12 @@
-//! What the fuzz targets share: a reader of choices, splits of a byte stream, interleaved chunks, a live room in memory.
+//! The fuzz targets, and what they share: a reader of choices, splits of a byte stream, interleaved chunks, a live room in memory.
 #![warn(missing_docs)]
 
 pub mod chunks;
 pub mod http;
 pub mod room;
+pub mod seeds;
+pub mod source;
+pub mod targets;
 
 /// Runs a future on this thread's own runtime: everything that the targets wait for is in memory.
 pub fn block_on<F: Future>(work: F) -> F::Output {

@@ -1,17 +1,16 @@
 //! Hosts, queries, paths and publish URLs to what they name. Pure, and the same for the same words in any order of asking.
-#![no_main]
 
 use std::collections::BTreeMap;
 
+use crate::Choices;
 use http::Method;
-use libfuzzer_sys::fuzz_target;
 use livebucket::http::oss::operation::{Query, continuation_token, read_continuation_token};
 use livebucket::http::oss::route::{Target, route};
 use livebucket::net::host::{HostReading, HostRules};
 use livebucket::rtmp::target;
-use livebucket_fuzz::Choices;
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     let hosts = HostRules {
         base_domains: vec!["oss.example.com".into()],
         cnames: BTreeMap::from([("cdn.example.org".to_owned(), "films".to_owned())]),
@@ -39,4 +38,4 @@ fuzz_target!(|data: &[u8]| {
     for candidate in target::candidates(&host, &bucket, &path, &hosts) {
         assert!(!candidate.channels.is_empty());
     }
-});
+}

@@ -1,10 +1,8 @@
 //! Chunks from any bytes: every split gives the same messages and the same error, within the limits.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use crate::pieces;
 use livebucket::codec::rtmp::RtmpError;
 use livebucket::codec::rtmp::chunk::{ChunkLimits, ChunkReader, RawMessage};
-use livebucket_fuzz::pieces;
 
 const LIMITS: ChunkLimits =
     ChunkLimits { message_bytes_max: 64 * 1024, unfinished_bytes_max: 128 * 1024, chunk_streams_max: 8 };
@@ -24,9 +22,10 @@ fn read(seed: u8, bytes: &[u8]) -> (Vec<RawMessage>, Result<u64, RtmpError>) {
     (messages, Ok(reader.position()))
 }
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     let Some((&seed, bytes)) = data.split_first() else { return };
     let whole = read(0, bytes);
     assert!(whole.0.iter().all(|message| message.payload.len() <= LIMITS.message_bytes_max));
     assert_eq!(whole, read(seed | 1, bytes));
-});
+}

@@ -1,18 +1,16 @@
 //! Sequences of HTTP requests against a whole service in memory, well-formed ones and bare bytes. No request is answered
 //! with our own failure, and whatever was asked, the storage invariants hold afterwards.
-#![no_main]
 
 use std::cell::Cell;
 
-use libfuzzer_sys::fuzz_target;
+use crate::http::request;
+use crate::room::Room;
+use crate::{Choices, block_on, pieces};
 use livebucket::http::server::{HttpDeps, HttpService};
 use livebucket::net::guard::Guard;
 use livebucket::net::host::HostRules;
 use livebucket::store::recovery::{CheckOptions, check};
 use livebucket::task::Stop;
-use livebucket_fuzz::http::request;
-use livebucket_fuzz::room::Room;
-use livebucket_fuzz::{Choices, block_on, pieces};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Bytes between the two ends of a socket.
@@ -21,7 +19,8 @@ const SOCKET_BYTES: usize = 8 * 1024;
 /// Turns of the scheduler that an answer may take; everything is in memory.
 const PATIENCE: usize = 60;
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     let mut choices = Choices(data);
     block_on(async {
         let room = Room::new(5, 3).await;
@@ -77,4 +76,4 @@ fuzz_target!(|data: &[u8]| {
         let report = check(&*room.meta, &*room.blobs, CheckOptions { verify_bytes: true }).await.expect("memory");
         assert!(report.is_clean(), "{report}");
     });
-});
+}

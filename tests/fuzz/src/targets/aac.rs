@@ -1,11 +1,10 @@
 //! AAC: the AudioSpecificConfig and the ADTS headers made from it and found in frames.
-#![no_main]
 
 use bytes::Bytes;
-use libfuzzer_sys::fuzz_target;
 use livebucket::codec::aac;
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     if let Ok(config) = aac::parse_audio_specific_config(&Bytes::copy_from_slice(data)) {
         for frame_bytes in [0, 1, data.len(), aac::FRAME_BYTES_MAX] {
             let header = aac::adts_header(&config, frame_bytes).expect("short enough");
@@ -21,4 +20,4 @@ fuzz_target!(|data: &[u8]| {
         assert!(header.header_bytes <= header.frame_bytes && header.frame_bytes <= data.len());
     }
     assert!(aac::stray_adts_header_bytes(data) <= data.len());
-});
+}

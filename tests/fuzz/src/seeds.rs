@@ -1,15 +1,10 @@
 //! Writes the seeds of every target into `corpus/`: cut from this project's own captures, or made by its own writers.
 //! Run from the directory of this package (`./run seeds`).
-//!
-//! It is a fuzz target that ends before its first input: the service under it is built with counters that only
-//! libFuzzer's own `main` brings.
-#![no_main]
 
 use std::fs;
 use std::path::Path;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use libfuzzer_sys::fuzz_target;
 use livebucket::auth::rtmp_url::publish_query;
 use livebucket::auth::{SignedRequest, oss_v1, oss_v4};
 use livebucket::codec::flv::{FlvEvent, FlvReader, FlvTag, FlvTags, TagKind};
@@ -42,16 +37,14 @@ fn text(words: &[&str]) -> Vec<u8> {
     words.iter().flat_map(|word| [&[word.len() as u8], word.as_bytes()].concat()).collect()
 }
 
-fuzz_target!(init: write_all(), |_input: &[u8]| {});
-
-fn write_all() {
+/// Writes them all.
+pub fn write_all() {
     rtmp();
     media();
     transport_streams();
     texts();
     forms();
     requests();
-    std::process::exit(0);
 }
 
 fn rtmp() {
@@ -144,29 +137,43 @@ fn media() {
     live();
 }
 
-/// Steps of `livebucket_fuzz::chunks::Script`, behind the byte that says how long fragments are: connect, createStream,
+/// Steps of `crate::chunks::Script`, behind the byte that says how long fragments are: connect, createStream,
 /// publish, then a capture's tags.
 fn publishes() {
     for capture in ["ffmpeg_h264_bframes_aac.flv", "ffmpeg_aac_only.flv", "ffmpeg_h264_only.flv"] {
-        let mut steps = vec![0, 0, 2, 0, 2, 3];
-        // `publish` on message stream 1: the two high bits name the stream.
-        let publish = (0x40..0x80).find(|choice| choice % 9 == 4).expect("one of nine");
-        steps.extend([2, publish, 4, 0]);
-        for tag in tags(capture).into_iter().filter(|tag| tag.kind != TagKind::Script && tag.body.len() < 2_000) {
-            let kind = if tag.kind == TagKind::Audio { 0 } else { 0x10 };
-            steps.extend([24, kind]);
-            // Five times as fast, for a fragment or two within the length of an input.
-            steps.extend((tag.timestamp * 5).to_be_bytes());
-            steps.push(1);
-            steps.extend((tag.body.len() as u16).to_be_bytes());
-            steps.extend_from_slice(&tag.body);
-            (0..tag.body.len() / 128).for_each(|_| steps.extend([1, 0]));
-        }
-        write("rtmp_service", capture, &steps);
+        write("rtmp_service", capture, publish(tags(capture).into_iter()));
     }
+    // A key frame that its length field hides in every other picture.
+    let hidden = tags("ffmpeg_h264_only.flv").into_iter().map(|mut tag| {
+        let mut body = tag.body.to_vec();
+        if body.len() > 40 && body.starts_with(&[0x27, 1]) {
+            body[20..24].copy_from_slice(&[0, 0, 1, 0x65]);
+        }
+        tag.body = body.into();
+        tag
+    });
+    write("rtmp_service", "start_codes_in_units", publish(hidden));
 }
 
-/// Steps of `fuzz_targets/live.rs`.
+fn publish(tags: impl Iterator<Item = FlvTag>) -> Vec<u8> {
+    let mut steps = vec![0, 0, 2, 0, 2, 3];
+    // `publish` on message stream 1: the two high bits name the stream.
+    let publish = (0x40..0x80).find(|choice| choice % 9 == 4).expect("one of nine");
+    steps.extend([2, publish, 4, 0]);
+    for tag in tags.filter(|tag| tag.kind != TagKind::Script && tag.body.len() < 2_000) {
+        let kind = if tag.kind == TagKind::Audio { 0 } else { 0x10 };
+        steps.extend([24, kind]);
+        // Five times as fast, for a fragment or two within the length of an input.
+        steps.extend((tag.timestamp * 5).to_be_bytes());
+        steps.push(1);
+        steps.extend((tag.body.len() as u16).to_be_bytes());
+        steps.extend_from_slice(&tag.body);
+        (0..tag.body.len() / 128).for_each(|_| steps.extend([1, 0]));
+    }
+    steps
+}
+
+/// Steps of `targets::live`.
 fn live() {
     let picture = |key: bool, kind: u8, by: u8, shape: u8| {
         let what = 4 | if key { 8 } else { 0 };
@@ -352,7 +359,7 @@ fn requests() {
     heads();
 }
 
-/// Requests of `livebucket_fuzz::http::request`: method, path, query, body, then signed with as many headers.
+/// Requests of `crate::http::request`: method, path, query, body, then signed with as many headers.
 fn sequences() {
     let put = |path: u8, body: u8| vec![1, path, 0, body, 0];
     let steps = |steps: &[&[u8]]| steps.iter().flat_map(|step| [&[1], *step].concat()).collect::<Vec<_>>();
@@ -385,7 +392,7 @@ fn sequences() {
 
 fn heads() {
     sequences();
-    let (id, secret) = livebucket_fuzz::room::KEY;
+    let (id, secret) = crate::room::KEY;
     for (name, head) in [
         ("service", "GET /\nhost: oss.example.com"),
         ("channel", "PUT /films/ch?live\nhost: localhost:9000\ncontent-type: application/xml"),

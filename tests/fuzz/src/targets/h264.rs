@@ -1,11 +1,10 @@
 //! H.264: the configuration record, parameter sets, both framings of NAL units.
-#![no_main]
 
 use bytes::Bytes;
-use libfuzzer_sys::fuzz_target;
 use livebucket::codec::h264;
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     let _ = h264::sps_facts(data);
     if let Ok(config) = h264::parse_decoder_config(&Bytes::copy_from_slice(data)) {
         assert!(matches!(config.nal_length_size, 1 | 2 | 4) && config.width > 0 && config.height > 0);
@@ -18,4 +17,4 @@ fuzz_target!(|data: &[u8]| {
             assert!(h264::nal_units(&avcc, size).map(|nal| nal.expect("our own")).eq(h264::annex_b_nal_units(data)));
         }
     }
-});
+}

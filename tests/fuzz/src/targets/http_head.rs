@@ -1,16 +1,14 @@
 //! Request heads through addressing, signature, clock and route. A head that we sign ourselves is let in as its signer,
 //! whatever it says; what nobody signed is anonymous or refused.
-#![no_main]
 
 use std::collections::BTreeMap;
 
-use libfuzzer_sys::fuzz_target;
+use crate::block_on;
+use crate::http::{DATE, authorization, head};
+use crate::room::{KEY, NOW, Room};
 use livebucket::auth::oss_v4::SigningKeys;
 use livebucket::http::oss::accept::{Caller, accept};
 use livebucket::net::host::HostRules;
-use livebucket_fuzz::block_on;
-use livebucket_fuzz::http::{DATE, authorization, head};
-use livebucket_fuzz::room::{KEY, NOW, Room};
 
 thread_local! {
     /// Nothing here writes.
@@ -19,7 +17,8 @@ thread_local! {
     static SIGNING_KEYS: SigningKeys = SigningKeys::default();
 }
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     let Some((&sign, bytes)) = data.split_first() else { return };
     let Some(mut parts) = head(bytes) else { return };
     let hosts = HostRules {
@@ -44,4 +43,4 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(accepted) = ask(&parts) {
         assert!(matches!(accepted.caller, Caller::Key { access_key_id, .. } if access_key_id == KEY.0));
     }
-});
+}

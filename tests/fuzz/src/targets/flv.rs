@@ -1,14 +1,13 @@
 //! FLV: a file's tags, and a publisher's tag bodies in any order. What comes out as an access unit can be walked.
-#![no_main]
 
+use crate::Choices;
 use bytes::Bytes;
-use libfuzzer_sys::fuzz_target;
 use livebucket::codec::flv::{FlvEvent, FlvReader, FlvTags};
 use livebucket::codec::{aac, h264};
 use livebucket::media::{CodecConfig, Track};
-use livebucket_fuzz::Choices;
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     if let Ok(tags) = FlvTags::new(Bytes::copy_from_slice(data)) {
         tags.for_each(drop);
     }
@@ -32,4 +31,4 @@ fuzz_target!(|data: &[u8]| {
             _ => {}
         }
     }
-});
+}

@@ -1,16 +1,15 @@
 //! What the chunk writer writes, the chunk reader reads: whatever times, streams, types and chunk sizes follow each
 //! other.
-#![no_main]
 
+use crate::Choices;
 use bytes::{Bytes, BytesMut};
-use libfuzzer_sys::fuzz_target;
 use livebucket::codec::rtmp::chunk::{ChunkLimits, ChunkReader, ChunkWriter, RawMessage};
-use livebucket_fuzz::Choices;
 
 const LIMITS: ChunkLimits =
     ChunkLimits { message_bytes_max: 1 << 20, unfinished_bytes_max: 1 << 20, chunk_streams_max: 1 << 16 };
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     let mut choices = Choices(data);
     let (mut writer, mut out, mut sent) = (ChunkWriter::default(), BytesMut::new(), Vec::new());
     while !choices.is_empty() {
@@ -33,4 +32,4 @@ fuzz_target!(|data: &[u8]| {
         read.push((type_id, stream_id, timestamp, payload));
     }
     assert_eq!(read, sent);
-});
+}

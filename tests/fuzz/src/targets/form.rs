@@ -1,15 +1,13 @@
 //! Browser forms: the reader says the same however its bytes are split and holds no more than its bounds; a policy that is
 //! over stays over, and a field that it does not speak of changes nothing.
-#![no_main]
 
+use crate::{Choices, pieces};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use libfuzzer_sys::fuzz_target;
 use livebucket::clock::Wall;
 use livebucket::http::form::policy::{Policy, PolicyFault};
 use livebucket::http::form::reader::{Event, FileHead, FormReader, ReadFault, boundary};
 use livebucket::limits;
-use livebucket_fuzz::{Choices, pieces};
 
 /// What a form said: its data joined.
 #[derive(Debug, Default, PartialEq)]
@@ -50,7 +48,8 @@ fn read<'a>(boundary: &[u8], bytes: impl Iterator<Item = &'a [u8]>) -> Result<Sa
     Ok(said)
 }
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     let mut choices = Choices(data);
     match choices.u8() {
         0 => {
@@ -83,4 +82,4 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(whole, read(&boundary, pieces(seed, &form)));
         }
     }
-});
+}

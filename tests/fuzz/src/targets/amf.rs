@@ -1,8 +1,6 @@
 //! AMF0 and AMF3 values, alone and as the body of every message type. What was read and written again reads the same.
-#![no_main]
 
 use bytes::{Bytes, BytesMut};
-use libfuzzer_sys::fuzz_target;
 use livebucket::codec::rtmp::amf::{AmfLimits, AmfReader, AmfValue, write_value};
 use livebucket::codec::rtmp::chunk::RawMessage;
 use livebucket::codec::rtmp::message::{AggregateParts, Message};
@@ -20,7 +18,8 @@ fn text_bytes(values: &[AmfValue]) -> BytesMut {
     out
 }
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     let Some((&type_id, body)) = data.split_first() else { return };
     let written = text_bytes(&values(body));
     // A reference of AMF3 stands for more bytes than it has.
@@ -33,4 +32,4 @@ fuzz_target!(|data: &[u8]| {
     for part in AggregateParts::new(&raw) {
         let _ = Message::read(&part, LIMITS);
     }
-});
+}

@@ -1,13 +1,12 @@
 //! Every form in which a request states a signature: read without harm, and what we sign ourselves is found good, but
 //! not for another resource.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use crate::Choices;
 use livebucket::auth::rtmp_url::{PublishQuery, publish_query};
 use livebucket::auth::{SignedRequest, oss_v1, oss_v2, oss_v4, read_additional_headers};
-use livebucket_fuzz::Choices;
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let _ = oss_v1::read_authorization(&text);
     let _ = oss_v2::read_authorization(&text);
@@ -38,4 +37,4 @@ fuzz_target!(|data: &[u8]| {
         assert!(query.check_form(1_700_000_000).is_ok() && query.matches("secret", "films", "ch"), "{signed}");
         assert!(!query.matches("secret", "films", "hc") && !query.matches("tercse", "films", "ch"), "{signed}");
     }
-});
+}

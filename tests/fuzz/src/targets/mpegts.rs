@@ -1,11 +1,10 @@
 //! Transport packets of any kind: demultiplexer and checker read them without harm, and count what they leave out.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use livebucket::codec::mpegts::check::{Checker, Expectation};
 use livebucket::codec::mpegts::{PACKET_BYTES, demux};
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     let Some((&flags, bytes)) = data.split_first() else { return };
     if let Ok((_, units)) = demux::demux(bytes, 1 << 20) {
         assert!(units.iter().map(|unit| unit.data.len()).sum::<usize>() <= bytes.len());
@@ -20,4 +19,4 @@ fuzz_target!(|data: &[u8]| {
     }
     let report = checker.finish();
     assert!(report.faults.len() <= 1_000 && report.fragments.len() <= bytes.len() / PACKET_BYTES + 1);
-});
+}

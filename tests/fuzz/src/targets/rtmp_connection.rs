@@ -1,21 +1,11 @@
 //! A whole RTMP connection: handshake, messages on interleaved chunk streams and bare bytes, cut anywhere, with answers
 //! to publish given at any time; then the FLV bodies. What comes out keeps the peer's promises.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use crate::chunks::{Act, Script};
+use crate::source::LIMITS;
+use crate::{Choices, pieces};
 use livebucket::codec::flv::FlvReader;
-use livebucket::codec::rtmp::{MediaKind, Output, PeerEvent, PeerLimits, ServerPeer};
-use livebucket_fuzz::chunks::{Act, Script};
-use livebucket_fuzz::{Choices, pieces};
-
-const LIMITS: PeerLimits = PeerLimits {
-    message_bytes_max: 64 * 1024,
-    unfinished_bytes_max: 128 * 1024,
-    unaccepted_bytes_max: 16 * 1024,
-    command_bytes_max: 4 * 1024,
-    chunk_streams_max: 16,
-    amf: livebucket::codec::rtmp::AmfLimits { depth_max: 16, items_max: 1_024, bytes_max: 64 * 1024 },
-};
+use livebucket::codec::rtmp::{MediaKind, Output, PeerEvent, ServerPeer};
 
 /// The far end's own view of what it was told.
 #[derive(Default)]
@@ -73,7 +63,8 @@ impl Far {
     }
 }
 
-fuzz_target!(|input: &[u8]| {
+/// Takes one input.
+pub fn run(input: &[u8]) {
     let mut choices = Choices(input);
     let (mut peer, mut far) = (ServerPeer::new(LIMITS, [7; 1528]), Far::default());
     let mut script = Script::new(&mut choices, "ch?x=1");
@@ -95,4 +86,4 @@ fuzz_target!(|input: &[u8]| {
             }
         }
     }
-});
+}

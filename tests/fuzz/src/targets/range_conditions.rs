@@ -1,7 +1,6 @@
 //! `Range` and conditional headers over an object of any size: an answer always lies in the object.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use crate::Choices;
 use livebucket::clock::Wall;
 use livebucket::store::objects::{
     ConditionOutcome, Conditions, RangeOutcome, RangeRules, check_conditions, resolve_range,
@@ -9,7 +8,6 @@ use livebucket::store::objects::{
 use livebucket::store::{
     BucketId, ContentHeaders, ETag, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord, StorageClass,
 };
-use livebucket_fuzz::Choices;
 
 fn object(seconds: u32) -> ObjectRecord {
     ObjectRecord {
@@ -32,7 +30,8 @@ fn object(seconds: u32) -> ObjectRecord {
     }
 }
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     let mut choices = Choices(data);
     let size = match choices.u8() {
         0 => u64::MAX,
@@ -60,4 +59,4 @@ fuzz_target!(|data: &[u8]| {
     if if_none_match == "*" && outcome == ConditionOutcome::Proceed {
         panic!("there is an object");
     }
-});
+}

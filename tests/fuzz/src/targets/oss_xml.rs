@@ -1,11 +1,10 @@
 //! The documents of the OSS dialect that clients send; what we read of a setting, we write so that it reads the same.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use livebucket::http::oss::xml;
 use livebucket::store::DeleteOutcome;
 
-fuzz_target!(|data: &[u8]| {
+/// Takes one input.
+pub fn run(data: &[u8]) {
     if let Ok(settings) = xml::read_live_channel_configuration(data) {
         let _ = settings.validate();
     }
@@ -37,4 +36,4 @@ fuzz_target!(|data: &[u8]| {
     let _ = xml::read_request_payment_configuration(data);
     let _ = xml::read_transfer_acceleration_configuration(data);
     let _ = xml::read_public_access_block_configuration(data);
-});
+}
