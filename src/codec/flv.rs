@@ -44,7 +44,7 @@ pub enum FlvError {
     /// Audio other than AAC, or AAC that ADTS cannot express. Holds its name.
     #[error("audio codec {0} is not supported")]
     UnsupportedAudio(String),
-    /// Media came before the sequence header that explains it.
+    /// Media came before the sequence header, or the parameter sets, that explain it.
     #[error("media before its sequence header")]
     NoConfig,
     /// The body breaks its format.
@@ -153,6 +153,10 @@ impl FlvReader {
         if !facts.has_slice {
             self.hold(&payload);
             return Ok(FlvEvent::Nothing);
+        }
+        // Every slice refers to a PPS; a header may leave them to the pictures.
+        if config.pps.is_empty() {
+            return Err(FlvError::NoConfig);
         }
         let config = std::mem::take(&mut self.reconfigured).then(|| config.clone());
         let payload = self.with_held(payload);

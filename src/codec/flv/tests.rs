@@ -346,3 +346,18 @@ fn a_picture_with_parameter_sets_needs_no_sequence_header() {
         assert_eq!((config.width, &picture.payload[..]), (320, &larger_picture()[..]));
     }
 }
+
+#[test]
+fn a_picture_whose_header_has_no_pps_waits_for_one() {
+    let record = capture_config();
+    let sps_bytes = usize::from(u16::from_be_bytes([record[6], record[7]]));
+    let mut reader = FlvReader::new();
+    let header = reader.video(0, &join(&[&[0x17, 0, 0, 0, 0], &record[..8 + sps_bytes], &[0]]));
+    let Ok(FlvEvent::Config(CodecConfig::Avc(config))) = header else { panic!("a config, not {header:?}") };
+    assert_eq!((config.sps.len(), config.pps.len()), (1, 0));
+    let picture = [0, 0, 0, 2, 0x65, 9];
+    assert_eq!(reader.video(0, &join(&[&[0x17, 1, 0, 0, 0], &picture])), Err(FlvError::NoConfig));
+    let with_pps = join(&[&[0x17, 1, 0, 0, 0], &[0, 0, 0, 4, 0x68, 0xce, 0x3c, 0x80], &picture]);
+    assert_eq!(reconfigured(reader.video(40, &with_pps)).0.pps.len(), 1);
+    assert!(unit(reader.video(80, &join(&[&[0x17, 1, 0, 0, 0], &picture]))).keyframe);
+}
