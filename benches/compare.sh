@@ -131,6 +131,7 @@ if [ "$only" != ingest ]; then
     delivery livebucket bench
     delivery livebucket-signed-1 bench --sign 1
     delivery livebucket-signed-4 bench --sign 4
+    delivery livebucket-signed-s3 bench --sign s3
     finish
 fi
 
@@ -179,7 +180,7 @@ for bench, unit, *path in [
     ("fragment-one", "MB/s", "mb_per_second"),
 ]:
     theirs = figure("nginx", bench, *path)
-    for server in ["livebucket", "livebucket-signed-1", "livebucket-signed-4"]:
+    for server in ["livebucket", "livebucket-signed-1", "livebucket-signed-4", "livebucket-signed-s3"]:
         ours = figure(server, bench, *path)
         if ours and theirs:
             title = f"{bench}{server.removeprefix('livebucket').replace('-', ' ')}: {unit}"

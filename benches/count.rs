@@ -153,9 +153,7 @@ fn main() {
             flv(&tags, 1);
             ts_mux(&tags, 1);
             service::digests(1);
-            ["get_oss_v1", "get_oss_v4", "list_1000", "put_16k", "put_chunked_1m"]
-                .iter()
-                .for_each(|name| assert!(service::run(name, 1)));
+            service::NAMES.iter().for_each(|name| assert!(service::run(name, 1)));
         }
     }
 }

@@ -20,8 +20,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use self::core::{Core, JobTimes};
-use crate::auth::oss_v4::SigningKeys;
 use crate::auth::policy::PolicyCache;
+use crate::auth::signing_keys::SigningKeys;
 use crate::cli::admin::{Admin, Key, ROOT_ACCOUNT};
 use crate::cli::control;
 use crate::clock::{Clock, SystemClock};

@@ -32,12 +32,27 @@ const REQUESTS: usize = 20;
 /// Of a signed chunk.
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// All that [`run`] knows.
+pub const NAMES: &[&str] = &[
+    "get_anonymous",
+    "get_oss_v1",
+    "get_oss_v4",
+    "get_s3_v4",
+    "get_s3_v4_url",
+    "list_1000",
+    "put_16k",
+    "put_chunked_1m",
+];
+
 /// So many rounds of the requests of that name; `false` when there is no such name.
 pub fn run(name: &str, rounds: u32) -> bool {
     let before = if name == "list_1000" { 1_000 } else { 1 };
     let requests: Vec<Vec<u8>> = match name {
+        "get_anonymous" => vec![get("key-0001", Sign::Nobody)],
         "get_oss_v1" => vec![get("key-0001", Sign::OssV1)],
         "get_oss_v4" => vec![get("key-0001", Sign::OssV4)],
+        "get_s3_v4" => vec![get_s3_signed("key-0001")],
+        "get_s3_v4_url" => vec![get("key-0001", Sign::S3V4)],
         "list_1000" => vec![get("?list-type=2&max-keys=1000", Sign::OssV4)],
         "put_16k" => vec![put("new", Sign::OssV4, &body(16 * 1024))],
         "put_chunked_1m" => vec![put_chunked("new", &body(1 << 20))],
@@ -68,8 +83,10 @@ fn body(bytes: usize) -> Vec<u8> {
 
 #[derive(Clone, Copy)]
 enum Sign {
+    Nobody,
     OssV1,
     OssV4,
+    S3V4,
 }
 
 /// The target of a request to the bucket, signed in its query.
@@ -80,13 +97,31 @@ fn target(method: &str, key: &str, sign: Sign) -> String {
     let request = SignedRequest { method, bucket: Some(BUCKET), key: key.as_bytes(), headers: &[], query: &pairs };
     let expires = NOW.0 / 1_000 + 600;
     let query = match sign {
+        Sign::Nobody => query.to_owned(),
         Sign::OssV1 => oss_v1::sign_url_query(&request, ID, SECRET, expires),
         Sign::OssV4 => {
             let scope = oss_v4::Scope::read("20231114/cn-hangzhou/oss/aliyun_v4_request").expect("a scope");
             oss_v4::sign_url_query(&request, ID, SECRET, &scope, TIME, 600)
         }
+        Sign::S3V4 => {
+            let path = format!("/{BUCKET}/{key}");
+            let request = sig_v4::Request {
+                method,
+                path: path.as_bytes(),
+                query: &pairs,
+                headers: &[("host", HOST.as_bytes())],
+                signed_headers: &["host"],
+                payload_hash: "UNSIGNED-PAYLOAD",
+            };
+            let (access_key_id, secret, scope, timestamp) = (ID, SECRET, SCOPE, TIME);
+            let signer = sig_v4::Signer { access_key_id, secret, scope, timestamp, expires: 600 };
+            sig_v4::sign_url_query(&request, &signer)
+        }
     };
-    format!("/{BUCKET}/{key}?{query}")
+    match query.as_str() {
+        "" => format!("/{BUCKET}/{key}"),
+        query => format!("/{BUCKET}/{key}?{query}"),
+    }
 }
 
 fn get(key: &str, sign: Sign) -> Vec<u8> {
@@ -97,6 +132,36 @@ fn put(key: &str, sign: Sign, body: &[u8]) -> Vec<u8> {
     let target = target("PUT", key, sign);
     let head = format!("PUT {target} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
+}
+
+/// A GET as S3's SDKs send it.
+fn get_s3_signed(key: &str) -> Vec<u8> {
+    let empty = hex::encode(Sha256::digest(b""));
+    let headers =
+        [("host", HOST), ("x-amz-checksum-mode", "ENABLED"), ("x-amz-content-sha256", &empty), ("x-amz-date", TIME)];
+    let (_, authorization) = authorize("GET", key, &headers, &empty);
+    let mut head = format!("GET /{BUCKET}/{key} HTTP/1.1\r\nAuthorization: {authorization}\r\n");
+    headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+    [head.as_bytes(), b"\r\n"].concat()
+}
+
+/// S3's signature of version 4 over all these headers, and the header that it stands in.
+fn authorize(method: &str, key: &str, headers: &[(&str, &str)], payload: &str) -> (String, String) {
+    let signed: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+    let path = format!("/{BUCKET}/{key}");
+    let canonical = sig_v4::canonical_request(&sig_v4::Request {
+        method,
+        path: path.as_bytes(),
+        query: &[],
+        headers: &signed,
+        signed_headers: &names,
+        payload_hash: payload,
+    });
+    let signature = sig_v4::signature(SECRET, SCOPE, &sig_v4::string_to_sign(&canonical, TIME, SCOPE));
+    let (algorithm, names) = (sig_v4::ALGORITHM, names.join(";"));
+    let header = format!("{algorithm} Credential={ID}/{SCOPE}, SignedHeaders={names}, Signature={signature}");
+    (signature, header)
 }
 
 /// A body in chunks of which each is signed, as S3's SDKs send them.
@@ -110,23 +175,8 @@ fn put_chunked(key: &str, body: &[u8]) -> Vec<u8> {
         ("x-amz-date", TIME),
         ("x-amz-decoded-content-length", &length),
     ];
-    let signed: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-    let names: Vec<String> = headers.iter().map(|(name, _)| (*name).to_owned()).collect();
     let path = format!("/{BUCKET}/{key}");
-    let canonical = sig_v4::canonical_request(&sig_v4::Request {
-        method: "PUT",
-        path: path.as_bytes(),
-        query: &[],
-        headers: &signed,
-        signed_headers: &names,
-        payload_hash: PAYLOAD,
-    });
-    let mut signature = sig_v4::signature(SECRET, SCOPE, &sig_v4::string_to_sign(&canonical, TIME, SCOPE));
-    let authorization = format!(
-        "{} Credential={ID}/{SCOPE}, SignedHeaders={}, Signature={signature}",
-        sig_v4::ALGORITHM,
-        names.join(";")
-    );
+    let (mut signature, authorization) = authorize("PUT", key, &headers, PAYLOAD);
     let hash = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
     let mut framed = Vec::new();
     for chunk in body.chunks(CHUNK_BYTES).chain([&[][..]]) {
@@ -150,7 +200,7 @@ async fn serve(objects: usize, requests: &[&[u8]], rounds: u32) {
     let meta: Arc<dyn MetaStore> = Arc::new(meta);
     let key = meta.put_access_key("alice", ID, SECRET, NOW).await.expect("fresh");
     let bucket = BucketName::new(BUCKET).expect("valid");
-    meta.create_bucket(&bucket, key.account, Acl::Private, NOW).await.expect("fresh");
+    meta.create_bucket(&bucket, key.account, Acl::PublicRead, NOW).await.expect("fresh");
     let blobs = Arc::new(MemoryBlobStore::seeded(clock.clone(), 7));
     let objects_of = ObjectService::new(meta.clone(), blobs, clock.clone());
     let live = LiveDeps { meta: meta.clone(), objects: objects_of.clone(), clock: clock.clone() };

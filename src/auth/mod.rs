@@ -2,8 +2,11 @@
 //!
 //! Must never look anything up: keys and `now` are arguments. Every comparison of a signature is constant-time.
 
+use std::borrow::Cow;
+
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use sha2::Digest as _;
 use subtle::ConstantTimeEq;
 
 pub mod access;
@@ -16,6 +19,7 @@ pub mod post_policy;
 pub mod rtmp_url;
 pub mod sig_v2;
 pub mod sig_v4;
+pub mod signing_keys;
 
 /// A request as signatures see it: always with the bucket in the resource, however the request was addressed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,8 +52,8 @@ fn encode(bytes: &[u8]) -> String {
     percent_encode(bytes, &UNRESERVED).to_string()
 }
 
-fn encode_path(bytes: &[u8]) -> String {
-    percent_encode(bytes, &UNRESERVED_AND_SLASH).to_string()
+fn push_encoded_path(text: &mut Vec<u8>, bytes: &[u8]) {
+    percent_encode(bytes, &UNRESERVED_AND_SLASH).for_each(|piece| text.extend_from_slice(piece.as_bytes()));
 }
 
 /// `name=value&name`: encoded, an empty value without its `=`.
@@ -63,25 +67,35 @@ fn encode_query<'a>(pairs: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> St
 
 /// The whole query as versions 2 and 4 sign it: encoded, then sorted. `x-oss-signature` is left out, as it cannot sign
 /// itself.
-fn canonical_query(request: &SignedRequest<'_>) -> String {
-    use std::borrow::Cow;
+fn push_canonical_query(text: &mut Vec<u8>, request: &SignedRequest<'_>) {
+    push_sorted_query(text, request.query.iter().filter(|(name, _)| name != b"x-oss-signature"), Empty::WithoutEquals);
+}
+
+/// How a value that is empty stands in a canonical query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Empty {
+    /// `name`, as OSS has it.
+    WithoutEquals,
+    /// `name=`, as S3 has it.
+    WithEquals,
+}
+
+fn push_sorted_query<'a>(text: &mut Vec<u8>, pairs: impl Iterator<Item = &'a (Vec<u8>, Vec<u8>)>, empty: Empty) {
     let encode = |bytes| Cow::from(percent_encode(bytes, &UNRESERVED));
-    let pairs = request.query.iter().filter(|(name, _)| name != b"x-oss-signature");
+    // What needs no encoding is borrowed, and that is most.
     let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
         pairs.map(|(name, value)| (encode(name), encode(value))).collect();
-    pairs.sort();
-    let mut text = String::with_capacity(pairs.iter().map(|(name, value)| name.len() + value.len() + 2).sum());
+    pairs.sort_unstable();
     for (at, (name, value)) in pairs.iter().enumerate() {
         if at > 0 {
-            text.push('&');
+            text.push(b'&');
         }
-        text.push_str(name);
-        if !value.is_empty() {
-            text.push('=');
-            text.push_str(value);
+        text.extend_from_slice(name.as_bytes());
+        if empty == Empty::WithEquals || !value.is_empty() {
+            text.push(b'=');
+            text.extend_from_slice(value.as_bytes());
         }
     }
-    text
 }
 
 /// A line `name:value` for each header that is signed, sorted by name.
@@ -106,9 +120,14 @@ pub fn read_additional_headers(text: &str) -> Vec<String> {
     names
 }
 
-fn same(computed: &str, provided: &str) -> bool {
+fn same(computed: impl AsRef<[u8]>, provided: impl AsRef<[u8]>) -> bool {
     // The length is no secret: it is that of the digest.
-    computed.as_bytes().ct_eq(provided.as_bytes()).into()
+    computed.as_ref().ct_eq(provided.as_ref()).into()
+}
+
+/// Lower-case hex of the SHA-256.
+fn hex_sha256(bytes: &[u8]) -> [u8; 64] {
+    signing_keys::hex_of(&sha2::Sha256::digest(bytes).into())
 }
 
 fn hmac_sha1(key: &[u8], message: &[u8]) -> [u8; 20] {

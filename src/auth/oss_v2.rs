@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{SignedRequest, canonical_query, encode, encode_query, hmac_sha256, push_headers, same};
+use super::{SignedRequest, encode, encode_query, hmac_sha256, push_canonical_query, push_headers, same};
 
 /// Names the version, in `Authorization` and in URLs.
 pub const VERSION: &str = "OSS2";
@@ -65,10 +65,11 @@ pub fn string_to_sign(request: &SignedRequest<'_>, additional_headers: &[String]
         resource.extend_from_slice(request.key);
     }
     string.extend_from_slice(encode(&resource).as_bytes());
-    let query = canonical_query(request);
-    if !query.is_empty() {
-        string.push(b'?');
-        string.extend_from_slice(query.as_bytes());
+    string.push(b'?');
+    let before = string.len();
+    push_canonical_query(&mut string, request);
+    if string.len() == before {
+        string.pop();
     }
     string
 }

@@ -2,49 +2,52 @@
 //!
 //! A self-hosted service has no region to insist on: whatever the client put into its scope is taken.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
-use sha2::{Digest as _, Sha256};
-
-use super::{SignedRequest, canonical_query, encode_path, encode_query, hmac_sha256, push_headers, same};
+use super::signing_keys::{Derivation, SigningKey};
+use super::{SignedRequest, encode_query, hex_sha256, push_canonical_query, push_encoded_path, push_headers, same};
 
 /// Names the algorithm, in `Authorization`, in URLs and in the string to sign.
 pub const ALGORITHM: &str = "OSS4-HMAC-SHA256";
 /// The last part of every scope.
 pub const TERMINATOR: &str = "aliyun_v4_request";
+/// How keys are derived.
+pub const DERIVATION: Derivation = Derivation { prefix: "aliyun_v4", terminator: TERMINATOR };
 /// Longest life of a signed URL in seconds: seven days.
 pub const EXPIRES_MAX: u32 = 604_800;
 
 /// Who signed, for which scope: `id/date/region/product/aliyun_v4_request`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credential<'a> {
     /// The access key's id.
-    pub access_key_id: String,
+    pub access_key_id: &'a str,
     /// What the key is derived for.
-    pub scope: Scope,
+    pub scope: Scope<'a>,
 }
 
 /// `date/region/product/aliyun_v4_request`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope<'a> {
     /// `yyyyMMdd`.
-    pub date: String,
+    pub date: &'a str,
     /// Any region.
-    pub region: String,
+    pub region: &'a str,
     /// `oss`, or a sibling such as `oss-cloudbox`.
-    pub product: String,
+    pub product: &'a str,
 }
 
-impl std::fmt::Display for Scope {
+impl std::fmt::Display for Scope<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}/{}/{TERMINATOR}", self.date, self.region, self.product)
     }
 }
 
-impl Scope {
+impl<'a> Scope<'a> {
+    /// What a key is derived for.
+    pub fn parts(&self) -> [&'a str; 3] {
+        [self.date, self.region, self.product]
+    }
+
     /// Reads the text form; `None` when a part is missing or the date is none.
-    pub fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &'a str) -> Option<Self> {
         let mut parts = text.split('/');
         let (date, region, product, end) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let valid = end == TERMINATOR
@@ -53,28 +56,28 @@ impl Scope {
             && date.bytes().all(|b| b.is_ascii_digit())
             && !region.is_empty()
             && !product.is_empty();
-        valid.then(|| Scope { date: date.to_owned(), region: region.to_owned(), product: product.to_owned() })
+        valid.then_some(Scope { date, region, product })
     }
 }
 
-impl Credential {
+impl<'a> Credential<'a> {
     /// Reads the text form.
-    pub fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &'a str) -> Option<Self> {
         let (access_key_id, scope) = text.split_once('/')?;
         let scope = Scope::read(scope)?;
-        (!access_key_id.is_empty()).then(|| Credential { access_key_id: access_key_id.to_owned(), scope })
+        (!access_key_id.is_empty()).then_some(Credential { access_key_id, scope })
     }
 }
 
 /// What an `Authorization: OSS4-HMAC-SHA256 …` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Authorization {
+pub struct Authorization<'a> {
     /// Who and for what.
-    pub credential: Credential,
+    pub credential: Credential<'a>,
     /// Lower-case names in byte order.
     pub additional_headers: Vec<String>,
     /// Lower-case hex.
-    pub signature: String,
+    pub signature: &'a str,
 }
 
 /// Why an `Authorization` value cannot be used.
@@ -92,7 +95,7 @@ pub enum AuthorizationFault {
 }
 
 /// Reads an `Authorization` value that begins with [`ALGORITHM`]. Fields stand in any order, blanks around commas.
-pub fn read_authorization(value: &str) -> Result<Authorization, AuthorizationFault> {
+pub fn read_authorization(value: &str) -> Result<Authorization<'_>, AuthorizationFault> {
     let fields = value.strip_prefix(ALGORITHM).ok_or(AuthorizationFault::Form)?;
     let (mut credential, mut signature, mut additional) = (None, None, "");
     for field in fields.split(',').map(str::trim).filter(|field| !field.is_empty()) {
@@ -107,7 +110,7 @@ pub fn read_authorization(value: &str) -> Result<Authorization, AuthorizationFau
     Ok(Authorization {
         credential: credential.and_then(Credential::read).ok_or(AuthorizationFault::Credential)?,
         additional_headers: super::read_additional_headers(additional),
-        signature: signature.filter(|s| !s.is_empty()).ok_or(AuthorizationFault::Signature)?.to_owned(),
+        signature: signature.filter(|s| !s.is_empty()).ok_or(AuthorizationFault::Signature)?,
     })
 }
 
@@ -117,12 +120,12 @@ pub fn canonical_request(request: &SignedRequest<'_>, additional_headers: &[Stri
     text.extend_from_slice(request.method.as_bytes());
     text.extend_from_slice(b"\n/");
     if let Some(bucket) = request.bucket {
-        text.extend_from_slice(encode_path(bucket.as_bytes()).as_bytes());
+        push_encoded_path(&mut text, bucket.as_bytes());
         text.push(b'/');
-        text.extend_from_slice(encode_path(request.key).as_bytes());
+        push_encoded_path(&mut text, request.key);
     }
     text.push(b'\n');
-    text.extend_from_slice(canonical_query(request).as_bytes());
+    push_canonical_query(&mut text, request);
     text.push(b'\n');
 
     push_headers(&mut text, request, |name| {
@@ -142,21 +145,27 @@ pub fn canonical_request(request: &SignedRequest<'_>, additional_headers: &[Stri
 }
 
 /// The string that is signed. `timestamp` is `yyyyMMddTHHmmssZ`.
-pub fn string_to_sign(canonical_request: &[u8], timestamp: &str, scope: &Scope) -> String {
-    format!("{ALGORITHM}\n{timestamp}\n{scope}\n{}", hex::encode(Sha256::digest(canonical_request)))
+pub fn string_to_sign(canonical_request: &[u8], timestamp: &str, scope: &Scope<'_>) -> String {
+    let hash = hex_sha256(canonical_request);
+    let mut string = String::with_capacity(192);
+    let scope = [scope.date, "/", scope.region, "/", scope.product, "/", TERMINATOR];
+    for part in [ALGORITHM, "\n", timestamp, "\n"].into_iter().chain(scope) {
+        string.push_str(part);
+    }
+    string.push('\n');
+    string.push_str(std::str::from_utf8(&hash).expect("hex digits"));
+    string
 }
 
 /// The derived key.
-pub fn signing_key(secret: &str, scope: &Scope) -> [u8; 32] {
-    let date = hmac_sha256(format!("aliyun_v4{secret}").as_bytes(), scope.date.as_bytes());
-    let region = hmac_sha256(&date, scope.region.as_bytes());
-    let product = hmac_sha256(&region, scope.product.as_bytes());
-    hmac_sha256(&product, TERMINATOR.as_bytes())
+pub fn signing_key(secret: &str, scope: &Scope<'_>) -> [u8; 32] {
+    DERIVATION.derive(secret, scope.parts())
 }
 
 /// Lower-case hex of the HMAC-SHA256.
-pub fn signature(secret: &str, scope: &Scope, string_to_sign: &str) -> String {
-    hex::encode(hmac_sha256(&signing_key(secret, scope), string_to_sign.as_bytes()))
+pub fn signature(secret: &str, scope: &Scope<'_>, string_to_sign: &str) -> String {
+    let signature = SigningKey::new(&signing_key(secret, scope)).sign(string_to_sign.as_bytes());
+    String::from_utf8(signature.to_vec()).expect("hex digits")
 }
 
 /// Whether `provided` signs the request, header or URL alike.
@@ -164,71 +173,25 @@ pub fn verify(
     request: &SignedRequest<'_>,
     additional_headers: &[String],
     timestamp: &str,
-    scope: &Scope,
+    scope: &Scope<'_>,
     secret: &str,
     provided: &str,
 ) -> bool {
-    verify_with(&signing_key(secret, scope), request, additional_headers, timestamp, scope, provided)
+    let key = SigningKey::new(&signing_key(secret, scope));
+    verify_with(&key, request, additional_headers, timestamp, scope, provided)
 }
 
 /// The same with the key that was derived for the scope.
 pub fn verify_with(
-    signing_key: &[u8; 32],
+    key: &SigningKey,
     request: &SignedRequest<'_>,
     additional_headers: &[String],
     timestamp: &str,
-    scope: &Scope,
+    scope: &Scope<'_>,
     provided: &str,
 ) -> bool {
     let string = string_to_sign(&canonical_request(request, additional_headers), timestamp, scope);
-    same(&hex::encode(hmac_sha256(signing_key, string.as_bytes())), provided)
-}
-
-/// Derived keys that were needed: they hold for a day, and deriving one takes four of the five HMACs of a request. A secret
-/// and a scope always give the same key, so nothing here can be out of date.
-#[derive(Default)]
-pub struct SigningKeys(Mutex<HashMap<Box<str>, KeysOfSecret>>);
-
-/// What was derived of one secret.
-type KeysOfSecret = Vec<(Scope, [u8; 32])>;
-
-impl std::fmt::Debug for SigningKeys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SigningKeys").finish_non_exhaustive()
-    }
-}
-
-impl SigningKeys {
-    /// Secrets whose keys are kept: more than sign at once.
-    const SECRETS_MAX: usize = 1_024;
-    /// Scopes of one secret: two days meet at midnight, and a region has few names.
-    const SCOPES_MAX: usize = 8;
-
-    /// A scope's texts that are longer belong to nobody's signer.
-    const SCOPE_BYTES_MAX: usize = 128;
-
-    /// See [`signing_key`].
-    pub fn get(&self, secret: &str, scope: &Scope) -> [u8; 32] {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, key)) = kept.get(secret).and_then(|keys| keys.iter().find(|(of, _)| of == scope)) {
-            return *key;
-        }
-        let key = signing_key(secret, scope);
-        if scope.region.len() + scope.product.len() > Self::SCOPE_BYTES_MAX {
-            return key;
-        }
-        if kept.len() >= Self::SECRETS_MAX && !kept.contains_key(secret) {
-            // Whatever is in use is back with its next request.
-            kept.clear();
-        }
-        let keys = kept.entry(secret.into()).or_default();
-        // A client chooses the scope: what it sends must not pile up.
-        if keys.len() >= Self::SCOPES_MAX {
-            keys.clear();
-        }
-        keys.push((scope.clone(), key));
-        key
-    }
+    same(key.sign(string.as_bytes()), provided)
 }
 
 /// The query text of a signed URL: the request's own query and the `x-oss-*` parameters of the signature. `timestamp` is
@@ -237,7 +200,7 @@ pub fn sign_url_query(
     request: &SignedRequest<'_>,
     access_key_id: &str,
     secret: &str,
-    scope: &Scope,
+    scope: &Scope<'_>,
     timestamp: &str,
     expires: u32,
 ) -> String {

@@ -11,7 +11,7 @@ pub fn verify_v1(policy: &str, secret: &str, provided: &str) -> bool {
 }
 
 /// Whether `secret` signed the policy with OSS V4: lower-case hex.
-pub fn verify_oss_v4(policy: &str, scope: &oss_v4::Scope, secret: &str, provided: &str) -> bool {
+pub fn verify_oss_v4(policy: &str, scope: &oss_v4::Scope<'_>, secret: &str, provided: &str) -> bool {
     same(&oss_v4::signature(secret, scope, policy), provided)
 }
 

@@ -3,45 +3,50 @@
 //! "Authenticating Requests: Using the Authorization Header" and "Using Query Parameters" of the Amazon S3 API reference.
 //! The library verifies; this says what it compared, because people debug with it.
 
-use super::{encode, encode_path, hmac_sha256, same};
+use super::signing_keys::{Derivation, SigningKey};
+use super::{Empty, encode_query, hex_sha256, hmac_sha256, push_encoded_path, push_sorted_query, same};
 
 /// The only algorithm there is here.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// The last part of every scope.
+pub const TERMINATOR: &str = "aws4_request";
+/// How keys are derived.
+pub const DERIVATION: Derivation = Derivation { prefix: "AWS4", terminator: TERMINATOR };
 /// Longest life of a presigned URL in seconds: seven days.
 pub const EXPIRES_MAX: u32 = 604_800;
 
 /// What a V4 signature says of itself, wherever it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim<'a> {
     /// Whose key.
-    pub access_key_id: String,
+    pub access_key_id: &'a str,
     /// `{date}/{region}/{service}/aws4_request`.
-    pub scope: String,
-    /// Names of the signed headers, as they were listed. The rules want them in lower case: one that is not, is none.
-    pub signed_headers: Vec<String>,
+    pub scope: &'a str,
+    /// Names of the signed headers as they were listed, `a;b`. The rules want them in lower case: one that is not, is none.
+    pub signed_headers: &'a str,
     /// Hex.
-    pub signature: String,
+    pub signature: &'a str,
 }
 
-impl Claim {
+impl<'a> Claim<'a> {
     /// From the value of `Authorization`; `None` when a part is missing.
-    pub fn from_header(value: &str) -> Option<Self> {
-        let parts: Vec<(&str, &str)> =
-            value.strip_prefix(ALGORITHM)?.split(',').filter_map(|part| part.trim().split_once('=')).collect();
-        let part = |name: &str| parts.iter().find(|(n, _)| *n == name).map(|(_, value)| value.trim());
+    pub fn from_header(value: &'a str) -> Option<Self> {
+        let fields = value.strip_prefix(ALGORITHM)?;
+        let parts = || fields.split(',').filter_map(|part| part.trim().split_once('='));
+        let part = |name: &str| parts().find(|(n, _)| *n == name).map(|(_, value)| value.trim());
         Self::new(part("Credential")?, part("SignedHeaders")?, part("Signature")?)
     }
 
     /// From its three parts; `None` when the credential has no scope.
-    pub fn new(credential: &str, signed_headers: &str, signature: &str) -> Option<Self> {
+    pub fn new(credential: &'a str, signed_headers: &'a str, signature: &'a str) -> Option<Self> {
         // An access key id may hold slashes; the scope's four parts may not.
         let at = credential.rmatch_indices('/').nth(3)?.0;
-        Some(Claim {
-            access_key_id: credential[..at].to_owned(),
-            scope: credential[at + 1..].to_owned(),
-            signed_headers: signed_headers.split(';').map(str::to_owned).collect(),
-            signature: signature.to_owned(),
-        })
+        Some(Claim { access_key_id: &credential[..at], scope: &credential[at + 1..], signed_headers, signature })
+    }
+
+    /// The names of [`Claim::signed_headers`], one by one.
+    pub fn signed_names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.signed_headers.split(';')
     }
 }
 
@@ -52,54 +57,110 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// The path, percent-decoded once; with the bucket exactly where the client put it.
     pub path: &'a [u8],
-    /// The query, names and values percent-decoded once, without `X-Amz-Signature`.
+    /// The query, names and values percent-decoded once. `X-Amz-Signature` is left out, as it cannot sign itself.
     pub query: &'a [(Vec<u8>, Vec<u8>)],
     /// All headers: lower-case name and value as it was sent.
     pub headers: &'a [(&'a str, &'a [u8])],
     /// Names of the headers to sign.
-    pub signed_headers: &'a [String],
+    pub signed_headers: &'a [&'a str],
     /// `x-amz-content-sha256`, or `UNSIGNED-PAYLOAD` where the signature stands in the URL.
     pub payload_hash: &'a str,
 }
 
 /// The canonical request.
 pub fn canonical_request(request: &Request<'_>) -> Vec<u8> {
-    let mut query: Vec<(String, String)> =
-        request.query.iter().map(|(name, value)| (encode(name), encode(value))).collect();
-    query.sort();
-    let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut names = request.signed_headers.to_vec();
-    names.sort();
-    let mut text = format!("{}\n{}\n{}\n", request.method, encode_path(request.path), query.join("&")).into_bytes();
+    names.sort_unstable();
+    let mut text = Vec::with_capacity(512);
+    text.extend_from_slice(request.method.as_bytes());
+    text.push(b'\n');
+    push_encoded_path(&mut text, request.path);
+    text.push(b'\n');
+    push_sorted_query(
+        &mut text,
+        request.query.iter().filter(|(name, _)| name != b"X-Amz-Signature"),
+        Empty::WithEquals,
+    );
+    text.push(b'\n');
     for name in &names {
-        let values = request.headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.trim_ascii());
         text.extend_from_slice(name.as_bytes());
-        text.push(b':');
-        text.extend_from_slice(&values.collect::<Vec<_>>().join(&b","[..]));
+        let mut before = b':';
+        for (_, value) in request.headers.iter().filter(|(n, _)| n == name) {
+            text.push(before);
+            text.extend_from_slice(value.trim_ascii());
+            before = b',';
+        }
+        if before == b':' {
+            text.push(before);
+        }
         text.push(b'\n');
     }
-    text.extend_from_slice(format!("\n{}\n{}", names.join(";"), request.payload_hash).as_bytes());
+    text.push(b'\n');
+    for (at, name) in names.iter().enumerate() {
+        if at > 0 {
+            text.push(b';');
+        }
+        text.extend_from_slice(name.as_bytes());
+    }
+    text.push(b'\n');
+    text.extend_from_slice(request.payload_hash.as_bytes());
     text
 }
 
 /// The string to sign. `timestamp` is `YYYYMMDDTHHMMSSZ`.
 pub fn string_to_sign(canonical: &[u8], timestamp: &str, scope: &str) -> String {
-    use sha2::Digest;
-    format!("{ALGORITHM}\n{timestamp}\n{scope}\n{}", hex::encode(sha2::Sha256::digest(canonical)))
+    let hash = hex_sha256(canonical);
+    [ALGORITHM, timestamp, scope, std::str::from_utf8(&hash).expect("hex digits")].join("\n")
 }
 
 /// The signature of a string.
 pub fn signature(secret: &str, scope: &str, string_to_sign: &str) -> String {
-    let mut key = format!("AWS4{secret}").into_bytes();
-    for part in scope.split('/') {
-        key = hmac_sha256(&key, part.as_bytes()).to_vec();
-    }
+    // Whatever the scope's parts are, each derives the next key.
+    let first = [DERIVATION.prefix, secret].concat();
+    let key = scope.split('/').fold(first.into_bytes(), |key, part| hmac_sha256(&key, part.as_bytes()).to_vec());
     hex::encode(hmac_sha256(&key, string_to_sign.as_bytes()))
 }
 
+/// Who signs, for which scope and when: what a signed URL says beside its signature.
+#[derive(Clone, Copy, Debug)]
+pub struct Signer<'a> {
+    /// The access key's id.
+    pub access_key_id: &'a str,
+    /// Its secret.
+    pub secret: &'a str,
+    /// `{date}/{region}/{service}/aws4_request`.
+    pub scope: &'a str,
+    /// `YYYYMMDDTHHMMSSZ`.
+    pub timestamp: &'a str,
+    /// Seconds from there.
+    pub expires: u32,
+}
+
+/// The query text of a signed URL: the request's own query, the arguments of the signature and `X-Amz-Signature`. All headers of
+/// the request are signed.
+pub fn sign_url_query(request: &Request<'_>, signer: &Signer<'_>) -> String {
+    let Signer { access_key_id, secret, scope, timestamp, expires } = signer;
+    let (mut query, names) = (request.query.to_vec(), request.signed_headers.join(";"));
+    let mut push = |name: &str, value: String| query.push((name.as_bytes().to_vec(), value.into_bytes()));
+    push("X-Amz-Algorithm", ALGORITHM.to_owned());
+    push("X-Amz-Credential", format!("{access_key_id}/{scope}"));
+    push("X-Amz-Date", (*timestamp).to_owned());
+    push("X-Amz-Expires", expires.to_string());
+    push("X-Amz-SignedHeaders", names);
+    let canonical = canonical_request(&Request { query: &query, ..*request });
+    let signature = signature(secret, scope, &string_to_sign(&canonical, timestamp, scope));
+    let own = query.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
+    encode_query(own.chain([(&b"X-Amz-Signature"[..], signature.as_bytes())]))
+}
+
 /// Whether `secret` made the claim's signature over this string.
-pub fn verify(claim: &Claim, secret: &str, string_to_sign: &str) -> bool {
-    same(&signature(secret, &claim.scope, string_to_sign), &claim.signature)
+pub fn verify(claim: &Claim<'_>, secret: &str, string_to_sign: &str) -> bool {
+    same(signature(secret, claim.scope, string_to_sign), claim.signature)
+}
+
+/// The same with the key that was derived for the claim's scope.
+pub fn verify_with(key: &SigningKey, claim: &Claim<'_>, string_to_sign: &str) -> bool {
+    same(key.sign(string_to_sign.as_bytes()), claim.signature)
 }
 
 #[cfg(test)]
@@ -111,10 +172,6 @@ mod tests {
     const TIME: &str = "20130524T000000Z";
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-    fn names(list: &str) -> Vec<String> {
-        list.split(';').map(str::to_owned).collect()
-    }
-
     fn query(pairs: &[(&str, &str)]) -> Vec<(Vec<u8>, Vec<u8>)> {
         pairs.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())).collect()
     }
@@ -124,7 +181,7 @@ mod tests {
         let host = ("host", "examplebucket.s3.amazonaws.com");
         let headers: Vec<(&str, &[u8])> =
             more.iter().chain([&host]).map(|(name, value)| (*name, value.as_bytes())).collect();
-        let signed_headers: Vec<String> = headers.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let signed_headers: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
         let canonical = canonical_request(&Request {
             method,
             path: path.as_bytes(),
@@ -135,6 +192,9 @@ mod tests {
         });
         let string = string_to_sign(&canonical, TIME, SCOPE);
         assert_eq!(signature(SECRET, SCOPE, &string), expected, "{}", String::from_utf8_lossy(&canonical));
+        let key = SigningKey::new(&DERIVATION.derive(SECRET, ["20130524", "us-east-1", "s3"]));
+        let claim = Claim { access_key_id: "AK", scope: SCOPE, signed_headers: "", signature: expected };
+        assert!(verify_with(&key, &claim, &string) && !verify_with(&key, &claim, &string[1..]));
     }
 
     // The examples of the Amazon S3 API reference: GET Object, PUT Object, GET Bucket Lifecycle, Get Bucket (List Objects).
@@ -205,8 +265,9 @@ mod tests {
             ]
             .join(spaces);
             let claim = Claim::from_header(&value).expect("whole");
-            assert_eq!((claim.access_key_id.as_str(), claim.scope.as_str()), ("a/b", SCOPE));
-            assert_eq!((claim.signed_headers, claim.signature.as_str()), (names("host;range"), "00"));
+            assert_eq!((claim.access_key_id, claim.scope), ("a/b", SCOPE));
+            assert_eq!((claim.signed_headers, claim.signature), ("host;range", "00"));
+            assert!(claim.signed_names().eq(["host", "range"]));
         }
         assert_eq!(Claim::from_header("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=00"), None);
         assert_eq!(Claim::from_header("AWS4-HMAC-SHA256 Signature=00"), None);

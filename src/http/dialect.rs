@@ -5,7 +5,6 @@
 
 use http::HeaderMap;
 use http::header;
-use http::request::Parts;
 
 use super::query::Query;
 
@@ -40,9 +39,8 @@ const URL_SIGNATURES: [(&str, Dialect); 8] = [
 ];
 
 /// The dialect of a request.
-pub fn dialect_of(head: &Parts) -> Dialect {
-    let query = Query::parse(head.uri.query().unwrap_or_default());
-    by_signature(&head.headers, &query).unwrap_or_else(|| by_marks(&head.headers, &query))
+pub fn dialect_of(headers: &HeaderMap, query: &Query) -> Dialect {
+    by_signature(headers, query).unwrap_or_else(|| by_marks(headers, query))
 }
 
 fn by_signature(headers: &HeaderMap, query: &Query) -> Option<Dialect> {
@@ -77,7 +75,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        dialect_of(&request.body(()).expect("a request").into_parts().0)
+        let head = request.body(()).expect("a request").into_parts().0;
+        dialect_of(&head.headers, &Query::parse(head.uri.query().unwrap_or_default()))
     }
 
     #[test]

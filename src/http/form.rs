@@ -60,10 +60,8 @@ pub(super) struct PostedForm {
 }
 
 /// Whether a request is a browser form. One that names a sub-resource is that operation, whatever its body is called.
-pub(super) fn is_form(head: &Parts) -> bool {
-    head.method == Method::POST
-        && boundary(head).is_some()
-        && !names_sub_resource(&Query::parse(head.uri.query().unwrap_or_default()))
+pub(super) fn is_form(head: &Parts, query: &Query) -> bool {
+    head.method == Method::POST && boundary(head).is_some() && !names_sub_resource(query)
 }
 
 fn boundary(head: &Parts) -> Option<Vec<u8>> {
@@ -144,7 +142,7 @@ impl PostedForm {
     }
 
     /// Whose form it is: its signature says so, else its fields' names, else its head.
-    pub(super) fn dialect(&self, head: &Parts) -> Dialect {
+    pub(super) fn dialect(&self, head: &Parts, query: &Query) -> Dialect {
         let has = |name: &str| self.get(name).is_some();
         if has("ossaccesskeyid") || has("x-oss-signature-version") {
             Dialect::Oss
@@ -155,7 +153,7 @@ impl PostedForm {
         } else if self.fields().any(|(name, _)| name.starts_with("x-amz-")) {
             Dialect::S3
         } else {
-            dialect_of(head)
+            dialect_of(&head.headers, query)
         }
     }
 

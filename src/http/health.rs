@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::body::{Content, ResponseBody};
-use super::socket::{self, Phase};
+use super::socket::{self, Answering, Phase};
 use crate::clock::Clock;
 use crate::net::listen::DoorStream;
 use crate::task::Stop;
@@ -40,15 +40,15 @@ impl HealthService {
     /// Serves one socket to its end.
     pub async fn serve(self: Arc<Self>, stream: DoorStream, stop: Stop) {
         let clock = Arc::clone(&self.clock);
-        let service = move |request: Request<Incoming>, phase: Phase| {
+        let service = move |request: Request<Incoming>, phase: Phase| -> Answering {
             let this = Arc::clone(&self);
-            async move {
+            Box::pin(async move {
                 let _busy = phase.busy();
                 if !request.body().is_end_stream() {
                     phase.leave_unread();
                 }
-                this.respond(request.method(), request.uri().path())
-            }
+                Ok(this.respond(request.method(), request.uri().path()))
+            })
         };
         if let Err(error) = socket::drive(stream, clock, stop, service, None).await {
             tracing::debug!(%error, "admin socket ended");

@@ -20,11 +20,12 @@ use super::body::{Content, RequestBody, ResponseBody, Witness};
 use super::dialect::{Dialect, dialect_of};
 use super::form;
 use super::oss::service as oss;
+use super::query::Query;
 use super::s3::{self, S3Front};
-use super::socket::{self, Busy, Phase};
+use super::socket::{self, Answering, Busy, Phase};
 use super::tally::Tally;
-use crate::auth::oss_v4::SigningKeys;
 use crate::auth::policy::PolicyCache;
+use crate::auth::signing_keys::SigningKeys;
 use crate::clock::{Clock, Monotonic, Wall};
 use crate::limits;
 use crate::live::registry::Registry;
@@ -142,10 +143,10 @@ impl HttpService {
         let stopping = stop.clone();
         let refusing = Arc::clone(&self);
         let refusal: socket::Refusal = Box::new(move |status| refusing.refuse_head(status, door));
-        let service = move |request: Request<Incoming>, phase: Phase| {
+        let service = move |request: Request<Incoming>, phase: Phase| -> Answering {
             let this = Arc::clone(&self);
             let stopping = stopping.clone();
-            async move { this.respond(request, phase, door, &stopping).await }
+            Box::pin(async move { Ok(this.respond(request, phase, door, &stopping).await) })
         };
         if let Err(error) = socket::drive(stream, clock, stop, service, Some(refusal)).await {
             tracing::debug!(peer = %door.peer, %error, "http socket ended");
@@ -161,26 +162,27 @@ impl HttpService {
     ) -> Response<ResponseBody> {
         let started = self.deps.clock.monotonic();
         let request_id = self.ids.next(self.deps.clock.wall());
-        let (head, incoming) = request.into_parts();
+        let (mut head, incoming) = request.into_parts();
+        let query = Query::parse(head.uri.query().unwrap_or_default());
         let mut body = RequestBody::new(incoming, &head, Arc::clone(&self.deps.clock));
         let mut line = RequestLine::new(self, &head, &request_id, door, started, phase.busy());
         line.permit = Arc::clone(&self.permits).try_acquire_owned().ok();
-        if line.permit.is_some() && form::is_form(&head) {
+        if line.permit.is_some() && form::is_form(&head, &query) {
             Box::pin(body.read_form(&head)).await;
         }
         let dialect = match body.form() {
-            Some(Ok(form)) => form.dialect(&head),
-            _ => dialect_of(&head),
+            Some(Ok(form)) => form.dialect(&head, &query),
+            _ => dialect_of(&head.headers, &query),
         };
 
         let trail = &mut line.trail;
         let (answer, body) = match (dialect, line.permit.is_some()) {
             (Dialect::Oss, true) => {
-                let answer = oss::answer(&self.deps, &head, &mut body, door, &request_id, trail).await;
+                let answer = oss::answer(&self.deps, &head, query, &mut body, door, &request_id, trail).await;
                 (answer, Some(body))
             }
             // In a place of its own: the library's future is large, and would be moved with the other dialect's requests.
-            (Dialect::S3, true) => Box::pin(self.s3.answer(&head, body, door, &request_id, trail)).await,
+            (Dialect::S3, true) => Box::pin(self.s3.answer(&mut head, query, body, door, &request_id, trail)).await,
             (Dialect::Oss, false) => (oss::too_busy(&head, &request_id, trail), Some(body)),
             (Dialect::S3, false) => (s3::too_busy(&head, &request_id, trail), Some(body)),
         };

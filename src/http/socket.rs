@@ -4,6 +4,7 @@
 //! a request, reading a head, serving. While it serves, bodies watch their own progress; here only a reader who takes
 //! nothing is noticed.
 
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -87,12 +88,15 @@ impl Drop for Busy {
     }
 }
 
+/// A request that is being answered.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
+
 /// Makes the whole answer to a head that could not be read or did not end in time, status line to body.
 pub(super) type Refusal = Box<dyn Fn(StatusCode) -> Bytes + Send + Sync>;
 
 /// Serves one socket until it ends, breaks a deadline, or `stop` is pulled: then a request in flight is finished, an
 /// idle socket closed at once. Without a `refusal`, a head that cannot be read gets a bare status.
-pub(super) async fn drive<T, S, F>(
+pub(super) async fn drive<T, S>(
     stream: T,
     clock: Arc<dyn Clock>,
     stop: Stop,
@@ -101,19 +105,15 @@ pub(super) async fn drive<T, S, F>(
 ) -> hyper::Result<()>
 where
     T: AsyncRead + AsyncWrite + Unpin,
-    S: Fn(Request<Incoming>, Phase) -> F + Unpin,
-    F: Future<Output = Response<ResponseBody>> + Send + 'static,
+    S: Fn(Request<Incoming>, Phase) -> Answering + Unpin,
 {
     let phase = Phase::new();
     let socket = TimedSocket::new(stream, Arc::clone(&clock), phase.clone(), refusal);
     let of_service = phase.clone();
     let service = service_fn(move |request| {
-        // Boxed, because taking the socket back for a lingering close needs a future that can be moved.
-        let answer: Pin<Box<dyn Future<Output = Result<_, std::convert::Infallible>> + Send>> = {
-            let answer = service(request, of_service.clone());
-            Box::pin(async move { Ok(answer.await) })
-        };
-        answer
+        // Boxed, because taking the socket back for a lingering close needs a future that can be moved. It is large, so it
+        // comes boxed and is not moved here.
+        service(request, of_service.clone())
     });
     let mut connection = http1::Builder::new()
         .header_read_timeout(None) // `TimedSocket` does it, on our clock

@@ -19,6 +19,7 @@ mod policy;
 mod referer;
 mod replay;
 mod settings;
+mod short;
 mod signed;
 mod transport;
 mod versions;

@@ -15,8 +15,8 @@ use super::operation::{OssOperation, Query};
 use super::route::{Target, route};
 use crate::auth::SignedRequest;
 use crate::auth::access::Requester;
-use crate::auth::oss_v4::SigningKeys;
 use crate::auth::policy::Account;
+use crate::auth::signing_keys::SigningKeys;
 use crate::clock::Wall;
 use crate::http::access::Identity;
 use crate::net::host::{HostReading, HostRules, without_port};
@@ -130,15 +130,15 @@ struct Candidate {
     operation: Result<OssOperation, OssError>,
 }
 
-/// Reads a head: bucket and key from host and path, signature, clock, operation.
+/// Reads a head, whose query is parsed: bucket and key from host and path, signature, clock, operation.
 pub async fn accept(
     head: &Parts,
+    query: Query,
     hosts: &HostRules,
     meta: &dyn MetaStore,
     signing_keys: &SigningKeys,
     now: Wall,
 ) -> Result<Accepted, OssError> {
-    let query = Query::parse(head.uri.query().unwrap_or_default());
     let proof = proof::read(&head.headers, &query)?;
     let copy_source = head.headers.get("x-oss-copy-source").map(|value| value.as_bytes());
     let route = |reading: Reading| {
@@ -253,7 +253,7 @@ fn signed_reading(
     head: &Parts,
     query: &Query,
     candidates: Vec<Candidate>,
-    (proof, signing_keys): (&Proof, &SigningKeys),
+    (proof, signing_keys): (&Proof<'_>, &SigningKeys),
     key: &Credential,
 ) -> Result<Candidate, OssError> {
     let headers: Vec<(&str, &[u8])> =

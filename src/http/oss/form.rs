@@ -15,7 +15,7 @@ use super::object::{CRC64, etag_value, existing_for_write, put_request};
 use super::route::object_key;
 use super::service::{Ask, body_error};
 use super::versions;
-use crate::auth::oss_v4::{self, Credential};
+use crate::auth::oss_v4::{self, Credential, Scope};
 use crate::auth::post_policy;
 use crate::http::body::{Promised, RequestBody};
 use crate::http::form::policy::{Policy, PolicyFault, SizeRange};
@@ -91,7 +91,7 @@ async fn signer(ask: &Ask<'_>, form: &PostedForm) -> Result<Option<credentials::
     let (id, scope) = match v4 {
         false => (id.ok_or_else(|| missing("OSSAccessKeyId"))?, None),
         true => {
-            let Credential { access_key_id, scope } = credential(form)?;
+            let (access_key_id, scope) = credential(form)?;
             (access_key_id, Some(scope))
         }
     };
@@ -99,7 +99,9 @@ async fn signer(ask: &Ask<'_>, form: &PostedForm) -> Result<Option<credentials::
     let key = accept::credential(ask.deps.meta.as_ref(), &id, token, ask.now).await?;
     let holds = match &scope {
         None => post_policy::verify_v1(&policy, &key.secret, &provided),
-        Some(scope) => post_policy::verify_oss_v4(&policy, scope, &key.secret, &provided),
+        Some(scope) => {
+            Scope::read(scope).is_some_and(|scope| post_policy::verify_oss_v4(&policy, &scope, &key.secret, &provided))
+        }
     };
     match holds {
         true => Ok(Some(key)),
@@ -108,7 +110,7 @@ async fn signer(ask: &Ask<'_>, form: &PostedForm) -> Result<Option<credentials::
 }
 
 /// Who signed with V4 and for which scope, whose day must be that of `x-oss-date`.
-fn credential(form: &PostedForm) -> Result<Credential, OssError> {
+fn credential(form: &PostedForm) -> Result<(String, String), OssError> {
     let version = form.text("x-oss-signature-version").unwrap_or_default();
     if version != oss_v4::ALGORITHM {
         return Err(OssError::invalid_v4_argument("x-oss-signature-version", &version));
@@ -116,9 +118,9 @@ fn credential(form: &PostedForm) -> Result<Credential, OssError> {
     let text = form.text("x-oss-credential").unwrap_or_default();
     let credential = Credential::read(&text).ok_or_else(|| OssError::invalid_v4_argument("x-oss-credential", &text))?;
     let date = form.text("x-oss-date").unwrap_or_default();
-    match date.starts_with(&credential.scope.date) {
-        true => Ok(credential),
-        false => Err(OssError::signing_date_differs(&credential.scope.date)),
+    match date.starts_with(credential.scope.date) {
+        true => Ok((credential.access_key_id.to_owned(), credential.scope.to_string())),
+        false => Err(OssError::signing_date_differs(credential.scope.date)),
     }
 }
 

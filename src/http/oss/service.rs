@@ -26,6 +26,7 @@ use crate::http::access::{self, Circumstances, Wanted};
 use crate::http::body::{BodyError, Content, RequestBody};
 use crate::http::cors::decorate;
 use crate::http::pace::TrafficLimit;
+use crate::http::query::Query;
 use crate::http::server::{Answer, Door, HttpDeps, Trail};
 use crate::net::host::without_port;
 use crate::store::{AccountId, Acl, BucketRecord, ObjectKey, StoreError};
@@ -47,6 +48,7 @@ pub(super) struct Ask<'a> {
 pub(crate) async fn answer(
     deps: &HttpDeps,
     head: &Parts,
+    query: Query,
     body: &mut RequestBody,
     door: Door,
     request_id: &str,
@@ -58,7 +60,7 @@ pub(crate) async fn answer(
         return outcome.unwrap_or_else(|error| error_answer(&error, head, request_id, trail));
     }
     let now = deps.clock.wall();
-    let accepted = match accept::accept(head, &deps.hosts, deps.meta.as_ref(), &deps.signing_keys, now).await {
+    let accepted = match accept::accept(head, query, &deps.hosts, deps.meta.as_ref(), &deps.signing_keys, now).await {
         Ok(accepted) => accepted,
         Err(error) => {
             let mut answer = error_answer(&error, head, request_id, trail);

@@ -5,6 +5,8 @@
 //! nothing was added to what was signed: an `x-amz-copy-source` slipped into somebody's presigned upload would read any
 //! object in the signer's name.
 
+use std::borrow::Cow;
+
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use time::OffsetDateTime;
@@ -23,16 +25,16 @@ const SKEW_MAX_MS: i64 = 15 * 60 * 1000;
 const UNSIGNED_ALLOWED: [&str; 2] = ["x-amz-content-sha256", "x-amz-user-agent"];
 
 /// A signature, its form read and nothing of it proven.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Claim {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Claim<'a> {
     /// None.
     Anonymous,
     /// V4 in the header.
-    HeaderV4(sig_v4::Claim),
+    HeaderV4(sig_v4::Claim<'a>),
     /// V4 in the URL.
-    UrlV4(sig_v4::Claim),
+    UrlV4(sig_v4::Claim<'a>),
     /// V2 in the header.
-    HeaderV2 { access_key_id: String, signature: String },
+    HeaderV2 { access_key_id: &'a str, signature: &'a str },
     /// V2 in the URL.
     UrlV2 { access_key_id: String, signature: String, expires: String },
 }
@@ -55,7 +57,7 @@ pub(super) struct Admitted {
 }
 
 /// Reads the claim of a request.
-pub(super) fn read(head: &Parts, query: &Query) -> Result<Claim, S3Fault> {
+pub(super) fn read<'a>(head: &'a Parts, query: &'a Query) -> Result<Claim<'a>, S3Fault> {
     let authorization = head.headers.get(header::AUTHORIZATION);
     let url_v4 = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"].iter().any(|name| query.has(name));
     let url_v2 = query.has("AWSAccessKeyId") || query.has("Signature");
@@ -84,7 +86,7 @@ pub(super) fn read(head: &Parts, query: &Query) -> Result<Claim, S3Fault> {
     }
 }
 
-fn read_header(value: &str) -> Result<Claim, S3Fault> {
+fn read_header(value: &str) -> Result<Claim<'_>, S3Fault> {
     if value.starts_with(sig_v4::ALGORITHM) {
         return match sig_v4::Claim::from_header(value) {
             Some(claim) => Ok(Claim::HeaderV4(claim)),
@@ -93,12 +95,13 @@ fn read_header(value: &str) -> Result<Claim, S3Fault> {
     }
     let (access_key_id, signature) = sig_v2::read_authorization(value)
         .ok_or_else(|| S3Fault::invalid_argument("Unsupported Authorization Type", "Authorization", ""))?;
-    Ok(Claim::HeaderV2 { access_key_id: access_key_id.to_owned(), signature: signature.to_owned() })
+    Ok(Claim::HeaderV2 { access_key_id, signature })
 }
 
-fn read_url_v4(query: &Query) -> Result<sig_v4::Claim, S3Fault> {
+fn read_url_v4(query: &Query) -> Result<sig_v4::Claim<'_>, S3Fault> {
     let malformed = |message: &'static str| S3Fault::new("AuthorizationQueryParametersError").saying(message);
-    let word = |name: &str| query.text(name).unwrap_or_default().into_owned();
+    // What is no text is nobody's credential and no signature.
+    let word = |name: &str| query.get(name).and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default();
     if word("X-Amz-Algorithm") != sig_v4::ALGORITHM {
         return Err(malformed("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
     }
@@ -109,32 +112,42 @@ fn read_url_v4(query: &Query) -> Result<sig_v4::Claim, S3Fault> {
                               be less than 604800 seconds",
         ));
     }
-    sig_v4::Claim::new(&word("X-Amz-Credential"), &word("X-Amz-SignedHeaders"), &word("X-Amz-Signature"))
+    sig_v4::Claim::new(word("X-Amz-Credential"), word("X-Amz-SignedHeaders"), word("X-Amz-Signature"))
         .ok_or_else(|| malformed("Error parsing the X-Amz-Credential parameter."))
 }
 
-/// Judges a claim; the request goes on without what only this room understands.
+/// What of a V4 claim is judged here: the clock, the life of a URL, and that nothing was added to what was signed. The
+/// signature is not.
+pub(super) fn check_v4(claim: &Claim<'_>, head: &Parts, exchange: &Exchange) -> Result<(), S3Fault> {
+    match claim {
+        Claim::HeaderV4(claim) => {
+            let text = header_text(&head.headers, "x-amz-date");
+            check_skew(&text, Wall::from_iso_basic(&text), exchange.now)?;
+            check_all_signed(claim, &head.headers)
+        }
+        Claim::UrlV4(claim) => {
+            check_life(&exchange.query, exchange.now)?;
+            check_all_signed(claim, &head.headers)
+        }
+        Claim::Anonymous | Claim::HeaderV2 { .. } | Claim::UrlV2 { .. } => Ok(()),
+    }
+}
+
+/// Judges a claim that [`check_v4`] let pass; the request goes on without what only this room understands.
 pub(super) async fn admit(
-    claim: &Claim,
+    claim: &Claim<'_>,
     head: &Parts,
     exchange: &Exchange,
     deps: &HttpDeps,
 ) -> Result<Admitted, S3Fault> {
-    let (query, now) = (&exchange.query, exchange.now);
+    let now = exchange.now;
     let mut admitted = Admitted { uri: head.uri.clone(), headers: head.headers.clone(), caller: Caller::Anonymous };
     match claim {
-        Claim::Anonymous => {}
+        Claim::Anonymous | Claim::UrlV4(_) => {}
         Claim::HeaderV4(claim) => {
-            let text = header_text(&head.headers, "x-amz-date");
-            check_skew(&text, Wall::from_iso_basic(&text), now)?;
-            check_all_signed(claim, &head.headers)?;
             if let Some(value) = signed_for_a_known_region(claim, head, exchange, deps).await? {
                 admitted.headers.insert(header::AUTHORIZATION, value);
             }
-        }
-        Claim::UrlV4(claim) => {
-            check_life(query, now)?;
-            check_all_signed(claim, &head.headers)?;
         }
         Claim::HeaderV2 { access_key_id, signature } => {
             let name = if head.headers.contains_key("x-amz-date") { "x-amz-date" } else { "date" };
@@ -212,7 +225,7 @@ async fn prove_v2(
 /// signature is judged here, and the request goes on signed again for a region that is no news. (Chunks that are signed
 /// one by one hang on the first signature, so they cannot be helped.)
 async fn signed_for_a_known_region(
-    claim: &sig_v4::Claim,
+    claim: &sig_v4::Claim<'_>,
     head: &Parts,
     exchange: &Exchange,
     deps: &HttpDeps,
@@ -222,59 +235,59 @@ async fn signed_for_a_known_region(
     if s3s::region::Region::new(region.into()).is_ok() {
         return Ok(None);
     }
-    let key = credential(deps, &claim.access_key_id, exchange.token.as_deref(), exchange.now).await?;
+    let key = credential(deps, claim.access_key_id, exchange.token.as_deref(), exchange.now).await?;
     let canonical = canonical(claim, head, &exchange.query, false);
     let timestamp = header_text(&head.headers, "x-amz-date");
-    let string = sig_v4::string_to_sign(&canonical, &timestamp, &claim.scope);
+    let string = sig_v4::string_to_sign(&canonical, &timestamp, claim.scope);
     if !sig_v4::verify(claim, &key.secret, &string) {
         return Err(S3Fault::new("SignatureDoesNotMatch"));
     }
     let scope = [date, "us-east-1", service, terminator].join("/");
     let string = sig_v4::string_to_sign(&canonical, &timestamp, &scope);
     let signature = sig_v4::signature(&key.secret, &scope, &string);
-    let (id, names) = (&claim.access_key_id, claim.signed_headers.join(";"));
+    let (id, names) = (claim.access_key_id, claim.signed_headers);
     let value = format!("{} Credential={id}/{scope}, SignedHeaders={names}, Signature={signature}", sig_v4::ALGORITHM);
     Ok(HeaderValue::from_str(&value).ok())
 }
 
 /// What a refused V4 signature should have been made of; `fault` is the library's bare one.
-pub(super) fn explain(fault: S3Fault, claim: &Claim, head: &Parts, query: &Query) -> S3Fault {
+pub(super) fn explain(fault: S3Fault, claim: &Claim<'_>, head: &Parts, query: &Query) -> S3Fault {
     let (claim, in_url) = match claim {
         Claim::HeaderV4(claim) => (claim, false),
         Claim::UrlV4(claim) => (claim, true),
         Claim::Anonymous | Claim::HeaderV2 { .. } | Claim::UrlV2 { .. } => return fault,
     };
     match fault.code {
-        "InvalidAccessKeyId" => fault.with("AWSAccessKeyId", &claim.access_key_id),
+        "InvalidAccessKeyId" => fault.with("AWSAccessKeyId", claim.access_key_id),
         "SignatureDoesNotMatch" => {
             let date = match in_url {
                 true => query.text("X-Amz-Date").unwrap_or_default().into_owned(),
                 false => header_text(&head.headers, "x-amz-date"),
             };
             let canonical = canonical(claim, head, query, in_url);
-            let string = sig_v4::string_to_sign(&canonical, &date, &claim.scope);
-            mismatch(&claim.access_key_id, &claim.signature, &string)
+            let string = sig_v4::string_to_sign(&canonical, &date, claim.scope);
+            mismatch(claim.access_key_id, claim.signature, &string)
                 .with("CanonicalRequest", String::from_utf8_lossy(&canonical))
         }
         _ => fault,
     }
 }
 
-fn canonical(claim: &sig_v4::Claim, head: &Parts, query: &Query, in_url: bool) -> Vec<u8> {
+/// The canonical request of a claim.
+pub(super) fn canonical(claim: &sig_v4::Claim<'_>, head: &Parts, query: &Query, in_url: bool) -> Vec<u8> {
     let path: Vec<u8> = percent_encoding::percent_decode_str(head.uri.path()).collect();
-    let signed_query: Vec<(Vec<u8>, Vec<u8>)> =
-        query.pairs().iter().filter(|(name, _)| name != b"X-Amz-Signature").cloned().collect();
     let hash = match in_url {
-        true => "UNSIGNED-PAYLOAD".to_owned(),
-        false => header_text(&head.headers, "x-amz-content-sha256"),
+        true => "UNSIGNED-PAYLOAD".into(),
+        false => head.headers.get("x-amz-content-sha256").map_or("".into(), |value| text_of(value)),
     };
+    let names: Vec<&str> = claim.signed_names().collect();
     sig_v4::canonical_request(&sig_v4::Request {
         method: head.method.as_str(),
         path: &path,
-        query: &signed_query,
+        query: query.pairs(),
         headers: &pairs(&head.headers),
-        signed_headers: &claim.signed_headers,
-        payload_hash: &hash,
+        signed_headers: &names,
+        payload_hash: hash.trim(),
     })
 }
 
@@ -286,8 +299,8 @@ fn mismatch(access_key_id: &str, signature: &str, string_to_sign: &str) -> S3Fau
 }
 
 /// Every `x-amz-*` header, and the host, must have been signed.
-fn check_all_signed(claim: &sig_v4::Claim, headers: &HeaderMap) -> Result<(), S3Fault> {
-    let is_signed = |name: &str| claim.signed_headers.iter().any(|signed| signed == name);
+fn check_all_signed(claim: &sig_v4::Claim<'_>, headers: &HeaderMap) -> Result<(), S3Fault> {
+    let is_signed = |name: &str| claim.signed_names().any(|signed| signed == name);
     let amazon = headers.keys().map(|name| name.as_str()).filter(|name| name.starts_with("x-amz-"));
     let missing: Vec<&str> =
         amazon.chain(["host"]).filter(|name| !is_signed(name) && !UNSIGNED_ALLOWED.contains(name)).collect();
@@ -345,7 +358,11 @@ fn pairs(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
 }
 
 fn header_text(headers: &HeaderMap, name: &str) -> String {
-    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned()).unwrap_or_default()
+    headers.get(name).map(|value| text_of(value).trim().to_owned()).unwrap_or_default()
+}
+
+fn text_of(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
 }
 
 /// An HTTP date; old libraries write `+0000` for `GMT`.
@@ -370,9 +387,10 @@ mod tests {
         request.body(()).expect("a request").into_parts().0
     }
 
-    fn code_of(target: &str, headers: &[(&str, &str)]) -> Result<Claim, &'static str> {
+    fn check_read(target: &str, headers: &[(&str, &str)], expected: Result<Claim<'_>, &str>) {
         let head = head(target, headers);
-        read(&head, &Query::parse(head.uri.query().unwrap_or_default())).map_err(|fault| fault.code)
+        let query = Query::parse(head.uri.query().unwrap_or_default());
+        assert_eq!(read(&head, &query).map_err(|fault| fault.code), expected, "{target} {headers:?}");
     }
 
     const V4: &str =
@@ -384,14 +402,13 @@ mod tests {
     #[test]
     fn each_form_is_read_and_two_at_once_are_refused() {
         let v4 = || sig_v4::Claim::new("AK/20130524/us-east-1/s3/aws4_request", "host", "0").expect("whole");
-        let id = || "AK".to_owned();
-        assert_eq!(code_of("/b/k", &[]), Ok(Claim::Anonymous));
-        assert_eq!(code_of("/b/k", &[("authorization", V4)]), Ok(Claim::HeaderV4(v4())));
-        assert_eq!(code_of(URL_V4, &[]), Ok(Claim::UrlV4(v4())));
-        let header_v2 = Claim::HeaderV2 { access_key_id: id(), signature: "S=".into() };
-        assert_eq!(code_of("/b/k", &[("authorization", "AWS AK:S=")]), Ok(header_v2));
-        let url_v2 = Claim::UrlV2 { access_key_id: id(), signature: "S=".into(), expires: "9".into() };
-        assert_eq!(code_of("/b/k?AWSAccessKeyId=AK&Signature=S%3D&Expires=9", &[]), Ok(url_v2));
+        check_read("/b/k", &[], Ok(Claim::Anonymous));
+        check_read("/b/k", &[("authorization", V4)], Ok(Claim::HeaderV4(v4())));
+        check_read(URL_V4, &[], Ok(Claim::UrlV4(v4())));
+        let header_v2 = Claim::HeaderV2 { access_key_id: "AK", signature: "S=" };
+        check_read("/b/k", &[("authorization", "AWS AK:S=")], Ok(header_v2));
+        let url_v2 = Claim::UrlV2 { access_key_id: "AK".into(), signature: "S=".into(), expires: "9".into() };
+        check_read("/b/k?AWSAccessKeyId=AK&Signature=S%3D&Expires=9", &[], Ok(url_v2));
         for (target, headers, code) in [
             (URL_V4, vec![("authorization", V4)], "InvalidArgument"),
             ("/b/k?Signature=S", vec![("authorization", V4)], "InvalidArgument"),
@@ -401,10 +418,10 @@ mod tests {
             ("/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA1", vec![], "AuthorizationQueryParametersError"),
             ("/b/k?AWSAccessKeyId=AK&Signature=S", vec![], "AccessDenied"),
         ] {
-            assert_eq!(code_of(target, &headers), Err(code), "{target} {headers:?}");
+            check_read(target, &headers, Err(code));
         }
         let long = URL_V4.replace("Expires=60", "Expires=604801");
-        assert_eq!(code_of(&long, &[]), Err("AuthorizationQueryParametersError"));
+        check_read(&long, &[], Err("AuthorizationQueryParametersError"));
     }
 
     #[test]

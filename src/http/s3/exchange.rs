@@ -94,8 +94,14 @@ pub(super) struct Notes {
 }
 
 impl Exchange {
-    pub(super) fn new(request_id: &str, head: &Parts, door: Door, now: Wall, promised: Promised) -> Arc<Self> {
-        let query = Query::parse(head.uri.query().unwrap_or_default());
+    pub(super) fn new(
+        request_id: &str,
+        head: &Parts,
+        query: Query,
+        door: Door,
+        now: Wall,
+        promised: Promised,
+    ) -> Arc<Self> {
         Arc::new(Exchange {
             request_id: request_id.to_owned(),
             now,

@@ -103,7 +103,7 @@ async fn signer(deps: &HttpDeps, exchange: &Exchange, form: &PostedForm) -> Resu
     let (id, scope) = match v4 {
         false => (id.ok_or_else(|| field_missing("AWSAccessKeyId"))?, None),
         true => {
-            let sig_v4::Claim { access_key_id, scope, .. } = claim(form)?;
+            let (access_key_id, scope) = claim(form)?;
             (access_key_id, Some(scope))
         }
     };
@@ -122,8 +122,8 @@ async fn signer(deps: &HttpDeps, exchange: &Exchange, form: &PostedForm) -> Resu
     }
 }
 
-/// Who signed with V4 and for which scope, whose day must be that of `x-amz-date`.
-fn claim(form: &PostedForm) -> Result<sig_v4::Claim, S3Fault> {
+/// Who signed with V4, and for which scope, whose day must be that of `x-amz-date`.
+fn claim(form: &PostedForm) -> Result<(String, String), S3Fault> {
     let field = |name: &str| form.text(name).unwrap_or_default();
     let algorithm = field("x-amz-algorithm");
     if algorithm != sig_v4::ALGORITHM {
@@ -139,7 +139,7 @@ fn claim(form: &PostedForm) -> Result<sig_v4::Claim, S3Fault> {
     if day.len() != 8 || !date.starts_with(day) {
         return Err(S3Fault::invalid_argument("X-Amz-Date must be of the credential's day.", "x-amz-date", &date));
     }
-    Ok(claim)
+    Ok((claim.access_key_id.to_owned(), claim.scope.to_owned()))
 }
 
 /// Whoever signed a form spoke of each of its fields: one more could change what the upload means.

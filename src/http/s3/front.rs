@@ -1,4 +1,4 @@
-//! The way of one S3 request: admitted, through the library, and its answer dressed.
+//! The way of one S3 request: admitted, through the library unless it is a plain read, and its answer dressed.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use super::form;
 use super::hooks::{Access, Hosts, Keys, Names, host_bucket};
 use super::integrity::DocumentDigests;
 use super::service::Operations;
+use super::short;
 use crate::http::body::{BodyError, BodySlot, Content, LentBody, RequestBody};
 use crate::http::cors::{self, Refusal};
 use crate::http::query::Query;
@@ -56,7 +57,8 @@ impl S3Front {
     /// Answers one request. Never fails: an error is an answer. Gives the body back, to be drained.
     pub(crate) async fn answer(
         &self,
-        head: &Parts,
+        head: &mut Parts,
+        query: Query,
         body: RequestBody,
         door: Door,
         request_id: &str,
@@ -66,9 +68,9 @@ impl S3Front {
             trail.operation = Some("Preflight");
             return (self.preflight(head, request_id, trail).await, Some(body));
         }
-        let exchange = Exchange::new(request_id, head, door, self.deps.clock.wall(), body.promised());
+        let exchange = Exchange::new(request_id, head, query, door, self.deps.clock.wall(), body.promised());
         let (outcome, body) = match body.form() {
-            Some(_) => self.take_form(head, body, &exchange).await,
+            Some(_) => Box::pin(self.take_form(head, body, &exchange)).await,
             None => self.settle(head, body, &exchange).await,
         };
         let notes = std::mem::take(&mut *exchange.notes());
@@ -97,34 +99,42 @@ impl S3Front {
 
     async fn settle(
         &self,
+        head: &mut Parts,
+        body: RequestBody,
+        exchange: &Arc<Exchange>,
+    ) -> (Result<Answer, S3Fault>, Option<RequestBody>) {
+        let claim = match read_claim(head, exchange) {
+            Err(fault) => return (Err(fault), Some(body)),
+            Ok(claim) => claim,
+        };
+        if let Some(read) = short::prove(&claim, head, body.promised(), exchange, &self.deps).await {
+            return (short::answer(read, head, exchange, &self.deps).await, Some(body));
+        }
+        // In a place of its own: the short way would carry its future along.
+        Box::pin(self.go_the_long_way(&claim, head, body, exchange)).await
+    }
+
+    /// Through the library.
+    async fn go_the_long_way(
+        &self,
+        claim: &Claim<'_>,
         head: &Parts,
         body: RequestBody,
         exchange: &Arc<Exchange>,
     ) -> (Result<Answer, S3Fault>, Option<RequestBody>) {
-        let (claim, admitted) = match self.admit(head, exchange).await {
+        let admitted = match claim::admit(claim, head, exchange, &self.deps).await {
             Err(fault) => return (Err(fault), Some(body)),
             Ok(admitted) => admitted,
         };
+        exchange.notes().caller = admitted.caller.clone();
         let (outcome, body) = self.ask_library(head, admitted, body, exchange).await;
-        let outcome = outcome.map_err(|fault| claim::explain(fault, &claim, head, &exchange.query));
+        let outcome = outcome.map_err(|fault| claim::explain(fault, claim, head, &exchange.query));
         match (outcome, body) {
             (Err(fault), Some(body)) if is_unreadable_range(&fault, head) => {
                 self.ask_without_range(head, body, exchange).await
             }
             settled => settled,
         }
-    }
-
-    async fn admit(&self, head: &Parts, exchange: &Exchange) -> Result<(Claim, Admitted), S3Fault> {
-        let kind = head.headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
-        if head.method == Method::POST && kind.is_some_and(|kind| kind.starts_with(b"multipart/form-data")) {
-            // A form is taken by `take_form`. This one names a sub-resource, or has no boundary.
-            return Err(S3Fault::new("MalformedPOSTRequest"));
-        }
-        let claim = claim::read(head, &exchange.query)?;
-        let admitted = claim::admit(&claim, head, exchange, &self.deps).await?;
-        exchange.notes().caller = admitted.caller.clone();
-        Ok((claim, admitted))
     }
 
     async fn ask_library(
@@ -243,6 +253,21 @@ impl S3Front {
             }
         }
     }
+}
+
+/// The claim of a request, judged as far as neither way judges it.
+fn read_claim<'a>(head: &'a Parts, exchange: &'a Exchange) -> Result<Claim<'a>, S3Fault> {
+    let is_form = || {
+        let kind = head.headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
+        kind.is_some_and(|kind| kind.starts_with(b"multipart/form-data"))
+    };
+    if head.method == Method::POST && is_form() {
+        // A form is taken by `take_form`. This one names a sub-resource, or has no boundary.
+        return Err(S3Fault::new("MalformedPOSTRequest"));
+    }
+    let claim = claim::read(head, &exchange.query)?;
+    claim::check_v4(&claim, head, exchange)?;
+    Ok(claim)
 }
 
 fn is_unreadable_range(fault: &S3Fault, head: &Parts) -> bool {

@@ -108,7 +108,12 @@ impl S3Access for Access {
                 .map_err(|fault| exchange.fail(fault))?;
             exchange.notes().caller = Caller::from(key);
         }
-        check_session(operation, cx.s3_path(), &exchange).map_err(|fault| exchange.fail(fault))?;
+        {
+            let (bucket, key) = (cx.s3_path().get_bucket_name(), cx.s3_path().get_object_key());
+            let caller = exchange.notes().caller.clone();
+            check_session(operation, bucket.unwrap_or_default(), key.map(str::as_bytes), &caller, &exchange)
+                .map_err(|fault| exchange.fail(fault))?;
+        }
         let outcome = before_document(&self.0, operation, cx.s3_path(), &exchange).await;
         outcome.map_err(|fault| exchange.fail(fault))
     }
@@ -173,13 +178,17 @@ async fn before_document(
 }
 
 /// A temporary credential's own policy bounds whatever is asked, also where there is no bucket to decide over.
-fn check_session(operation: &'static str, path: &S3Path, exchange: &Exchange) -> Result<(), S3Fault> {
-    let caller = exchange.notes().caller.clone();
+pub(super) fn check_session(
+    operation: &'static str,
+    bucket: &str,
+    key: Option<&[u8]>,
+    caller: &Caller,
+    exchange: &Exchange,
+) -> Result<(), S3Fault> {
     // Each key of a list is judged by itself; what is not built says so itself.
     let Some(permission) = policy::permission(operation).filter(|_| operation != "DeleteObjects") else {
         return Ok(());
     };
-    let (bucket, key) = (path.get_bucket_name().unwrap_or_default(), path.get_object_key().map(str::as_bytes));
     match access::within_session(caller.identity(), bucket, None, key, permission, &exchange.circumstances) {
         true => Ok(()),
         false => Err(S3Fault::new("AccessDenied")),
@@ -282,7 +291,7 @@ const PLAIN: [&str; 10] = [
 
 /// Every sub-resource that either dialect knows. The library falls back to the plain operation for a method that a
 /// sub-resource does not have there: a `DELETE ?acl` would delete the bucket.
-const SUB_RESOURCES: [&str; 52] = [
+pub(super) const SUB_RESOURCES: [&str; 52] = [
     "abac",
     "accelerate",
     "acl",

@@ -3,7 +3,8 @@
 //! The `s3s` library reads and writes the wire and checks V4 signatures; what it leaves open is closed here. Before it:
 //! the clock, the one signature a request may have, headers that were not signed, V2 signatures ([`claim`]). At its
 //! hooks: hosts, keys, who asks, and sub-resources that it would take for a plain object operation ([`hooks`]). Behind
-//! it: error documents with message, resource and ids ([`front`]). The handlers stand in [`bucket`], [`object`] and
+//! it: error documents with message, resource and ids ([`front`]). Plain reads need none of that and go past it ([`short`]).
+//! The handlers stand in [`bucket`], [`object`] and
 //! [`multipart`].
 //!
 //! Must never publish an object before its body's stream has ended cleanly: a payload hash that does not match shows
@@ -31,6 +32,7 @@ mod policy;
 mod selection;
 mod service;
 mod settings;
+mod short;
 mod tagging;
 mod versions;
 mod website;

@@ -10,8 +10,8 @@ use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::auth::oss_v4::SigningKeys;
 use crate::auth::policy::PolicyCache;
+use crate::auth::signing_keys::SigningKeys;
 use crate::auth::{SignedRequest, oss_v1};
 use crate::clock::{Clock, ManualClock, Wall};
 use crate::http::oss::operation::Query;

@@ -70,7 +70,7 @@ fn oss_v2_or_v4(plain: &Plain, key: &Key, place: Place, v4: bool) -> Wire {
     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
     let request =
         SignedRequest { method: plain.method, bucket: Some("examplebucket"), key: b"k", headers: &headers, query: &[] };
-    let scope = oss_v4::Scope { date: "20231114".into(), region: "cn-hangzhou".into(), product: "oss".into() };
+    let scope = oss_v4::Scope { date: "20231114", region: "cn-hangzhou", product: "oss" };
     match (place, v4) {
         (Place::Url, false) => {
             wire.query = oss_v2::sign_url_query(&request, &key.id, &key.secret, NOW.unix_seconds() + 60);
@@ -102,8 +102,8 @@ fn s3_v4(plain: &Plain, key: &Key) -> Wire {
     let mut signed = wire.headers.clone();
     signed.push(("host".into(), HOST.into()));
     let headers: Vec<(&str, &[u8])> = signed.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
-    let mut names: Vec<String> = signed.iter().map(|(name, _)| name.clone()).collect();
-    names.sort();
+    let mut names: Vec<&str> = signed.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
     let canonical = sig_v4::canonical_request(&sig_v4::Request {
         method: plain.method,
         path: b"/examplebucket/k",

@@ -19,13 +19,17 @@ pub struct BucketName(String);
 impl BucketName {
     /// `None` when the name breaks a rule.
     pub fn new(name: &str) -> Option<Self> {
+        Self::is_valid(name).then(|| BucketName(name.to_owned()))
+    }
+
+    /// Whether the name breaks no rule.
+    pub fn is_valid(name: &str) -> bool {
         let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         let bytes = name.as_bytes();
-        let valid = (3..=63).contains(&bytes.len())
+        (3..=63).contains(&bytes.len())
             && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-' || *b == b'.')
             && edge(bytes.first())
-            && edge(bytes.last());
-        valid.then(|| BucketName(name.to_owned()))
+            && edge(bytes.last())
     }
 
     /// The name.

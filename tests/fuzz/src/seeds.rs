@@ -407,7 +407,7 @@ fn heads() {
     let request = SignedRequest { method: "GET", bucket: Some("films"), key: b"k", ..SignedRequest::default() };
     let v1 = oss_v1::sign_url_query(&request, id, secret, 1_700_003_600);
     write("http_head", "url_v1", format!("\0GET /films/k?{v1}\nhost: 127.0.0.1"));
-    let scope = oss_v4::Scope { date: "20231114".into(), region: "cn-hangzhou".into(), product: "oss".into() };
+    let scope = oss_v4::Scope { date: "20231114", region: "cn-hangzhou", product: "oss" };
     let v4 = oss_v4::sign_url_query(&request, id, secret, &scope, "20231114T221320Z", 600);
     write("http_head", "url_v4", format!("\0GET /films/k?{v4}\nhost: 127.0.0.1"));
 }

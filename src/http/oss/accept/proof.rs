@@ -1,9 +1,12 @@
 //! What a request claims about its caller: a signature, where it stands and when it holds.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 
 use super::SignaturePlace;
-use crate::auth::oss_v4::{self, AuthorizationFault, Credential, Scope, SigningKeys};
+use crate::auth::oss_v4::{self, AuthorizationFault, Credential, Scope};
+use crate::auth::signing_keys::SigningKeys;
 use crate::auth::{SignedRequest, oss_v1, oss_v2, read_additional_headers};
 use crate::clock::Wall;
 use crate::http::oss::error::OssError;
@@ -14,25 +17,25 @@ const SKEW_MAX_MS: i64 = 15 * 60 * 1000;
 
 /// A claim, its form read and nothing of it proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
+pub struct Proof<'a> {
     /// Whose key.
-    pub access_key_id: String,
-    signature: String,
-    scheme: Scheme,
+    pub access_key_id: Cow<'a, str>,
+    signature: Cow<'a, str>,
+    scheme: Scheme<'a>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Scheme {
-    HeaderV1 { date: Vec<u8> },
-    UrlV1 { expires: i64, text: Vec<u8> },
-    HeaderV2 { date: Vec<u8>, additional_headers: Vec<String> },
-    UrlV2 { expires: i64, text: Vec<u8>, additional_headers: Vec<String> },
-    HeaderV4 { date: String, scope: Scope, additional_headers: Vec<String> },
-    UrlV4 { date: String, scope: Scope, expires: u32, additional_headers: Vec<String> },
+enum Scheme<'a> {
+    HeaderV1 { date: &'a [u8] },
+    UrlV1 { expires: i64, text: Cow<'a, str> },
+    HeaderV2 { date: &'a [u8], additional_headers: Vec<String> },
+    UrlV2 { expires: i64, text: Cow<'a, str>, additional_headers: Vec<String> },
+    HeaderV4 { date: Cow<'a, str>, scope: Scope<'a>, additional_headers: Vec<String> },
+    UrlV4 { date: &'a str, scope: Scope<'a>, expires: u32, additional_headers: Vec<String> },
 }
 
 /// The claim of a request; `None` when it makes none.
-pub fn read(headers: &HeaderMap, query: &Query) -> Result<Option<Proof>, OssError> {
+pub fn read<'a>(headers: &'a HeaderMap, query: &'a Query) -> Result<Option<Proof<'a>>, OssError> {
     let authorization = headers.get(http::header::AUTHORIZATION);
     let of_v2_or_v4 = ["x-oss-signature-version", "x-oss-signature", "x-oss-credential", "x-oss-access-key-id"];
     let url_v2_or_v4 = of_v2_or_v4.iter().any(|name| query.has(name));
@@ -52,9 +55,9 @@ pub fn read(headers: &HeaderMap, query: &Query) -> Result<Option<Proof>, OssErro
     }
 }
 
-fn read_header(value: &str, headers: &HeaderMap) -> Result<Proof, OssError> {
+fn read_header<'a>(value: &'a str, headers: &'a HeaderMap) -> Result<Proof<'a>, OssError> {
     let date = headers.get("x-oss-date").or_else(|| headers.get(http::header::DATE));
-    let date = date.map(|value| value.as_bytes().trim_ascii().to_vec()).unwrap_or_default();
+    let date = date.map(|value| value.as_bytes().trim_ascii()).unwrap_or_default();
     if value.starts_with(oss_v4::ALGORITHM) {
         let read = oss_v4::read_authorization(value).map_err(|fault| {
             OssError::invalid_authorization(match fault {
@@ -65,29 +68,29 @@ fn read_header(value: &str, headers: &HeaderMap) -> Result<Proof, OssError> {
         })?;
         let Credential { access_key_id, scope } = read.credential;
         // What is signed is the basic form, also of a `Date` in words.
-        let date = read_date(&date).map_or_else(|| String::from_utf8_lossy(&date).into_owned(), Wall::iso_basic);
+        let date = match std::str::from_utf8(date) {
+            Ok(text) if Wall::from_iso_basic(text).is_some() => text.into(),
+            _ => read_date(date).map_or_else(|| String::from_utf8_lossy(date), |time| time.iso_basic().into()),
+        };
         let scheme = Scheme::HeaderV4 { date, scope, additional_headers: read.additional_headers };
-        return Ok(Proof { access_key_id, signature: read.signature, scheme });
+        return Ok(Proof { access_key_id: access_key_id.into(), signature: read.signature.into(), scheme });
     }
     if value.starts_with(oss_v2::VERSION) {
         let read = oss_v2::read_authorization(value).ok_or_else(|| OssError::invalid_authorization("0002-00000062"))?;
         let scheme = Scheme::HeaderV2 { date, additional_headers: read.additional_headers };
-        return Ok(Proof { access_key_id: read.access_key_id, signature: read.signature, scheme });
+        return Ok(Proof { access_key_id: read.access_key_id.into(), signature: read.signature.into(), scheme });
     }
     let read = oss_v1::read_authorization(value).ok_or_else(|| OssError::invalid_authorization("0002-00000062"))?;
-    Ok(Proof {
-        access_key_id: read.access_key_id.to_owned(),
-        signature: read.signature.to_owned(),
-        scheme: Scheme::HeaderV1 { date },
-    })
+    let (access_key_id, signature) = (read.access_key_id.into(), read.signature.into());
+    Ok(Proof { access_key_id, signature, scheme: Scheme::HeaderV1 { date } })
 }
 
-fn read_url_v1(query: &Query) -> Result<Proof, OssError> {
+fn read_url_v1(query: &Query) -> Result<Proof<'_>, OssError> {
     let (access_key_id, signature, expires, text) = read_url(query, ["Signature", "Expires", "OSSAccessKeyId"])?;
     Ok(Proof { access_key_id, signature, scheme: Scheme::UrlV1 { expires, text } })
 }
 
-fn read_url_v2(query: &Query) -> Result<Proof, OssError> {
+fn read_url_v2(query: &Query) -> Result<Proof<'_>, OssError> {
     let names = ["x-oss-signature", "x-oss-expires", "x-oss-access-key-id"];
     let (access_key_id, signature, expires, text) = read_url(query, names)?;
     let additional_headers = read_additional_headers(&query.text("x-oss-additional-headers").unwrap_or_default());
@@ -95,8 +98,10 @@ fn read_url_v2(query: &Query) -> Result<Proof, OssError> {
 }
 
 /// Key id, signature and expiry of a URL whose expiry is a time since the epoch. The number is judged, the text is signed.
-fn read_url(query: &Query, names: [&'static str; 3]) -> Result<(String, String, i64, Vec<u8>), OssError> {
-    let word = |name| query.filled(name).map(|value| String::from_utf8_lossy(value).into_owned());
+type UrlParts<'a> = (Cow<'a, str>, Cow<'a, str>, i64, Cow<'a, str>);
+
+fn read_url<'a>(query: &'a Query, names: [&'static str; 3]) -> Result<UrlParts<'a>, OssError> {
+    let word = |name| query.filled(name).map(String::from_utf8_lossy);
     let [signature, expires, access_key_id] = names.map(word);
     let Some(expires) = expires else {
         return Err(OssError::url_signature_incomplete(names, Some("0002-00000068")));
@@ -105,11 +110,13 @@ fn read_url(query: &Query, names: [&'static str; 3]) -> Result<(String, String, 
         return Err(OssError::url_signature_incomplete(names, None));
     };
     let seconds = expires.parse().map_err(|_| OssError::invalid_expires(&expires))?;
-    Ok((access_key_id, signature, seconds, expires.into_bytes()))
+    Ok((access_key_id, signature, seconds, expires))
 }
 
-fn read_url_v4(query: &Query) -> Result<Proof, OssError> {
-    let word = |name| query.text(name).unwrap_or_default().into_owned();
+fn read_url_v4(query: &Query) -> Result<Proof<'_>, OssError> {
+    let word = |name| query.text(name).unwrap_or_default();
+    // Whoever signs writes text.
+    let text = |name| query.get(name).and_then(|value| std::str::from_utf8(value).ok());
     let version = word("x-oss-signature-version");
     if version != oss_v4::ALGORITHM {
         return Err(OssError::invalid_v4_argument("x-oss-signature-version", &version));
@@ -118,23 +125,21 @@ fn read_url_v4(query: &Query) -> Result<Proof, OssError> {
     if signature.is_empty() {
         return Err(OssError::invalid_v4_argument("x-oss-signature", ""));
     }
-    let credential = word("x-oss-credential");
-    let Some(Credential { access_key_id, scope }) = Credential::read(&credential) else {
-        return Err(OssError::invalid_v4_argument("x-oss-credential", &credential));
+    let Some(Credential { access_key_id, scope }) = text("x-oss-credential").and_then(Credential::read) else {
+        return Err(OssError::invalid_v4_argument("x-oss-credential", &word("x-oss-credential")));
     };
     let expires = word("x-oss-expires");
     let in_range = |seconds: &u32| (1..=oss_v4::EXPIRES_MAX).contains(seconds);
     let seconds = expires.parse().ok().filter(in_range).ok_or_else(|| OssError::invalid_v4_expires(&expires))?;
-    let date = word("x-oss-date");
-    if Wall::from_iso_basic(&date).is_none() {
-        return Err(OssError::invalid_v4_argument("x-oss-date", &date));
-    }
+    let Some(date) = text("x-oss-date").filter(|date| Wall::from_iso_basic(date).is_some()) else {
+        return Err(OssError::invalid_v4_argument("x-oss-date", &word("x-oss-date")));
+    };
     let additional_headers = read_additional_headers(&word("x-oss-additional-headers"));
     let scheme = Scheme::UrlV4 { date, scope, expires: seconds, additional_headers };
-    Ok(Proof { access_key_id, signature, scheme })
+    Ok(Proof { access_key_id: access_key_id.into(), signature, scheme })
 }
 
-impl Proof {
+impl Proof<'_> {
     /// Whether the claim holds at `now`, as far as the clock goes.
     pub fn check_time(&self, now: Wall) -> Result<(), OssError> {
         match &self.scheme {
@@ -168,17 +173,20 @@ impl Proof {
 
     /// Whether `secret` signed this request. `keys` are those that were derived before.
     pub fn verify(&self, request: &SignedRequest<'_>, secret: &str, keys: &SigningKeys) -> bool {
+        let v4 = |additional_headers: &[String], date: &str, scope: &Scope<'_>| {
+            let key = keys.get(oss_v4::DERIVATION, secret, scope.parts());
+            oss_v4::verify_with(&key, request, additional_headers, date, scope, &self.signature)
+        };
+        let v2 = |additional_headers: &[String], date: &[u8]| {
+            oss_v2::verify(request, additional_headers, date, secret, &self.signature)
+        };
         match &self.scheme {
             Scheme::HeaderV1 { date } => oss_v1::verify(request, date, secret, &self.signature),
-            Scheme::UrlV1 { text, .. } => oss_v1::verify(request, text, secret, &self.signature),
-            Scheme::HeaderV2 { date, additional_headers } | Scheme::UrlV2 { text: date, additional_headers, .. } => {
-                oss_v2::verify(request, additional_headers, date, secret, &self.signature)
-            }
-            Scheme::HeaderV4 { date, scope, additional_headers }
-            | Scheme::UrlV4 { date, scope, additional_headers, .. } => {
-                let key = keys.get(secret, scope);
-                oss_v4::verify_with(&key, request, additional_headers, date, scope, &self.signature)
-            }
+            Scheme::UrlV1 { text, .. } => oss_v1::verify(request, text.as_bytes(), secret, &self.signature),
+            Scheme::HeaderV2 { date, additional_headers } => v2(additional_headers, date),
+            Scheme::UrlV2 { text, additional_headers, .. } => v2(additional_headers, text.as_bytes()),
+            Scheme::HeaderV4 { date, scope, additional_headers } => v4(additional_headers, date, scope),
+            Scheme::UrlV4 { date, scope, additional_headers, .. } => v4(additional_headers, date, scope),
         }
     }
 
@@ -186,18 +194,21 @@ impl Proof {
     pub fn mismatch(&self, request: &SignedRequest<'_>) -> OssError {
         let error = |string: &[u8]| OssError::signature_does_not_match(&self.access_key_id, &self.signature, string);
         let v1 = |date: &[u8]| error(&oss_v1::string_to_sign(request, date, oss_v1::SubResources::Wide));
+        let v2 = |additional_headers: &[String], date: &[u8]| {
+            error(&oss_v2::string_to_sign(request, additional_headers, date))
+        };
+        let v4 = |additional_headers: &[String], date: &str, scope: &Scope<'_>| {
+            let canonical = oss_v4::canonical_request(request, additional_headers);
+            let string = oss_v4::string_to_sign(&canonical, date, scope);
+            error(string.as_bytes()).with_detail("CanonicalRequest", String::from_utf8_lossy(&canonical))
+        };
         match &self.scheme {
             Scheme::HeaderV1 { date } => v1(date),
-            Scheme::UrlV1 { text, .. } => v1(text),
-            Scheme::HeaderV2 { date, additional_headers } | Scheme::UrlV2 { text: date, additional_headers, .. } => {
-                error(&oss_v2::string_to_sign(request, additional_headers, date))
-            }
-            Scheme::HeaderV4 { date, scope, additional_headers }
-            | Scheme::UrlV4 { date, scope, additional_headers, .. } => {
-                let canonical = oss_v4::canonical_request(request, additional_headers);
-                let string = oss_v4::string_to_sign(&canonical, date, scope);
-                error(string.as_bytes()).with_detail("CanonicalRequest", String::from_utf8_lossy(&canonical))
-            }
+            Scheme::UrlV1 { text, .. } => v1(text.as_bytes()),
+            Scheme::HeaderV2 { date, additional_headers } => v2(additional_headers, date),
+            Scheme::UrlV2 { text, additional_headers, .. } => v2(additional_headers, text.as_bytes()),
+            Scheme::HeaderV4 { date, scope, additional_headers } => v4(additional_headers, date, scope),
+            Scheme::UrlV4 { date, scope, additional_headers, .. } => v4(additional_headers, date, scope),
         }
     }
 
@@ -208,7 +219,7 @@ impl Proof {
             Scheme::UrlV1 { expires, .. } => SignaturePlace::UrlV1 { expires: *expires },
             Scheme::UrlV2 { expires, .. } => SignaturePlace::UrlV2 { expires: *expires },
             Scheme::UrlV4 { date, scope, expires, .. } => {
-                SignaturePlace::UrlV4 { date: date.clone(), expires: *expires, scope: scope.to_string() }
+                SignaturePlace::UrlV4 { date: (*date).to_owned(), expires: *expires, scope: scope.to_string() }
             }
         }
     }
@@ -222,8 +233,8 @@ fn check_skew(request: Wall, now: Wall) -> Result<(), OssError> {
 }
 
 /// The key is derived for the scope's day, so a timestamp of another day contradicts it.
-fn check_scope(scope: &Scope, date: &str) -> Result<(), OssError> {
-    if date.starts_with(&scope.date) { Ok(()) } else { Err(OssError::signing_date_differs(&scope.date)) }
+fn check_scope(scope: &Scope<'_>, date: &str) -> Result<(), OssError> {
+    if date.starts_with(scope.date) { Ok(()) } else { Err(OssError::signing_date_differs(scope.date)) }
 }
 
 /// An HTTP date, or the basic ISO form: clients send either in `Date` and in `x-oss-date`.

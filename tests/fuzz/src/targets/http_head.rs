@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use crate::block_on;
 use crate::http::{DATE, authorization, head};
 use crate::room::{KEY, NOW, Room};
-use livebucket::auth::oss_v4::SigningKeys;
+use livebucket::auth::signing_keys::SigningKeys;
 use livebucket::http::oss::accept::{Caller, accept};
+use livebucket::http::oss::operation::Query;
 use livebucket::net::host::HostRules;
 
 thread_local! {
@@ -26,7 +27,8 @@ pub fn run(data: &[u8]) {
         cnames: BTreeMap::from([("cdn.example.org".to_owned(), "films".to_owned())]),
     };
     let ask = |parts: &http::request::Parts| {
-        ROOM.with(|room| SIGNING_KEYS.with(|keys| block_on(accept(parts, &hosts, &*room.meta, keys, NOW))))
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
+        ROOM.with(|room| SIGNING_KEYS.with(|keys| block_on(accept(parts, query, &hosts, &*room.meta, keys, NOW))))
     };
     if let Ok(accepted) = ask(&parts) {
         let claims = parts.headers.contains_key("authorization") || parts.uri.query().is_some();

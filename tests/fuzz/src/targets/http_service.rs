@@ -35,7 +35,7 @@ pub fn run(data: &[u8]) {
             region: "cn-hangzhou".into(),
             policies: livebucket::auth::policy::PolicyCache::new(64),
             crowd: livebucket::net::crowd::Crowd::new(Default::default(), room.clock.clone()),
-            signing_keys: livebucket::auth::oss_v4::SigningKeys::default(),
+            signing_keys: livebucket::auth::signing_keys::SigningKeys::default(),
         });
         while !choices.is_empty() {
             let seed = choices.u8();
