@@ -81,7 +81,11 @@ enum Empty {
 }
 
 fn push_sorted_query<'a>(text: &mut Vec<u8>, pairs: impl Iterator<Item = &'a (Vec<u8>, Vec<u8>)>, empty: Empty) {
-    let encode = |bytes| Cow::from(percent_encode(bytes, &UNRESERVED));
+    let is_unreserved = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte);
+    let encode = |bytes: &'a [u8]| match std::str::from_utf8(bytes) {
+        Ok(text) if bytes.iter().all(is_unreserved) => Cow::from(text),
+        _ => Cow::from(percent_encode(bytes, &UNRESERVED)),
+    };
     // What needs no encoding is borrowed, and that is most.
     let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
         pairs.map(|(name, value)| (encode(name), encode(value))).collect();

@@ -192,7 +192,7 @@ pub fn signature(secret: &str, string_to_sign: &[u8]) -> String {
 /// Whether `provided` signs the request. Tries the wide list first; then, unless the request is one on live channels
 /// (whose names every library knows), the core that old libraries sign.
 pub fn verify(request: &SignedRequest<'_>, date: &[u8], secret: &str, provided: &str) -> bool {
-    let matches = |names| same(&signature(secret, &string_to_sign(request, date, names)), provided);
+    let matches = |names| same(signature(secret, &string_to_sign(request, date, names)), provided);
     let live = request.query.iter().any(|(name, _)| name == b"live" || name == b"vod");
     matches(SubResources::Wide) || (!live && matches(SubResources::Core))
 }

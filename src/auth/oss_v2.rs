@@ -87,7 +87,7 @@ pub fn verify(
     secret: &str,
     provided: &str,
 ) -> bool {
-    same(&signature(secret, &string_to_sign(request, additional_headers, date)), provided)
+    same(signature(secret, &string_to_sign(request, additional_headers, date)), provided)
 }
 
 /// The query text of a signed URL: the request's own query and the `x-oss-*` parameters of the signature. `expires` is in

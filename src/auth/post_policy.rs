@@ -7,17 +7,17 @@ use super::{oss_v1, oss_v4, same, sig_v4};
 
 /// Whether `secret` signed the policy the old way, which OSS V1 and S3 V2 share: base64 of the HMAC-SHA1.
 pub fn verify_v1(policy: &str, secret: &str, provided: &str) -> bool {
-    same(&oss_v1::signature(secret, policy.as_bytes()), provided)
+    same(oss_v1::signature(secret, policy.as_bytes()), provided)
 }
 
 /// Whether `secret` signed the policy with OSS V4: lower-case hex.
 pub fn verify_oss_v4(policy: &str, scope: &oss_v4::Scope<'_>, secret: &str, provided: &str) -> bool {
-    same(&oss_v4::signature(secret, scope, policy), provided)
+    same(oss_v4::signature(secret, scope, policy), provided)
 }
 
 /// Whether `secret` signed the policy with S3's V4. `scope` is `{date}/{region}/{service}/aws4_request`.
 pub fn verify_sig_v4(policy: &str, scope: &str, secret: &str, provided: &str) -> bool {
-    same(&sig_v4::signature(secret, scope, policy), provided)
+    same(sig_v4::signature(secret, scope, policy), provided)
 }
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ impl PublishQuery {
         [&self.params].into_iter().chain(raw).any(|params| {
             candidates(params).iter().any(|ordered| {
                 let string = string_to_sign(expires, ordered, bucket, channel);
-                same(&sign(secret, &string), provided)
+                same(sign(secret, &string), provided)
             })
         })
     }

@@ -77,7 +77,7 @@ pub fn read_authorization(value: &str) -> Option<(&str, &str)> {
 pub fn verify(request: &Request<'_>, secret: &str, signature: &str) -> bool {
     let matches = |path: &str| {
         let string = string_to_sign(&Request { raw_path: path, ..*request });
-        same(&BASE64.encode(hmac_sha1(secret.as_bytes(), &string)), signature)
+        same(BASE64.encode(hmac_sha1(secret.as_bytes(), &string)), signature)
     };
     let bucket_alone = request.host_bucket.is_none()
         && request.raw_path.len() > 1

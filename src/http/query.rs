@@ -68,8 +68,46 @@ impl Query {
 }
 
 fn decode(text: &str) -> Vec<u8> {
-    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+    if memchr::memchr2(b'%', b'+', text.as_bytes()).is_none() {
         return text.as_bytes().to_vec();
     }
-    percent_encoding::percent_decode_str(&text.replace('+', " ")).collect()
+    let digit = |at: usize| text.as_bytes().get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let (mut decoded, mut rest) = (Vec::with_capacity(text.len()), 0);
+    while let Some(found) = memchr::memchr2(b'%', b'+', &text.as_bytes()[rest..]) {
+        let at = rest + found;
+        decoded.extend_from_slice(&text.as_bytes()[rest..at]);
+        rest = at + 1;
+        match (text.as_bytes()[at], digit(at + 1), digit(at + 2)) {
+            (b'+', ..) => decoded.push(b' '),
+            (_, Some(high), Some(low)) => {
+                decoded.push((high * 16 + low) as u8);
+                rest = at + 3;
+            }
+            // What is no escape is itself.
+            _ => decoded.push(b'%'),
+        }
+    }
+    decoded.extend_from_slice(&text.as_bytes()[rest..]);
+    decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_escape_is_itself() {
+        for (text, expected) in [
+            ("", &b""[..]),
+            ("a-b", b"a-b"),
+            ("%41+%2b%C3%a9", b"A +\xC3\xA9"),
+            ("+%", b" %"),
+            ("%4", b"%4"),
+            ("%4g%G4", b"%4g%G4"),
+            ("%%41%+1", b"%A% 1"),
+            ("%c3\u{e9}", b"\xC3\xC3\xA9"),
+        ] {
+            assert_eq!(decode(text), expected, "{text}");
+        }
+    }
 }

@@ -275,7 +275,7 @@ fn authorization_fields_stand_in_any_order() {
     let expected = Authorization {
         credential: Credential { access_key_id: "id", scope: scope("20231114") },
         additional_headers: vec!["abc".into(), "zabc".into()],
-        signature: "5e".into(),
+        signature: "5e",
     };
     for value in [
         format!("OSS4-HMAC-SHA256 {credential},AdditionalHeaders=abc;zabc,Signature=5e"),

@@ -292,7 +292,7 @@ fn readings(head: &Parts, hosts: &HostRules) -> Vec<Reading> {
         None => head.headers.get(http::header::HOST).map_or("".into(), |h| String::from_utf8_lossy(h.as_bytes())),
     };
     let raw = head.uri.path();
-    let path: Vec<u8> = percent_encoding::percent_decode_str(raw.strip_prefix('/').unwrap_or(raw)).collect();
+    let path = Cow::from(percent_encoding::percent_decode_str(raw.strip_prefix('/').unwrap_or(raw)));
     let service = || Reading { bucket: None, key: Vec::new() };
     match hosts.read(&host) {
         HostReading::Label(label) => {
@@ -317,7 +317,7 @@ fn readings(head: &Parts, hosts: &HostRules) -> Vec<Reading> {
             let mut all = vec![in_path(&path)];
             let name = without_port(&host);
             let label = name.split_once('.').map(|(label, _)| label).filter(|label| BucketName::new(label).is_some());
-            all.extend(label.map(|label| Reading { bucket: Some(label.to_owned()), key: path.clone() }));
+            all.extend(label.map(|label| Reading { bucket: Some(label.to_owned()), key: path.to_vec() }));
             all
         }
     }

@@ -275,7 +275,7 @@ pub(super) fn explain(fault: S3Fault, claim: &Claim<'_>, head: &Parts, query: &Q
 
 /// The canonical request of a claim.
 pub(super) fn canonical(claim: &sig_v4::Claim<'_>, head: &Parts, query: &Query, in_url: bool) -> Vec<u8> {
-    let path: Vec<u8> = percent_encoding::percent_decode_str(head.uri.path()).collect();
+    let path = Cow::from(percent_encoding::percent_decode_str(head.uri.path()));
     let hash = match in_url {
         true => "UNSIGNED-PAYLOAD".into(),
         false => head.headers.get("x-amz-content-sha256").map_or("".into(), |value| text_of(value)),

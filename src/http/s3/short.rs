@@ -225,9 +225,15 @@ fn names_are_plain(claim: &sig_v4::Claim<'_>, headers: &HeaderMap) -> bool {
 /// The value of a header that came once and that every reader of blanks takes for the same text.
 fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
-    let text = values.next()?.to_str().ok()?;
-    let plain = values.next().is_none() && !text.contains('\t') && !text.contains("  ") && text.trim() == text;
-    plain.then_some(text)
+    let bytes = values.next()?.as_bytes();
+    let mut before = b' ';
+    let plain = bytes.iter().all(|byte| {
+        let fits = byte.is_ascii_graphic() || (*byte == b' ' && before != b' ');
+        before = *byte;
+        fits
+    });
+    let one = values.next().is_none() && plain && (bytes.is_empty() || before != b' ');
+    one.then(|| std::str::from_utf8(bytes).ok())?
 }
 
 #[cfg(test)]

@@ -149,10 +149,12 @@ impl ETag {
 
     /// Adds it in these digits; each GET has one.
     pub fn push_hex(self, text: &mut String, digits: &[u8; 16]) {
-        for byte in self.digest {
-            text.push(char::from(digits[usize::from(byte >> 4)]));
-            text.push(char::from(digits[usize::from(byte & 15)]));
+        let mut hex = [0; 32];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.digest) {
+            pair[0] = digits[usize::from(byte >> 4)];
+            pair[1] = digits[usize::from(byte & 15)];
         }
+        text.push_str(std::str::from_utf8(&hex).expect("digits are ASCII"));
         if let Some(parts) = self.parts {
             text.push('-');
             text.push_str(&parts.to_string());

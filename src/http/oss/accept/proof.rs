@@ -218,9 +218,11 @@ impl Proof<'_> {
             Scheme::HeaderV1 { .. } | Scheme::HeaderV2 { .. } | Scheme::HeaderV4 { .. } => SignaturePlace::Header,
             Scheme::UrlV1 { expires, .. } => SignaturePlace::UrlV1 { expires: *expires },
             Scheme::UrlV2 { expires, .. } => SignaturePlace::UrlV2 { expires: *expires },
-            Scheme::UrlV4 { date, scope, expires, .. } => {
-                SignaturePlace::UrlV4 { date: (*date).to_owned(), expires: *expires, scope: scope.to_string() }
-            }
+            Scheme::UrlV4 { date, scope, expires, .. } => SignaturePlace::UrlV4 {
+                date: (*date).to_owned(),
+                expires: *expires,
+                scope: [scope.date, scope.region, scope.product, oss_v4::TERMINATOR].join("/"),
+            },
         }
     }
 }
