@@ -225,9 +225,13 @@ pub const FILE_WRITES_MAX: usize = 32;
 /// Threads that write what growing blobs have gathered. One is enough for several GB/s of page cache; more help when the
 /// disk makes a writer wait.
 pub const FILE_THREADS_BEHIND: usize = 4;
-/// Bytes of a growing file after which the kernel is told to begin with its way to the disk: well over a live fragment,
-/// which is synced soon anyway and had better go in one piece.
-pub const WRITEBACK_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes of a growing file after which the kernel is told to begin with their way to the disk, so that the sync at the end
+/// finds little to do: a quarter of a live fragment.
+pub const WRITEBACK_BYTES: u64 = 512 * 1024;
+/// The same for a file that is longer than this: telling is a wait at times, and the end of a large one takes long anyway.
+pub const WRITEBACK_BYTES_LARGE: u64 = 16 * 1024 * 1024;
+/// A turn of a thread that waits for the disk again and again: the shortest that Linux knows.
+pub const SHORT_TURN: Duration = Duration::from_micros(100);
 /// What one file's writer may leave to such a thread before it waits. As much again may be on its way to the disk.
 pub const FILE_BYTES_BEHIND: usize = 256 * 1024;
 /// Files that wait for such a thread before the next one is woken: a thread that is awake writes them sooner than another

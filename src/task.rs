@@ -3,11 +3,14 @@
 //! Every spawn goes through [`TaskSet`]: it has a name for the log, a panic in it is caught, counted and logged, and
 //! whoever owns the set waits for it. A task ends because its senders are gone or its [`Stop`] was pulled.
 
+use std::cell::Cell;
 use std::future::Future;
 
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::limits;
 
 /// Asks for an end. Clones share the request; a child is stopped with its parent but not the other way round.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +41,47 @@ impl Stop {
     pub async fn pulled(&self) {
         self.0.cancelled().await;
     }
+}
+
+/// Asks the system to let this thread go on as soon as what it waits for is there, in turns of [`limits::SHORT_TURN`]: for
+/// threads that wait for the disk again and again and compute little in between. Else each such wait lasts until whoever
+/// computes meanwhile has had its turn, 4 ms on many machines. Its share of the processor stays the same. Linux 6.12 and
+/// later know such turns; what others make of the request is no matter.
+pub fn take_short_turns() {
+    thread_local!(static ASKED: Cell<bool> = const { Cell::new(false) });
+    if !ASKED.replace(true) {
+        ask_for_short_turns();
+    }
+}
+
+/// The system's `struct sched_attr`, as it was first.
+#[repr(C)]
+#[derive(Default)]
+struct SchedulingAttributes {
+    size: u32,
+    policy: u32,
+    flags: u64,
+    nice: i32,
+    priority: u32,
+    /// Of the usual policy: the length of a turn in nanoseconds.
+    runtime: u64,
+    deadline: u64,
+    period: u64,
+}
+
+#[allow(unsafe_code, reason = "no safe wrapper knows these calls")]
+fn ask_for_short_turns() {
+    const SIZE: u32 = size_of::<SchedulingAttributes>() as u32;
+    let mut attributes = SchedulingAttributes::default();
+    // SAFETY: the system writes at most `SIZE` bytes, which is the structure's size.
+    let known = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, SIZE, 0) };
+    if known != 0 || attributes.policy != libc::SCHED_OTHER.cast_unsigned() {
+        return;
+    }
+    (attributes.size, attributes.flags) = (SIZE, 0);
+    attributes.runtime = u64::try_from(limits::SHORT_TURN.as_nanos()).expect("less than a second");
+    // SAFETY: the system reads `SIZE` bytes.
+    unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
 }
 
 /// Tasks with one owner. Clones share the set.

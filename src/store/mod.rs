@@ -80,10 +80,12 @@ pub trait BlobStore: fmt::Debug + Send + Sync {
     /// Removes blobs; ids that are not there are no error. Durable when it returns.
     async fn delete(&self, ids: &[BlobId]) -> Result<()>;
 
-    /// Finished blobs with ids greater than `after`, in order of id, at most `limit`.
+    /// Finished blobs with ids greater than `after`, in order of id, at most `limit`. What unfinished writers of an earlier
+    /// process left may be among them, of any length: nobody names it.
     async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobEntry>>;
 
-    /// Removes what unfinished writers of an earlier process left. Call only before any writer exists. Returns how many.
+    /// Removes what unfinished writers of an earlier process left, as far as it can be told from blobs; the rest is listed.
+    /// Call only before any writer exists. Returns how many.
     async fn remove_temporaries(&self) -> Result<u64>;
 }
 

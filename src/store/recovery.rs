@@ -1,8 +1,9 @@
 //! Puts right what a crash left, collects garbage, and proves the invariants on a data directory.
 //!
-//! What a crash can leave: connections that are open in history, temporary files, and blobs that were finished and never
-//! named. [`startup`] ends the first and removes the others before a door opens. While the service runs, the
-//! [`Collector`] deletes garbage whose grace has passed (I3) and blobs that nobody names (I5). [`check()`] changes nothing.
+//! What a crash can leave: connections that are open in history, and blobs that nobody names, whole ones whose commit had
+//! not come and torn ones whose writers were killed. [`startup`] ends the first and removes the others before a door opens.
+//! While the service runs, the [`Collector`] deletes garbage whose grace has passed (I3) and blobs that nobody names (I5).
+//! [`check()`] changes nothing.
 
 mod check;
 mod collector;
@@ -21,7 +22,7 @@ use crate::store::{BlobEntry, BlobId, BlobState, BlobStore, MetaStore, Result};
 pub struct StartupReport {
     /// Connections that were open when the last process ended; ended as `SERVICE_LOST`.
     pub connections_ended: u64,
-    /// Temporary files removed.
+    /// Temporary files removed: what blob stores leave that can be told from blobs.
     pub temporaries_removed: u64,
     /// Recent blobs compared with metadata.
     pub blobs_examined: u64,

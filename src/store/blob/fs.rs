@@ -1,14 +1,18 @@
 //! Blobs in files of one directory.
 //!
 //! ```text
-//! blobs/tmp/{id}              being written; whatever is here at a start is left over
-//! blobs/{5 hex}/{3 hex}/{id}  finished; the directories are the first 8 of the id's 32 digits
+//! blobs/{5 hex}/{3 hex}/{id}  a blob, or a file on its way to be one; the directories are the first 8 of the id's 32 digits
+//! blobs/tmp/                  where earlier versions let files grow; emptied at a start
 //! ```
 //!
 //! Ids begin with the time in milliseconds (12 digits), so a directory holds the blobs of 65.5 seconds and its parent the
 //! 4 096 directories of three days: neither grows with the store, and a listing in order of id walks them in order.
 //!
-//! I1: a blob appears under its name by one function, `layout::make_durable`: file synced, renamed, directory
+//! A file has its name from its beginning, so that the name is made durable while bytes still come and the end waits for
+//! those alone. Until it is finished only its writer knows of it: it is not read and not listed. A process that is killed
+//! leaves it, torn or not, as a blob that nobody names.
+//!
+//! I1: a file becomes a blob by one function, `layout::make_durable`: file synced, directory
 //! synced, and that directory's own name synced before. Linux only: reads that would not wait are taken on the spot
 //! (`RWF_NOWAIT`, `RESOLVE_CACHED`), everything else goes to a bounded pool and never holds up the reactor.
 

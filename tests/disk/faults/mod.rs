@@ -14,6 +14,7 @@ use super::support::http::exchange;
 use super::support::rtmp::{Publisher, Tag, capture};
 use super::support::{Client, Server, s3, settings};
 use super::watch::Watch;
+use crate::tree::Tree;
 
 /// A service whose directory is watched, with a bucket `films`.
 pub struct Bed {
@@ -63,9 +64,10 @@ impl Bed {
         lines.filter(of).filter_map(value).sum()
     }
 
-    /// Names in the directory of unfinished blobs.
-    pub fn unfinished(&self) -> usize {
-        std::fs::read_dir(self.server.dir.path().join("data/blobs/tmp")).expect("it is there").count()
+    /// The lengths of all files of blobs, finished or not.
+    pub fn blob_lengths(&self) -> Vec<usize> {
+        let blobs = Tree::read(&self.server.dir.path().join("data/blobs"));
+        blobs.files.values().map(Vec::len).collect()
     }
 
     /// A channel `cam1` of 1 s fragments that all stay in the playlist.

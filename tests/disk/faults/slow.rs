@@ -42,8 +42,7 @@ async fn a_write_that_hangs_holds_its_publisher_within_bounds_and_nobody_else() 
     bed.oss().put("/films/large", vec![1u8; 300_000]).await.expect(200);
     let tags = stream(TOTAL);
     let mut publisher = bed.publish().await;
-    let held =
-        bed.watch.inject(Fault::new(&[Kind::Write], Effect::Hold).on(|path| path.starts_with("data/blobs/tmp/")));
+    let held = bed.watch.inject(Fault::new(&[Kind::Write], Effect::Hold).on(|path| path.starts_with("data/blobs/")));
     let sent = AtomicUsize::new(0);
     let sending = async {
         for tag in &tags {

@@ -410,6 +410,13 @@ fn blobs_whose_names_are_not_synced_are_found() {
     is_found_without(|step| step.is_directory_sync_of(is_blob_directory));
 }
 
+/// Those whose names were synced while their files grew, and are not synced again.
+#[test]
+fn growing_blobs_whose_names_are_not_synced_are_found() {
+    let follows_bytes = |step: Step<'_>| matches!(step.before, Some((Op::Create { .. } | Op::Write { .. }, path)) if path.starts_with("data/blobs/"));
+    is_found_without(|step| step.is_directory_sync_of(is_blob_directory) && follows_bytes(step));
+}
+
 #[test]
 fn blobs_whose_removal_is_not_synced_are_found() {
     let follows_removal = |step: Step<'_>| matches!(step.before, Some((Op::Remove { .. }, _)));

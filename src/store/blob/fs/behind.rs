@@ -15,7 +15,7 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 
 use super::Inner;
-use super::layout::Temporary;
+use super::layout::Unfinished;
 use super::pool::unavailable;
 use crate::limits;
 use crate::store::{BlobId, Result, StoreError};
@@ -61,7 +61,7 @@ struct GrowingState {
 enum FileState {
     /// Nothing was written yet.
     None,
-    Open(Temporary),
+    Open(Unfinished),
     /// A thread writes it.
     Taken,
     /// Its writer is gone while a thread writes it.
@@ -121,7 +121,7 @@ impl Growing {
     }
 
     /// Takes the file, and what no thread has begun to write, away from the backlog. Waits while a thread writes it.
-    pub(super) async fn take(&self) -> Result<(Option<Temporary>, Vec<Bytes>)> {
+    pub(super) async fn take(&self) -> Result<(Option<Unfinished>, Vec<Bytes>)> {
         poll_fn(|cx| {
             let mut state = self.lock();
             match std::mem::replace(&mut state.file, FileState::Abandoned) {
@@ -148,7 +148,7 @@ impl Growing {
     }
 
     /// Writes what was left; whether more was left meanwhile. Blocks.
-    fn write(&self, inner: &Inner) -> bool {
+    fn write(&self, inner: &Arc<Inner>) -> bool {
         let mut state = self.lock();
         let file = match std::mem::replace(&mut state.file, FileState::Taken) {
             FileState::None => None,
@@ -165,8 +165,14 @@ impl Growing {
         drop(state);
         // There is room again.
         wake(waits);
-        let written = write_all(inner, self.id, file, &pieces);
+        let is_new = file.is_none();
+        let mut written = write_all(inner, self.id, file, &pieces);
         drop(pieces);
+        if let Ok(file) = &mut written
+            && is_new
+        {
+            begin_naming(inner, self.id, file);
+        }
         let mut state = self.lock();
         let (now, gone) = match (&state.file, written) {
             (FileState::Abandoned, written) => (FileState::Abandoned, written.ok()),
@@ -238,7 +244,7 @@ impl Backlog {
         state
     }
 
-    fn work_off(&self, inner: &Inner) {
+    fn work_off(&self, inner: &Arc<Inner>) {
         let mut again = None;
         loop {
             let mut state = self.lock();
@@ -265,15 +271,22 @@ fn wake(waits: Option<Waker>) {
     }
 }
 
+/// Has the name of a new file made durable while the file grows, so that its end has one wait less.
+fn begin_naming(inner: &Arc<Inner>, id: BlobId, file: &mut Unfinished) {
+    let Some(place) = inner.writes.vacant() else { return };
+    let (inner, done) = (inner.clone(), file.naming());
+    place.start(move || drop(done.send(inner.layout.sync_names_beside(id))));
+}
+
 /// Writes `pieces` at the end of the file, which is made first where there is none. Blocks.
-pub(super) fn write_all(inner: &Inner, id: BlobId, file: Option<Temporary>, pieces: &[Bytes]) -> Result<Temporary> {
-    let mut temporary = match file {
-        None => inner.layout.create_temporary(id)?,
-        Some(temporary) => temporary,
+pub(super) fn write_all(inner: &Inner, id: BlobId, file: Option<Unfinished>, pieces: &[Bytes]) -> Result<Unfinished> {
+    let mut file = match file {
+        None => inner.layout.create(id)?,
+        Some(file) => file,
     };
-    let written = write_all_vectored(temporary.file(), pieces);
-    written.map_err(|error| unavailable("writing a blob", temporary.path(), &error))?;
-    Ok(temporary)
+    let written = write_all_vectored(file.file(), pieces);
+    written.map_err(|error| unavailable("writing a blob", file.path(), &error))?;
+    Ok(file)
 }
 
 /// All pieces in as few calls as the system allows.

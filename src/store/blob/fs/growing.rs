@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
 
-use crate::limits::WRITEBACK_BYTES;
+use crate::limits::{WRITEBACK_BYTES, WRITEBACK_BYTES_LARGE};
 
 /// The file.
 #[derive(Debug)]
@@ -37,7 +37,8 @@ impl Write for GrowingFile {
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let written = self.file.write_vectored(slices)?;
         self.written += written as u64;
-        if self.written - self.told >= WRITEBACK_BYTES {
+        let step = if self.written < WRITEBACK_BYTES_LARGE { WRITEBACK_BYTES } else { WRITEBACK_BYTES_LARGE };
+        if self.written - self.told >= step {
             start_writeback(&self.file, self.told, self.written - self.told);
             self.told = self.written;
         }
@@ -69,11 +70,18 @@ mod tests {
         let path = directory.path().join("growing");
         let mut growing = GrowingFile::new(File::create_new(&path).expect("fresh"));
         let piece = vec![7; WRITEBACK_BYTES as usize / 3];
+        let length = piece.len() as u64;
         for _ in 0..7 {
             growing.write_all(&piece).expect("room");
         }
-        assert_eq!((growing.written, growing.told), (piece.len() as u64 * 7, piece.len() as u64 * 4));
+        assert_eq!((growing.written, growing.told), (length * 7, length * 4));
+        let rest = usize::try_from(WRITEBACK_BYTES_LARGE / length).expect("it fits") + 3;
+        for _ in 0..rest {
+            growing.write_all(&piece).expect("room");
+        }
+        assert!(growing.written > WRITEBACK_BYTES_LARGE && growing.told < growing.written);
+        assert!(growing.written - growing.told < WRITEBACK_BYTES_LARGE);
         growing.sync().expect("a disk");
-        assert_eq!(std::fs::read(&path).expect("there"), piece.repeat(7));
+        assert!(std::fs::read(&path).expect("there") == piece.repeat(7 + rest));
     }
 }

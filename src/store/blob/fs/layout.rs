@@ -5,7 +5,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::RwLock;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use super::growing::GrowingFile;
 use super::pool::unavailable;
@@ -23,14 +24,14 @@ const BELOW_DIRECTORIES: u32 = 128 - 4 * (OUTER_DIGITS + INNER_DIGITS) as u32;
 #[derive(Debug)]
 pub(super) struct Layout {
     root: PathBuf,
-    temporary: PathBuf,
     /// For opening by a relative path.
     root_descriptor: File,
-    /// Directories whose names are known to be durable. A rename into one holds this for reading, making and removing
-    /// one for writing: so no rename lands in a directory that was removed and made again by another, unsynced.
+    /// Directories whose names are known to be durable. Making a file in one holds this for reading, making and removing
+    /// one for writing: so no file lands in a directory that was removed and made again by another, unsynced.
     durable: RwLock<HashSet<Slot>>,
-    /// Syncs of directories that files were renamed into.
+    /// Syncs of directories that files were made in.
     syncs: SharedSyncs,
+    hidden: Arc<Hidden>,
 }
 
 /// The digits of an id that name its directories.
@@ -55,17 +56,21 @@ impl Slot {
     }
 }
 
-/// A file in the temporary directory. Dropping it removes the file.
+/// A file that is not yet a blob: it has its name, and only its writer knows of it. Dropping it removes the file.
 #[derive(Debug)]
-pub(super) struct Temporary {
+pub(super) struct Unfinished {
     /// The file; always there until drop.
     file: Option<GrowingFile>,
+    id: BlobId,
     path: PathBuf,
-    /// It was renamed: nothing is left to remove.
-    renamed: bool,
+    /// What the sync of its name came to, where one was begun.
+    named: Option<Receiver<io::Result<()>>>,
+    hidden: Arc<Hidden>,
+    /// It has become a blob: nothing is to be removed.
+    finished: bool,
 }
 
-impl Temporary {
+impl Unfinished {
     /// The open file.
     pub(super) fn file(&mut self) -> &mut GrowingFile {
         self.file.as_mut().expect("taken only by drop")
@@ -75,31 +80,60 @@ impl Temporary {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Where to say what a sync of its directory came to that begins now: the end then waits for that one.
+    pub(super) fn naming(&mut self) -> SyncSender<io::Result<()>> {
+        let (done, named) = sync_channel(1);
+        self.named = Some(named);
+        done
+    }
 }
 
-impl Drop for Temporary {
+impl Drop for Unfinished {
     fn drop(&mut self) {
-        if self.renamed {
-            return;
+        if !self.finished {
+            // On the spot, so that a dropped writer has left nothing when drop returns. Taking the name away is quick;
+            // giving back the blocks of a large file is not, and happens when the file is closed: on a blocking thread.
+            if let Err(error) = fs::remove_file(&self.path) {
+                tracing::warn!(path = %self.path.display(), %error, "unfinished file stays until the next start");
+            }
+            let file = self.file.take();
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                drop(runtime.spawn_blocking(move || drop(file)));
+            }
         }
-        // On the spot, so that a dropped writer has left nothing when drop returns. Taking the name away is quick;
-        // giving back the blocks of a large file is not, and happens when the file is closed: on a blocking thread.
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "temporary file stays until the next start");
-        }
-        let file = self.file.take();
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            drop(runtime.spawn_blocking(move || drop(file)));
-        }
+        // Last: until then nobody finds it.
+        self.hidden.remove(self.id);
+    }
+}
+
+/// Files that are not yet blobs: their names are there, and nobody is told.
+#[derive(Debug, Default)]
+pub(super) struct Hidden(Mutex<HashSet<BlobId>>);
+
+impl Hidden {
+    fn lock(&self) -> MutexGuard<'_, HashSet<BlobId>> {
+        self.0.lock().expect("no code panics while holding this lock")
+    }
+
+    fn add(&self, id: BlobId) {
+        self.lock().insert(id);
+    }
+
+    fn remove(&self, id: BlobId) {
+        self.lock().remove(&id);
+    }
+
+    fn holds(&self, id: BlobId) -> bool {
+        self.lock().contains(&id)
     }
 }
 
 impl Layout {
     /// Makes the directories that are missing, durably.
     pub(super) fn open(root: &Path) -> Result<Self> {
-        let temporary = root.join("tmp");
         let prepare = || -> io::Result<File> {
-            DirBuilder::new().recursive(true).mode(0o700).create(&temporary)?;
+            DirBuilder::new().recursive(true).mode(0o700).create(root)?;
             sync_directory(root)?;
             match root.parent() {
                 Some(parent) if parent.as_os_str().is_empty() => sync_directory(Path::new("."))?,
@@ -111,10 +145,10 @@ impl Layout {
         let root_descriptor = prepare().map_err(|error| unavailable("opening the blob directory", root, &error))?;
         Ok(Layout {
             root: root.to_owned(),
-            temporary,
             root_descriptor,
             durable: RwLock::default(),
             syncs: SharedSyncs::default(),
+            hidden: Arc::default(),
         })
     }
 
@@ -146,41 +180,55 @@ impl Layout {
         self.root.join(outer).join(inner)
     }
 
-    /// A new temporary file for a blob.
-    pub(super) fn create_temporary(&self, id: BlobId) -> Result<Temporary> {
-        let path = self.temporary.join(id.to_string());
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let file = file.map_err(|error| unavailable("creating a temporary file", &path, &error))?;
-        Ok(Temporary { file: Some(GrowingFile::new(file)), path, renamed: false })
-    }
-
-    /// Turns a temporary file into a finished blob: complete, durable and readable, in that order (I1). This is the only
-    /// way a blob comes to its name. After an error nothing of it is left, or what is left is unnamed and swept.
-    pub(super) fn make_durable(&self, mut temporary: Temporary, id: BlobId) -> Result<()> {
+    /// A new file for a blob, under its name in a directory whose own name is durable. That of the file is not yet.
+    pub(super) fn create(&self, id: BlobId) -> Result<Unfinished> {
         let path = self.path(id);
-        // Its bytes and its length; times and owner of the file mean nothing here.
-        temporary.file().sync().map_err(|error| unavailable("syncing a blob", temporary.path(), &error))?;
-        self.rename_into(&mut temporary, Slot::of(id), &path)
-            .map_err(|error| unavailable("renaming a blob", &path, &error))?;
-        self.syncs.sync(Slot::of(id), &self.directory(Slot::of(id))).map_err(|error| {
-            // Its name may or may not survive a power cut: a blob that nobody may count on must not stay.
-            let _ = fs::remove_file(&path);
-            unavailable("syncing a blob's directory", &path, &error)
-        })
+        // First: from the moment on that its name is there it is not to be found.
+        self.hidden.add(id);
+        let file = self.create_file(Slot::of(id), &path).map_err(|error| {
+            self.hidden.remove(id);
+            unavailable("creating a blob's file", &path, &error)
+        })?;
+        let (file, hidden) = (Some(GrowingFile::new(file)), self.hidden.clone());
+        Ok(Unfinished { file, id, path, named: None, hidden, finished: false })
     }
 
-    /// Renames into a directory whose own name is durable, making it first where needed.
-    fn rename_into(&self, temporary: &mut Temporary, slot: Slot, path: &Path) -> io::Result<()> {
+    fn create_file(&self, slot: Slot, path: &Path) -> io::Result<File> {
         loop {
             let durable = self.durable.read().expect("no code panics while holding this lock");
             if durable.contains(&slot) {
-                fs::rename(temporary.path(), path)?;
-                temporary.renamed = true;
-                return Ok(());
+                return OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
             }
             drop(durable);
             self.make_directory(slot)?;
         }
+    }
+
+    /// Whether a file of this name is there that is no blob yet.
+    pub(super) fn is_hidden(&self, id: BlobId) -> bool {
+        self.hidden.holds(id)
+    }
+
+    /// Makes the names durable that a blob's directory had before this call.
+    pub(super) fn sync_names_beside(&self, id: BlobId) -> io::Result<()> {
+        let slot = Slot::of(id);
+        self.syncs.sync(slot, &self.directory(slot))
+    }
+
+    /// Turns a file into a finished blob: complete, durable and readable, in that order (I1). This is the only way a blob
+    /// comes to be. After an error nothing of it is left, or what is left is unnamed and swept.
+    pub(super) fn make_durable(&self, mut unfinished: Unfinished) -> Result<()> {
+        // Its bytes and its length; times and owner of the file mean nothing here.
+        unfinished.file().sync().map_err(|error| unavailable("syncing a blob", unfinished.path(), &error))?;
+        // One that was begun when the file was made has mostly ended long ago. What it came to stands: a system tells a
+        // failure once, and the next sync would say that all is well.
+        let named = match unfinished.named.take().and_then(|named| named.recv().ok()) {
+            Some(named) => named,
+            None => self.sync_names_beside(unfinished.id),
+        };
+        named.map_err(|error| unavailable("syncing a blob's directory", unfinished.path(), &error))?;
+        unfinished.finished = true;
+        Ok(())
     }
 
     fn make_directory(&self, slot: Slot) -> io::Result<()> {
@@ -280,7 +328,7 @@ impl Layout {
             let mut smallest = BTreeSet::new();
             for name in names(&self.directory(slot))? {
                 let id = BlobId::parse(&name).filter(|id| Slot::of(*id) == slot && id.to_string() == name);
-                smallest.extend(id.filter(|id| Some(*id) > after));
+                smallest.extend(id.filter(|id| Some(*id) > after && !self.is_hidden(*id)));
                 if smallest.len() > room {
                     smallest.pop_last();
                 }
@@ -301,11 +349,12 @@ impl Layout {
         }
     }
 
-    /// Empties the temporary directory.
+    /// Empties the directory in which earlier versions let files grow.
     pub(super) fn remove_temporaries(&self) -> Result<u64> {
+        let temporary = self.root.join("tmp");
         let mut removed = 0;
-        for name in names(&self.temporary)? {
-            let path = self.temporary.join(name);
+        for name in names(&temporary)? {
+            let path = temporary.join(name);
             match fs::remove_file(&path) {
                 Ok(()) => removed += 1,
                 // It takes room but does no harm: no reason not to start.

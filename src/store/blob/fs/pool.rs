@@ -3,9 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 
 use crate::store::{Fault, Result, StoreError};
+use crate::task;
 
 /// A share of the blocking threads.
 #[derive(Debug)]
@@ -22,14 +24,35 @@ impl FilePool {
     /// Runs `work`. When the caller gives up, work that has begun still runs to its end and its result is dropped there.
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let permit = self.permits.clone().acquire_owned().await.expect("this semaphore is never closed");
-        let counted = move || {
+        Vacancy(permit).begin(work).await.map_err(|error| {
+            tracing::error!(%error, "a file call panicked or the runtime is gone");
+            StoreError::Unavailable("file call did not end".into())
+        })
+    }
+
+    /// A place among the calls that run at once, if there is one.
+    pub(super) fn vacant(&self) -> Option<Vacancy> {
+        self.permits.clone().try_acquire_owned().ok().map(Vacancy)
+    }
+}
+
+/// A place for one call.
+#[derive(Debug)]
+pub(super) struct Vacancy(OwnedSemaphorePermit);
+
+impl Vacancy {
+    /// Runs `work`, and nobody waits for it.
+    pub(super) fn start(self, work: impl FnOnce() + Send + 'static) {
+        drop(self.begin(work));
+    }
+
+    fn begin<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        let Vacancy(permit) = self;
+        tokio::task::spawn_blocking(move || {
+            task::take_short_turns();
             let result = work();
             drop(permit);
             result
-        };
-        tokio::task::spawn_blocking(counted).await.map_err(|error| {
-            tracing::error!(%error, "a file call panicked or the runtime is gone");
-            StoreError::Unavailable("file call did not end".into())
         })
     }
 }

@@ -95,13 +95,15 @@ impl BlobReader for FsReader {
 
 /// A blob's file, opened anew.
 pub(super) async fn open_file(inner: &Arc<Inner>, id: BlobId) -> Result<File> {
-    match open_cached(&inner.layout, id) {
-        Some(file) => Ok(file),
+    let file = match open_cached(&inner.layout, id) {
+        Some(file) => file,
         None => {
             let on_pool = inner.clone();
-            inner.reads.run(move || open_waiting(&on_pool.layout, id)).await?
+            inner.reads.run(move || open_waiting(&on_pool.layout, id)).await??
         }
-    }
+    };
+    // Behind the opening: one that is made meanwhile is growing before it is there.
+    if inner.layout.is_hidden(id) { Err(StoreError::NotFound(What::Blob)) } else { Ok(file) }
 }
 
 /// Bytes of an open file.

@@ -61,8 +61,8 @@ impl BlobWriter for FsWriter {
         pieces.push(Bytes::from(std::mem::take(&mut self.gathered)));
         let (inner, id, length) = (self.inner.clone(), self.id, self.length);
         let work = move || -> Result<u64> {
-            let temporary = write_all(&inner, id, file, &pieces)?;
-            inner.layout.make_durable(temporary, id)?;
+            let file = write_all(&inner, id, file, &pieces)?;
+            inner.layout.make_durable(file)?;
             Ok(length)
         };
         self.inner.writes.run(work).await?

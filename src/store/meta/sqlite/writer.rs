@@ -24,6 +24,7 @@ use super::folding::{self, Folding};
 use crate::clock::{self, Clock};
 use crate::store::meta::rules;
 use crate::store::{Result, StoreError};
+use crate::task;
 
 /// How much the writer has done, for tests and metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -167,6 +168,7 @@ fn run(
     batch_max: usize,
     counters: &Counters,
 ) {
+    task::take_short_turns();
     while let Some(first) = commands.blocking_recv() {
         let mut batch = VecDeque::from([first]);
         while batch.len() < batch_max
