@@ -5,12 +5,11 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-use crate::limits;
 
 /// Asks for an end. Clones share the request; a child is stopped with its parent but not the other way round.
 #[derive(Clone, Debug, Default)]
@@ -43,14 +42,14 @@ impl Stop {
     }
 }
 
-/// Asks the system to let this thread go on as soon as what it waits for is there, in turns of [`limits::SHORT_TURN`]: for
-/// threads that wait for the disk again and again and compute little in between. Else each such wait lasts until whoever
-/// computes meanwhile has had its turn, 4 ms on many machines. Its share of the processor stays the same. Linux 6.12 and
-/// later know such turns; what others make of the request is no matter.
-pub fn take_short_turns() {
+/// Asks the system to let this thread go on as soon as what it waits for is there, in turns of that length: for threads that
+/// wait for the disk again and again and compute little in between. Else each such wait lasts until whoever computes
+/// meanwhile has had its turn, 4 ms on many machines. Its share of the processor stays the same. A thread's first request
+/// counts. Linux 6.12 and later know such turns; what others make of the request is no matter.
+pub fn take_short_turns(turn: Duration) {
     thread_local!(static ASKED: Cell<bool> = const { Cell::new(false) });
     if !ASKED.replace(true) {
-        ask_for_short_turns();
+        ask_for_turns(turn);
     }
 }
 
@@ -70,7 +69,7 @@ struct SchedulingAttributes {
 }
 
 #[allow(unsafe_code, reason = "no safe wrapper knows these calls")]
-fn ask_for_short_turns() {
+fn ask_for_turns(turn: Duration) {
     const SIZE: u32 = size_of::<SchedulingAttributes>() as u32;
     let mut attributes = SchedulingAttributes::default();
     // SAFETY: the system writes at most `SIZE` bytes, which is the structure's size.
@@ -79,7 +78,7 @@ fn ask_for_short_turns() {
         return;
     }
     (attributes.size, attributes.flags) = (SIZE, 0);
-    attributes.runtime = u64::try_from(limits::SHORT_TURN.as_nanos()).expect("less than a second");
+    attributes.runtime = u64::try_from(turn.as_nanos()).unwrap_or(u64::MAX);
     // SAFETY: the system reads `SIZE` bytes.
     unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
 }

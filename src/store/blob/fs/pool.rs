@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
+use crate::limits;
 use crate::store::{Fault, Result, StoreError};
 use crate::task;
 
@@ -49,7 +50,7 @@ impl Vacancy {
     fn begin<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
         let Vacancy(permit) = self;
         tokio::task::spawn_blocking(move || {
-            task::take_short_turns();
+            task::take_short_turns(limits::SHORT_TURN);
             let result = work();
             drop(permit);
             result

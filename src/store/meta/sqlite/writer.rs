@@ -22,6 +22,7 @@ use super::cache::{Cache, Scope};
 use super::error::{Sql, noted};
 use super::folding::{self, Folding};
 use crate::clock::{self, Clock};
+use crate::limits;
 use crate::store::meta::rules;
 use crate::store::{Result, StoreError};
 use crate::task;
@@ -168,7 +169,7 @@ fn run(
     batch_max: usize,
     counters: &Counters,
 ) {
-    task::take_short_turns();
+    task::take_short_turns(limits::SHORT_TURN);
     while let Some(first) = commands.blocking_recv() {
         let mut batch = VecDeque::from([first]);
         while batch.len() < batch_max
