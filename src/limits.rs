@@ -384,10 +384,14 @@ pub const FORM_REST_BYTES_MAX: usize = 64 * 1024;
 pub const RETENTION_DAYS_MAX: u32 = 36_500;
 /// Largest object of the OSS dialect that one PUT or all appends make: 5 GiB, as the public service has it.
 pub const OSS_OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
-/// A multi-delete of 1000 keys of 1023 bytes, every byte a numeric character reference, is 6 MiB.
+/// A multi-delete of 1000 keys of 1023 bytes, every byte a numeric character reference, is 6 MiB. Over S3, too.
 pub const OSS_DELETE_XML_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Any other document: 20 CORS rules with long lists stay far below.
+/// Any other document, over S3, too: 20 CORS rules with long lists stay far below.
 pub const OSS_XML_BYTES_MAX: usize = 64 * 1024;
+/// Any document of a caller who has proved nothing, in either dialect: documents are held whole, and with one in each of
+/// [`HTTP_REQUESTS_MAX`] requests nobody in particular holds 128 MiB, not 16 GiB. Some hundred keys of a list, or parts of
+/// an upload, fit; who has more signs.
+pub const ANONYMOUS_DOCUMENT_BYTES_MAX: usize = 64 * 1024;
 /// Elements within elements: the deepest document has four levels; more is an attack on the stack or the heap.
 pub const OSS_XML_DEPTH_MAX: usize = 16;
 /// A multi-delete of 1000 keys has some 3000 elements; each costs memory far beyond its few bytes of text.
@@ -398,7 +402,8 @@ pub const OSS_DELETE_KEYS_MAX: usize = 1_000;
 pub const OSS_PART_BYTES_MIN: u64 = 100 * 1024;
 /// Parts of a CompleteMultipartUpload: every number there is.
 pub const OSS_COMPLETE_PARTS_MAX: usize = PART_NUMBER_MAX as usize;
-/// 10 000 parts, each of some 110 bytes written tightly, up to twice that with blanks and quotes as references.
+/// 10 000 parts, each of some 110 bytes written tightly, up to twice that with blanks and quotes as references. Over S3,
+/// where a part may come with a checksum, too.
 pub const OSS_COMPLETE_XML_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The root, and for each part itself, its number, its tag, and one more that a client may add.
 pub const OSS_COMPLETE_XML_ELEMENTS_MAX: usize = 1 + 4 * OSS_COMPLETE_PARTS_MAX;

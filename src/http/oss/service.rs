@@ -28,6 +28,7 @@ use crate::http::cors::decorate;
 use crate::http::pace::TrafficLimit;
 use crate::http::query::Query;
 use crate::http::server::{Answer, Door, HttpDeps, Trail};
+use crate::limits;
 use crate::net::host::without_port;
 use crate::store::{AccountId, Acl, BucketRecord, ObjectKey, StoreError};
 
@@ -336,9 +337,14 @@ impl Ask<'_> {
         digest.map(Some).ok_or_else(|| OssError::invalid_digest(&text))
     }
 
-    /// A whole request document, checked against `Content-MD5` where that is stated.
+    /// A whole request document, checked against `Content-MD5` where that is stated. Of callers who have proved nothing it
+    /// is held to [`limits::ANONYMOUS_DOCUMENT_BYTES_MAX`].
     pub(super) async fn document(&self, body: &mut RequestBody, bytes_max: usize) -> Result<Bytes, OssError> {
         let stated = self.content_md5()?;
+        let bytes_max = match self.accepted.caller {
+            Caller::Anonymous => bytes_max.min(limits::ANONYMOUS_DOCUMENT_BYTES_MAX),
+            Caller::Key { .. } => bytes_max,
+        };
         let document = body.read_all(bytes_max).await.map_err(|error| body_error(error, bytes_max as u64))?;
         if stated.is_some_and(|stated| stated[..] != Md5::digest(&document)[..]) {
             return Err(OssError::invalid_digest(&self.header("content-md5").unwrap_or_default()));
@@ -376,7 +382,7 @@ impl Ask<'_> {
             tracing::error!(request_id = self.request_id, %error, "store failed");
         }
         if error == StoreError::TooLarge {
-            let object_max = self.deps.objects.object_bytes_max().min(crate::limits::OSS_OBJECT_BYTES_MAX);
+            let object_max = self.deps.objects.object_bytes_max().min(limits::OSS_OBJECT_BYTES_MAX);
             return OssError::entity_too_large(object_max);
         }
         if error == StoreError::DigestMismatch {

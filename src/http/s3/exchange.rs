@@ -89,6 +89,8 @@ pub(super) struct Notes {
     pub(super) fault: Option<S3Fault>,
     /// A handler began: what fails before it is the library's word, or the body's.
     pub(super) handled: bool,
+    /// Most that the body may have, where the library holds it whole.
+    pub(super) document_bytes_max: Option<usize>,
     /// Digests of a document that the library read whole.
     pub(super) document: Option<super::integrity::DocumentDigests>,
 }

@@ -24,7 +24,6 @@ use super::service::Operations;
 use super::short;
 use crate::http::body::{BodyError, BodySlot, Content, LentBody, RequestBody};
 use crate::http::cors::{self, Refusal};
-use crate::http::query::Query;
 use crate::http::server::{Answer, Door, HttpDeps, Trail};
 use crate::limits;
 use crate::store::{BucketName, BucketRecord};
@@ -145,7 +144,7 @@ impl S3Front {
         exchange: &Arc<Exchange>,
     ) -> (Result<Answer, S3Fault>, Option<RequestBody>) {
         let (lent, slot) = LentBody::new(body);
-        let mut request = s3s::HttpRequest::new(lend(lent, &exchange.query, exchange));
+        let mut request = s3s::HttpRequest::new(lend(lent, head, exchange));
         *request.method_mut() = head.method.clone();
         *request.version_mut() = head.version;
         *request.uri_mut() = admitted.uri;
@@ -371,22 +370,24 @@ const DOCUMENTS: &[&str] = &[
     "website",
 ];
 
-fn lend(body: LentBody, query: &Query, exchange: &Arc<Exchange>) -> s3s::Body {
-    if DOCUMENTS.iter().any(|name| query.has(name)) && !query.has("partNumber") {
+fn lend(body: LentBody, head: &Parts, exchange: &Arc<Exchange>) -> s3s::Body {
+    let query = &exchange.query;
+    let is_part = head.method == Method::PUT && query.has("uploadId") && query.has("partNumber");
+    if DOCUMENTS.iter().any(|name| query.has(name)) && !is_part {
         exchange.notes().document = Some(DocumentDigests::default());
-        s3s::Body::http_body_unsync(Digesting { body, exchange: exchange.clone() })
-    } else {
-        s3s::Body::http_body_unsync(body)
     }
+    s3s::Body::http_body_unsync(Watched { body, taken: 0, exchange: exchange.clone() })
 }
 
-/// A document on its way to the library, digested as it goes by.
-struct Digesting {
+/// A body on its way to the library: a document is digested as it goes by, and ends where it gets too long. What it may
+/// have is known by the time that the first byte is asked for.
+struct Watched {
     body: LentBody,
+    taken: usize,
     exchange: Arc<Exchange>,
 }
 
-impl http_body::Body for Digesting {
+impl http_body::Body for Watched {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -394,9 +395,16 @@ impl http_body::Body for Digesting {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if let Some(Ok(data)) = &frame
             && let Some(bytes) = data.data_ref()
-            && let Some(digests) = &mut self.exchange.notes().document
         {
-            digests.update(bytes);
+            self.taken = self.taken.saturating_add(bytes.len());
+            let mut notes = self.exchange.notes();
+            if notes.document_bytes_max.is_some_and(|most| self.taken > most) {
+                notes.fault = Some(S3Fault::from_body(BodyError::TooLarge));
+                return Poll::Ready(Some(Err(BodyError::TooLarge)));
+            }
+            if let Some(digests) = &mut notes.document {
+                digests.update(bytes);
+            }
         }
         Poll::Ready(frame)
     }

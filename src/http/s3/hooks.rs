@@ -14,8 +14,10 @@ use super::exchange::{Caller, Exchange};
 use super::policy;
 use crate::clock::Wall;
 use crate::http::access::{self, Wanted};
+use crate::http::body::{BodyError, Promised};
 use crate::http::query::Query;
 use crate::http::server::HttpDeps;
+use crate::limits;
 use crate::net::host::{HostReading, HostRules};
 use crate::store::credentials::{self, Credential, CredentialError};
 use crate::store::{BucketName, ObjectKey};
@@ -115,7 +117,33 @@ impl S3Access for Access {
                 .map_err(|fault| exchange.fail(fault))?;
         }
         let outcome = before_document(&self.0, operation, cx.s3_path(), &exchange).await;
-        outcome.map_err(|fault| exchange.fail(fault))
+        outcome.and_then(|()| bound_document(operation, &exchange)).map_err(|fault| exchange.fail(fault))
+    }
+}
+
+/// Most that the body of an operation may have, when the library is going to hold it whole; `None` where it is taken piece
+/// by piece. Whoever has proved nothing is held to less.
+fn document_bytes_max(operation: &str, caller: &Caller) -> Option<usize> {
+    let most = match operation {
+        "PutObject" | "UploadPart" => return None,
+        "DeleteObjects" => limits::OSS_DELETE_XML_BYTES_MAX,
+        "CompleteMultipartUpload" => limits::OSS_COMPLETE_XML_BYTES_MAX,
+        "PutBucketLifecycleConfiguration" => limits::LIFECYCLE_XML_BYTES_MAX,
+        _ => limits::OSS_XML_BYTES_MAX,
+    };
+    Some(match caller {
+        Caller::Anonymous => most.min(limits::ANONYMOUS_DOCUMENT_BYTES_MAX),
+        Caller::Key { .. } => most,
+    })
+}
+
+/// What is promised to be too long is refused before it is asked for. Where nothing is promised, the front counts.
+fn bound_document(operation: &str, exchange: &Exchange) -> Result<(), S3Fault> {
+    let most = document_bytes_max(operation, &exchange.notes().caller);
+    exchange.notes().document_bytes_max = most;
+    match (most, exchange.promised) {
+        (Some(most), Promised::Length(length)) if length > most as u64 => Err(S3Fault::from_body(BodyError::TooLarge)),
+        _ => Ok(()),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Bounds of a request and of a socket at their very edge: what fits passes, one more is refused.
 
-use super::harness::{Call, HOST, Running, Who};
-use super::signed::{Dialect, Key, Place, Plain};
+use super::harness::{Call, HOST, Reply, Running, Who};
+use super::signed::{Dialect, Key, Place, Plain, Wire};
 use crate::limits;
+use crate::store::{Acl, BucketSetting};
 
 #[tokio::test]
 async fn a_socket_carries_so_many_requests_and_says_which_is_the_last() {
@@ -56,6 +57,137 @@ async fn documents_of_either_dialect_expand_no_entity_and_nest_only_so_deep() {
         let put = Plain::new(dialect, "PUT", "examplebucket", "", "tagging").body(&set("a&#45;b")).md5();
         let reply = put.signed(Some(&owner), Place::Header).send(&mut running.connect().await).await;
         assert!(reply.status < 300, "{}", reply.text());
+    }
+}
+
+/// A document of exactly so many bytes.
+fn padded(root: &str, bytes: usize) -> String {
+    const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+    format!("{DECLARATION}{}{root}", " ".repeat(bytes - DECLARATION.len() - root.len()))
+}
+
+const DELETE: &str = "<Delete><Object><Key>none</Key></Object></Delete>";
+const COMPLETE: &str = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>\
+                        <ETag>\"d41d8cd98f00b204e9800998ecf8427e\"</ETag></Part></CompleteMultipartUpload>";
+const UPLOAD: &str = "uploadId=00000000000000000000000000000001";
+
+fn too_long(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Oss => "EntityTooLarge",
+        Dialect::S3 => "MaxMessageLengthExceeded",
+    }
+}
+
+/// The answer to a body that is too long: what is so long that nobody would read it to its end is not sent at all.
+async fn refused(running: &Running, wire: &Wire) -> Reply {
+    let mut socket = running.connect().await;
+    match wire.body.len() as u64 > limits::HTTP_DRAIN_BYTES_MAX {
+        true => wire.send_head(&mut socket).await,
+        false => wire.send(&mut socket).await,
+    }
+}
+
+#[tokio::test]
+async fn a_document_has_so_many_bytes_and_no_more() {
+    let running = Running::start().await;
+    let owner = Key::new("ownerKey", "ownerSecret");
+    let tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
+    let rules = "<LifecycleConfiguration><Rule><ID>a</ID><Prefix>tmp/</Prefix><Status>Enabled</Status><Expiration>\
+                 <Days>1</Days></Expiration></Rule></LifecycleConfiguration>";
+    for (method, key, query, root, max, fits) in [
+        ("POST", "", "delete", DELETE, limits::OSS_DELETE_XML_BYTES_MAX, 200),
+        ("POST", "k", UPLOAD, COMPLETE, limits::OSS_COMPLETE_XML_BYTES_MAX, 404),
+        ("PUT", "", "lifecycle", rules, limits::LIFECYCLE_XML_BYTES_MAX, 200),
+        ("PUT", "", "tagging", tags, limits::OSS_XML_BYTES_MAX, 200),
+    ] {
+        for dialect in [Dialect::Oss, Dialect::S3] {
+            let of = |bytes| Plain::new(dialect, method, "examplebucket", key, query).body(&padded(root, bytes)).md5();
+            let signed = |bytes| of(bytes).signed(Some(&owner), Place::Header);
+            let reply = signed(max).send(&mut running.connect().await).await;
+            let fits = if (dialect, query) == (Dialect::S3, "tagging") { 204 } else { fits };
+            assert_eq!(reply.status, fits, "{dialect:?} {query}: {}", reply.text());
+            // Refused by what is promised, before it is asked for; and where nothing is promised, when it has come.
+            let reply = refused(&running, &signed(max + 1)).await;
+            assert_eq!((reply.status, reply.element("Code").as_str()), (400, too_long(dialect)), "{dialect:?} {query}");
+            let reply = signed(max + 1).send_chunked(&mut running.connect().await).await;
+            assert_eq!((reply.status, reply.element("Code").as_str()), (400, too_long(dialect)), "{dialect:?} {query}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_document_has_so_many_elements_and_no_more() {
+    let running = Running::start().await;
+    let rule =
+        "<Rule><ID>a</ID><Prefix>tmp/</Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>";
+    let root = "LifecycleConfiguration";
+    // The root, seven of the rule, and more that nobody knows.
+    let of = |elements: usize| format!("<{root}>{rule}{}</{root}>", "<a/>".repeat(elements - 7));
+    for (elements, status) in [(limits::LIFECYCLE_XML_ELEMENTS_MAX, 200), (limits::LIFECYCLE_XML_ELEMENTS_MAX + 1, 400)]
+    {
+        let put = running.call(Call::new("PUT", "/?lifecycle").body(of(elements))).await;
+        assert_eq!(put.status, status, "{elements}: {}", put.text());
+        assert!(status == 200 || put.element("Code") == "MalformedXML", "{}", put.text());
+    }
+}
+
+#[tokio::test]
+async fn tags_are_so_many_and_no_more() {
+    let running = Running::start().await;
+    let owner = Key::new("ownerKey", "ownerSecret");
+    for (dialect, key, max) in [
+        (Dialect::Oss, "", limits::OSS_BUCKET_TAGS_MAX),
+        (Dialect::S3, "", limits::S3_BUCKET_TAGS_MAX),
+        (Dialect::Oss, "k", limits::OBJECT_TAGS_MAX),
+        (Dialect::S3, "k", limits::OBJECT_TAGS_MAX),
+    ] {
+        running.call(Call::new("PUT", "/k").body("text")).await.assert_empty(200);
+        for (count, fits) in [(max, true), (max + 1, false)] {
+            let tags: String = (0..count).map(|n| format!("<Tag><Key>k{n}</Key><Value>v</Value></Tag>")).collect();
+            let body = format!("<Tagging><TagSet>{tags}</TagSet></Tagging>");
+            let put = Plain::new(dialect, "PUT", "examplebucket", key, "tagging").body(&body).md5();
+            let reply = put.signed(Some(&owner), Place::Header).send(&mut running.connect().await).await;
+            assert_eq!(reply.status < 300, fits, "{dialect:?} {key} {count}: {}", reply.text());
+            assert!(fits || reply.status == 400, "{}", reply.text());
+        }
+    }
+}
+
+/// Documents are held whole: who has proved nothing must not make the service hold megabytes for each of his requests,
+/// whatever the bucket allows him.
+#[tokio::test]
+async fn a_caller_who_has_proved_nothing_has_a_short_document_held_at_most() {
+    let running = Running::start().await;
+    let owner = Key::new("ownerKey", "ownerSecret");
+    let bucket = running.bucket("examplebucket").await;
+    let policy = r#"{"Version":"1","Statement":[{"Effect":"Allow","Principal":["*"],"Action":["oss:DeleteObject"],
+                     "Resource":["acs:oss:*:*:examplebucket/*"]}]}"#;
+    running.meta.set_bucket_setting(bucket.id, BucketSetting::Policy(Some(policy.into()))).await.expect("there");
+    running.meta.set_bucket_acl(bucket.id, Acl::PublicReadWrite).await.expect("there");
+    let max = limits::ANONYMOUS_DOCUMENT_BYTES_MAX;
+    const BOTH: &[Dialect] = &[Dialect::Oss, Dialect::S3];
+    for (key, query, root, fits, dialects) in [
+        ("", "delete", DELETE, 200, BOTH),
+        // By its arguments it could be a part; the other dialect refuses it.
+        ("", "delete&partNumber=1", DELETE, 200, &BOTH[1..]),
+        ("k", UPLOAD, COMPLETE, 404, BOTH),
+    ] {
+        for dialect in dialects.iter().copied() {
+            let of = |bytes| Plain::new(dialect, "POST", "examplebucket", key, query).body(&padded(root, bytes)).md5();
+            let told = |bytes| format!("{dialect:?} {query} of {bytes}");
+            let reply = of(max).signed(None, Place::Header).send(&mut running.connect().await).await;
+            assert_eq!(reply.status, fits, "{}: {}", told(max), reply.text());
+            for bytes in [max + 1, limits::OSS_DELETE_XML_BYTES_MAX] {
+                let wire = of(bytes).signed(None, Place::Header);
+                let promised = refused(&running, &wire).await;
+                assert_eq!((promised.status, promised.element("Code").as_str()), (400, too_long(dialect)));
+            }
+            let wire = of(max + 1).signed(None, Place::Header);
+            let counted = wire.send_chunked(&mut running.connect().await).await;
+            assert_eq!((counted.status, counted.element("Code").as_str()), (400, too_long(dialect)), "{}", told(max));
+            let reply = of(max + 1).signed(Some(&owner), Place::Header).send(&mut running.connect().await).await;
+            assert_eq!(reply.status, fits, "who signs may have more: {}", reply.text());
+        }
     }
 }
 

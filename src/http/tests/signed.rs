@@ -204,13 +204,31 @@ impl Wire {
     }
 
     pub(super) async fn send(&self, socket: &mut Socket) -> Reply {
+        let head = self.head(&format!("Content-Length: {}", self.body.len()));
+        // In one piece: a second small one would wait for the first's acknowledgement.
+        socket.send(&[head.as_bytes(), &self.body].concat()).await;
+        socket.reply(self.method == "HEAD").await
+    }
+
+    /// The head alone, though it promises the body.
+    pub(super) async fn send_head(&self, socket: &mut Socket) -> Reply {
+        socket.send(self.head(&format!("Content-Length: {}", self.body.len())).as_bytes()).await;
+        socket.reply(self.method == "HEAD").await
+    }
+
+    /// The same without a promise of how long the body will be; in one chunk.
+    pub(super) async fn send_chunked(&self, socket: &mut Socket) -> Reply {
+        let head = self.head("Transfer-Encoding: chunked");
+        let size = format!("{:x}\r\n", self.body.len());
+        socket.send(&[head.as_bytes(), size.as_bytes(), &self.body, b"\r\n0\r\n\r\n"].concat()).await;
+        socket.reply(self.method == "HEAD").await
+    }
+
+    fn head(&self, framing: &str) -> String {
         let mut head = format!("{} {} HTTP/1.1\r\nHost: {HOST}\r\n", self.method, self.target());
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        head.push_str(&format!("Content-Length: {}\r\n\r\n", self.body.len()));
-        // In one piece: a second small one would wait for the first's acknowledgement.
-        socket.send(&[head.as_bytes(), &self.body].concat()).await;
-        socket.reply(self.method == "HEAD").await
+        head + framing + "\r\n\r\n"
     }
 }
