@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::form::Form;
 use super::harness::{NOW, Reply, Running, Socket};
 use super::signed::{Dialect, Key, Place, Plain};
 use crate::clock::Wall;
@@ -43,7 +44,7 @@ struct Row {
     headers: &'static [(&'static str, &'static str)],
     body: &'static str,
     right: Right,
-    /// What policies call it; a copy needs its source's, too.
+    /// What policies call it; a copy needs its source's, and a version its object's, too.
     actions: &'static [&'static str],
     /// Statuses of an answer that is no refusal.
     done: &'static [u16],
@@ -70,6 +71,16 @@ impl Row {
     /// Its key is the object's, so that the object's own ACL counts.
     fn is_on_object(&self) -> bool {
         matches!(self.right, Read | Write) && self.target.starts_with(KEY)
+    }
+
+    /// It names a version, of a bucket that keeps some.
+    fn is_on_version(&self) -> bool {
+        self.target.contains("versionId=")
+    }
+
+    /// A browser's form, whose key is one of its fields.
+    fn is_form(&self) -> bool {
+        self.name == "PostObject"
     }
 }
 
@@ -310,6 +321,31 @@ const S3: &[Row] = &[
         .with(&[], VERSIONING),
 ];
 
+/// What a request line alone does not show: a form, and an operation on a version, which takes two rights. Each of the two
+/// comes first once, because that is the one that policies deny.
+const OSS_MORE: &[Row] = &[
+    row("PostObject", ("POST", KEY), Write, &["oss:PutObject"], &[204]),
+    row("GetObject", ("GET", VERSION), Read, &["oss:GetObject", "oss:GetObjectVersion"], &[200]),
+    row("GetObject", ("GET", VERSION), Read, &["oss:GetObjectVersion", "oss:GetObject"], &[200]),
+    row("HeadObject", ("HEAD", VERSION), Read, &["oss:GetObjectVersion", "oss:GetObject"], &[200]),
+    // Who may write can bury a version, and not remove it.
+    row("DeleteObject", ("DELETE", VERSION), Owner, &["oss:DeleteObject", "oss:DeleteObjectVersion"], &[204]),
+    row("DeleteObject", ("DELETE", VERSION), Owner, &["oss:DeleteObjectVersion", "oss:DeleteObject"], &[204]),
+];
+
+/// The same over S3.
+const S3_MORE: &[Row] = &[
+    row("PostObject", ("POST", KEY), Write, &["s3:PutObject"], &[204]),
+    row("GetObject", ("GET", VERSION), Read, &["s3:GetObject", "s3:GetObjectVersion"], &[200]),
+    row("GetObject", ("GET", VERSION), Read, &["s3:GetObjectVersion", "s3:GetObject"], &[200]),
+    row("HeadObject", ("HEAD", VERSION), Read, &["s3:GetObjectVersion", "s3:GetObject"], &[200]),
+    row("DeleteObject", ("DELETE", VERSION), Owner, &["s3:DeleteObject", "s3:DeleteObjectVersion"], &[204]),
+    row("DeleteObject", ("DELETE", VERSION), Owner, &["s3:DeleteObjectVersion", "s3:DeleteObject"], &[204]),
+];
+
+/// Of a bucket whose versions are suspended: what is put replaces it.
+const VERSION: &str = "k.m3u8?versionId=null";
+
 macro_rules! operations {
     ($($variant:ident)*) => {
         /// Does not compile when an operation is missing.
@@ -373,7 +409,7 @@ const EVERYBODY: &[Who] = &[
     Who::Session(Account::Another, Place::Url, Narrow::NoPolicy),
 ];
 
-/// The bucket's policy: it speaks of the row's first action.
+/// The bucket's policy: it allows all of the row's actions, and denies the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
     Nothing,
@@ -431,13 +467,20 @@ fn scenes(row: &Row) -> Vec<(Acl, Option<Acl>, Says)> {
     ]);
     if row.is_on_object() {
         scenes.push((PublicReadWrite, Some(Private), Says::AllowsEverybody));
-        scenes.push((Private, Some(PublicReadWrite), Says::DeniesEverybody));
+        scenes.extend([
+            (Private, Some(PublicReadWrite), Says::DeniesEverybody),
+            (Private, Some(PublicReadWrite), Says::DeniesTheOwner),
+            (PublicReadWrite, Some(PublicRead), Says::DeniesTheOwner),
+            (Private, Some(Private), Says::AllowsTheOther),
+            (PublicReadWrite, Some(Private), Says::AllowsTheOther),
+            (Private, Some(PublicRead), Says::AllowsTheOther),
+        ]);
     }
     scenes
 }
 
-/// A form is signed by its own fields, and has tests of its own; the other has an answer only for everybody's website.
-const ELSEWHERE: [&str; 2] = ["PostObject", "HeadBucket"];
+/// It has an answer only for everybody's website.
+const ELSEWHERE: [&str; 1] = ["HeadBucket"];
 
 #[test]
 fn every_oss_operation_has_a_row_and_every_row_is_that_operation() {
@@ -458,7 +501,7 @@ fn every_oss_operation_has_a_row_and_every_row_is_that_operation() {
         assert!(names.contains(&row.actions[0]), "{}: {names:?}", row.name);
     }
     for name in NAMES.iter().filter(|name| !ELSEWHERE.contains(name)) {
-        assert!(OSS.iter().any(|row| row.name == *name), "no row for {name}");
+        assert!(OSS.iter().chain(OSS_MORE).any(|row| row.name == *name), "no row for {name}");
     }
 }
 
@@ -474,12 +517,12 @@ fn every_s3_operation_has_a_row() {
 
 #[tokio::test]
 async fn everybody_may_what_the_rules_say_over_oss() {
-    run(Dialect::Oss, OSS).await;
+    run(Dialect::Oss, OSS, OSS_MORE).await;
 }
 
 #[tokio::test]
 async fn everybody_may_what_the_rules_say_over_s3() {
-    run(Dialect::S3, S3).await;
+    run(Dialect::S3, S3, S3_MORE).await;
 }
 
 /// A service with the bucket `films` of `owner`, and `open`, readable by all.
@@ -490,9 +533,9 @@ struct Matrix {
     count: u64,
 }
 
-async fn run(dialect: Dialect, rows: &[Row]) {
+async fn run(dialect: Dialect, rows: &[Row], more: &[Row]) {
     let mut matrix = Matrix::start().await;
-    for (at, row) in rows.iter().enumerate() {
+    for (at, row) in rows.iter().chain(more).enumerate() {
         for narrow in [Narrow::NoPolicy, Narrow::ThisRow, Narrow::SomethingElse] {
             matrix.make_sessions(at, row, narrow).await;
         }
@@ -547,8 +590,11 @@ impl Matrix {
     async fn set(&self, row: &Row, (bucket, object, says): (Acl, Option<Acl>, Says)) -> UploadId {
         let (meta, films) = (&self.running.meta, &self.films);
         meta.set_bucket_acl(films.id, bucket).await.expect("there");
-        let setting = BucketSetting::Policy(policy_text(row.actions[0], films.owner, says));
+        let setting = BucketSetting::Policy(policy_text(row, films.owner, says));
         meta.set_bucket_setting(films.id, setting).await.expect("there");
+        if row.is_on_version() {
+            meta.set_bucket_versioning(films.id, Versioning::Suspended).await.expect("there");
+        }
         meta.set_bucket_cors(films.id, CorsConfig::default()).await.expect("there");
         meta.set_bucket_tags(films.id, Vec::new()).await.expect("there");
         put_object(meta, films.id, KEY, object).await;
@@ -582,8 +628,11 @@ impl Matrix {
         }
         self.count += 1;
         let upload = self.set(row, scene).await;
-        let plain = self.plain(dialect, row, upload);
-        let reply = plain.signed(key.as_ref(), place).send(&mut self.socket).await;
+        let reply = if row.is_form() {
+            self.socket.call(form(dialect, key.as_ref(), place).call().bucket("films")).await
+        } else {
+            self.plain(dialect, row, upload).signed(key.as_ref(), place).send(&mut self.socket).await
+        };
         let (bucket, object, says) = scene;
         let told = format!("{dialect:?} {} by {who:?} in {scene:?}: {reply:?}", row.name);
         match expected(row, who, bucket, object, says) {
@@ -609,6 +658,20 @@ impl Matrix {
     }
 }
 
+/// A form for the object. A form has one place for its signature, so the place stands for the version: 4, or the older.
+fn form(dialect: Dialect, key: Option<&Key>, place: Place) -> Form {
+    let form = Form::default().field("key", KEY);
+    let form = match key {
+        Some(key) => form.signed_by(dialect, key, place == Place::Header, &format!(r#"{{"key": "{KEY}"}}"#)),
+        // By nothing else is an anonymous form one dialect's or the other's.
+        None => match dialect {
+            Dialect::Oss => form.field("x-oss-meta-a", "1"),
+            Dialect::S3 => form.field("x-amz-meta-a", "1"),
+        },
+    };
+    form.file("p.m3u8", PLAYLIST.as_bytes())
+}
+
 fn is_refused(reply: &Reply) -> bool {
     let told = String::from_utf8_lossy(&reply.body);
     match reply.status {
@@ -631,17 +694,18 @@ fn session_key(at: usize, account: Account, narrow: Narrow) -> Key {
     Key::new(&format!("STS.{name}"), &format!("secret{name}")).token(&format!("token{name}"))
 }
 
-fn policy_text(action: &str, owner: AccountId, says: Says) -> Option<String> {
-    let (effect, principal) = match says {
+fn policy_text(row: &Row, owner: AccountId, says: Says) -> Option<String> {
+    let (effect, principal, actions) = match says {
         Says::Nothing => return None,
-        Says::AllowsEverybody => ("Allow", "*".to_owned()),
-        Says::AllowsTheOther => ("Allow", "other".to_owned()),
-        Says::DeniesEverybody => ("Deny", "*".to_owned()),
-        Says::DeniesTheOwner => ("Deny", owner.0.to_string()),
+        Says::AllowsEverybody => ("Allow", "*".to_owned(), row.actions),
+        Says::AllowsTheOther => ("Allow", "other".to_owned(), row.actions),
+        Says::DeniesEverybody => ("Deny", "*".to_owned(), &row.actions[..1]),
+        Says::DeniesTheOwner => ("Deny", owner.0.to_string(), &row.actions[..1]),
     };
+    let actions = actions.join("\",\"");
     let resources = r#"["acs:oss:*:*:films","arn:aws:s3:::films/*"]"#;
     Some(format!(
-        r#"{{"Version":"1","Statement":[{{"Effect":"{effect}","Principal":["{principal}"],"Action":["{action}"],
+        r#"{{"Version":"1","Statement":[{{"Effect":"{effect}","Principal":["{principal}"],"Action":["{actions}"],
             "Resource":{resources}}}]}}"#
     ))
 }

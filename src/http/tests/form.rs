@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest, Md5};
 
 use super::harness::{Call, NOW, NOW_TEXT, Reply, Running, Who};
+use super::signed::{Dialect, Key};
 use crate::auth::oss_v4::Scope;
 use crate::auth::{oss_v1, oss_v4, sig_v4};
 use crate::clock::Wall;
@@ -42,42 +43,68 @@ impl Form {
 
     /// Signed by `owner` with OSS V1.
     pub(super) fn v1(self, conditions: &str) -> Self {
-        let policy = policy("2023-11-14T23:00:00.000Z", conditions);
-        let signature = oss_v1::signature("ownerSecret", policy.as_bytes());
-        self.field("OSSAccessKeyId", "ownerKey").field("policy", &policy).field("Signature", &signature)
+        self.signed_by(Dialect::Oss, &owner(), false, conditions)
     }
 
     /// Signed by `owner` with OSS V4.
     fn v4(self, conditions: &str) -> Self {
-        let policy = policy("2023-11-14T23:00:00.000Z", conditions);
-        let signature = oss_v4::signature("ownerSecret", &Scope::read(SCOPE).expect("a scope"), &policy);
-        self.field("policy", &policy)
-            .field("x-oss-signature-version", "OSS4-HMAC-SHA256")
-            .field("x-oss-credential", &format!("ownerKey/{SCOPE}"))
-            .field("x-oss-date", DATE)
-            .field("x-oss-signature", &signature)
+        self.signed_by(Dialect::Oss, &owner(), true, conditions)
     }
 
     /// Signed by `owner` with S3 V4.
     fn s3_v4(self, conditions: &str) -> Self {
-        let own = format!(
-            r#"{{"x-amz-algorithm": "AWS4-HMAC-SHA256"}}, {{"x-amz-credential": "ownerKey/{S3_SCOPE}"}},
-               {{"x-amz-date": "{DATE}"}}"#
-        );
-        let policy = policy("2023-11-14T23:00:00.000Z", &[conditions, &own].join(","));
-        let signature = sig_v4::signature("ownerSecret", S3_SCOPE, &policy);
-        self.field("policy", &policy)
-            .field("X-Amz-Algorithm", "AWS4-HMAC-SHA256")
-            .field("X-Amz-Credential", &format!("ownerKey/{S3_SCOPE}"))
-            .field("X-Amz-Date", DATE)
-            .field("X-Amz-Signature", &signature)
+        self.signed_by(Dialect::S3, &owner(), true, conditions)
     }
 
     /// Signed by `owner` with S3 V2.
     fn s3_v2(self, conditions: &str) -> Self {
+        self.signed_by(Dialect::S3, &owner(), false, conditions)
+    }
+
+    /// Signed by anybody, with version 4 or the older one; a token of the key's is a field, and a condition.
+    pub(super) fn signed_by(self, dialect: Dialect, key: &Key, v4: bool, conditions: &str) -> Self {
+        let held = if dialect == Dialect::Oss { "x-oss-security-token" } else { "x-amz-security-token" };
+        let (form, conditions) = match &key.token {
+            None => (self, conditions.to_owned()),
+            Some(token) => (self.field(held, token), format!(r#"{conditions}, {{"{held}": "{token}"}}"#)),
+        };
+        match (dialect, v4) {
+            (Dialect::Oss, false) => form.signed_v1("OSSAccessKeyId", "Signature", key, &conditions),
+            (Dialect::S3, false) => form.signed_v1("AWSAccessKeyId", "signature", key, &conditions),
+            (Dialect::Oss, true) => form.signed_oss_v4(key, &conditions),
+            (Dialect::S3, true) => form.signed_s3_v4(key, &conditions),
+        }
+    }
+
+    fn signed_v1(self, id: &str, field: &str, key: &Key, conditions: &str) -> Self {
         let policy = policy("2023-11-14T23:00:00.000Z", conditions);
-        let signature = oss_v1::signature("ownerSecret", policy.as_bytes());
-        self.field("AWSAccessKeyId", "ownerKey").field("policy", &policy).field("signature", &signature)
+        let signature = oss_v1::signature(&key.secret, policy.as_bytes());
+        self.field(id, &key.id).field("policy", &policy).field(field, &signature)
+    }
+
+    fn signed_oss_v4(self, key: &Key, conditions: &str) -> Self {
+        let policy = policy("2023-11-14T23:00:00.000Z", conditions);
+        let signature = oss_v4::signature(&key.secret, &Scope::read(SCOPE).expect("a scope"), &policy);
+        self.field("policy", &policy)
+            .field("x-oss-signature-version", "OSS4-HMAC-SHA256")
+            .field("x-oss-credential", &format!("{}/{SCOPE}", key.id))
+            .field("x-oss-date", DATE)
+            .field("x-oss-signature", &signature)
+    }
+
+    fn signed_s3_v4(self, key: &Key, conditions: &str) -> Self {
+        let credential = format!("{}/{S3_SCOPE}", key.id);
+        let own = format!(
+            r#"{{"x-amz-algorithm": "AWS4-HMAC-SHA256"}}, {{"x-amz-credential": "{credential}"}},
+               {{"x-amz-date": "{DATE}"}}"#
+        );
+        let policy = policy("2023-11-14T23:00:00.000Z", &[conditions, &own].join(","));
+        let signature = sig_v4::signature(&key.secret, S3_SCOPE, &policy);
+        self.field("policy", &policy)
+            .field("X-Amz-Algorithm", "AWS4-HMAC-SHA256")
+            .field("X-Amz-Credential", &credential)
+            .field("X-Amz-Date", DATE)
+            .field("X-Amz-Signature", &signature)
     }
 
     pub(super) fn body(&self) -> Vec<u8> {
@@ -102,6 +129,10 @@ impl Form {
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
         Call::new("POST", "/").by(Who::Anonymous).header("Content-Type", &kind).body(self.body())
     }
+}
+
+fn owner() -> Key {
+    Key::new("ownerKey", "ownerSecret")
 }
 
 fn policy(expiration: &str, conditions: &str) -> String {
@@ -406,21 +437,12 @@ async fn a_page_of_an_allowed_origin_may_read_the_answer() {
     }
 }
 
-/// Signed by a temporary credential of `owner`, in the way that both dialects share.
-fn temporary(key: &str, dialect: &str, token: Option<&str>) -> Form {
-    let (id, held) = match dialect {
-        "oss" => ("OSSAccessKeyId", "x-oss-security-token"),
-        _ => ("AWSAccessKeyId", "x-amz-security-token"),
-    };
-    let mut conditions = format!(r#"{{"key": "{key}"}}"#);
-    if let Some(token) = token {
-        conditions.push_str(&format!(r#", {{"{held}": "{token}"}}"#));
-    }
-    let policy = policy("2023-11-14T23:00:00.000Z", &conditions);
-    let signature = oss_v1::signature("session-secret", policy.as_bytes());
-    let form = Form::default().field("key", key).field(id, "STS.a").field("policy", &policy);
-    let form = form.field("signature", &signature).file("f", b"content");
-    token.map_or(form.clone(), |token| form.field(held, token))
+/// Signed by a temporary credential of `owner`.
+fn temporary(key: &str, dialect: Dialect, token: Option<&str>) -> Form {
+    let mut signer = Key::new("STS.a", "session-secret");
+    signer.token = token.map(str::to_owned);
+    let form = Form::default().field("key", key).file("f", b"content");
+    form.signed_by(dialect, &signer, false, &format!(r#"{{"key": "{key}"}}"#))
 }
 
 #[tokio::test]
@@ -436,15 +458,15 @@ async fn a_form_is_judged_by_its_signers_credential_and_by_the_buckets_policy() 
         policy: Some(own.into()),
     };
     running.meta.put_session_key("ownerKey", session, NOW).await.expect("a new credential");
-    for (dialect, wrong) in [("oss", "InvalidSecurityToken"), ("s3", "InvalidToken")] {
+    for (dialect, wrong) in [(Dialect::Oss, "InvalidSecurityToken"), (Dialect::S3, "InvalidToken")] {
         let code = async |form: Form| {
             let reply = running.call(form.call()).await;
             if reply.status == 204 { String::new() } else { reply.element("Code") }
         };
-        assert_eq!(code(temporary("drop/k", dialect, Some("session-token"))).await, "", "{dialect}");
-        assert_eq!(code(temporary("k", dialect, Some("session-token"))).await, "AccessDenied", "{dialect}");
-        assert_eq!(code(temporary("drop/k", dialect, Some("another"))).await, wrong, "{dialect}");
-        assert_eq!(code(temporary("drop/k", dialect, None)).await, "InvalidAccessKeyId", "{dialect}");
+        assert_eq!(code(temporary("drop/k", dialect, Some("session-token"))).await, "", "{dialect:?}");
+        assert_eq!(code(temporary("k", dialect, Some("session-token"))).await, "AccessDenied", "{dialect:?}");
+        assert_eq!(code(temporary("drop/k", dialect, Some("another"))).await, wrong, "{dialect:?}");
+        assert_eq!(code(temporary("drop/k", dialect, None)).await, "InvalidAccessKeyId", "{dialect:?}");
     }
     let denies = r#"{"Version":"1","Statement":[{"Effect":"Deny","Principal":["*"],"Action":["s3:PutObject"],
         "Resource":["acs:oss:*:*:examplebucket/k"]}]}"#;
