@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::http::connect;
+use super::support::rtmp::{Answer, Publisher, capture, signed_query};
 use super::support::{Client, Server};
 
 /// Percent-encoded names: dots, NUL, backslashes, overlong UTF-8, Windows' own, and what a shell or a URL may trip over.
@@ -80,43 +81,93 @@ async fn raw(server: &Server, method: &str, target: &str, more: &str, body: &[u8
     (status, answer[end..].to_vec())
 }
 
+/// The name as bytes.
+fn decoded(name: &str) -> Vec<u8> {
+    percent_encoding::percent_decode_str(name).collect()
+}
+
+/// Whether a key may be called so, by the rules of the object API: UTF-8 that begins neither with a slash nor a backslash.
+fn is_key(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && !matches!(bytes[0], b'/' | b'\\') && std::str::from_utf8(bytes).is_ok()
+}
+
+/// Larger than what stands in the database, so that each becomes a file.
+fn body(at: usize) -> Vec<u8> {
+    format!("{at:05}").repeat(10_000).into_bytes()
+}
+
+const OSS: &str = "x-oss-user-agent: test\r\n";
+const AMAZON: &str = "x-amz-user-agent: test\r\n";
+
+/// A service whose bucket `films` everybody may write to, and what there is of files.
+struct Scene {
+    server: Server,
+    before: BTreeSet<PathBuf>,
+    above: Vec<PathBuf>,
+}
+
+impl Scene {
+    async fn start() -> Scene {
+        let server = Server::start().await;
+        let owner: Client = server.client();
+        owner.put("/films", "").await.expect(200);
+        owner.send("PUT", "/films?acl", &[("x-oss-acl", "public-read-write")], "").await.expect(200);
+        let before = everything(server.dir.path());
+        let above = everything_above(server.dir.path());
+        Scene { server, before, above }
+    }
+
+    async fn ask(&self, method: &str, target: &str, more: &str, body: &[u8]) -> (u16, String) {
+        let (status, told) = raw(&self.server, method, target, more, body).await;
+        (status, String::from_utf8_lossy(&told).into_owned())
+    }
+
+    /// Every new file has a name of the service's own making, and nothing is where it should not be.
+    async fn end(self) {
+        let shape = |path: &Path| {
+            let below = path.strip_prefix(self.server.dir.path().join("data")).expect("below the data directory");
+            let name = below.to_str().expect("a name of our own making");
+            let hex = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b));
+            assert!(name.split('/').all(hex) && !name.contains("outside"), "{name}");
+        };
+        let after = everything(self.server.dir.path());
+        assert!(after.len() > self.before.len(), "some became files");
+        after.difference(&self.before).for_each(|path| shape(path));
+        assert_eq!(everything_above(self.server.dir.path()), self.above);
+        self.server.stop_and_check().await;
+    }
+}
+
+/// The code of an error document.
+fn code(told: &str) -> &str {
+    told.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map_or("", |(code, _)| code)
+}
+
 #[tokio::test]
 async fn no_name_leads_out_of_the_data_directory() {
-    let server = Server::start().await;
-    let owner: Client = server.client();
-    owner.put("/films", "").await.expect(200);
-    owner.send("PUT", "/films?acl", &[("x-oss-acl", "public-read-write")], "").await.expect(200);
-    let before = everything(server.dir.path());
-    let outside_before = everything_above(server.dir.path());
-
+    let scene = Scene::start().await;
     let (mut kept, mut refused) = (0, 0);
-    // Larger than what stands in the database, so that each becomes a file.
-    let body = |at: usize| format!("{at:05}").repeat(10_000).into_bytes();
-    let amazon = "x-amz-user-agent: test\r\n";
     for (at, name) in NAMES.iter().enumerate() {
-        for dialect in ["", amazon] {
+        for dialect in ["", AMAZON] {
             let target = format!("/films/{name}");
-            match raw(&server, "PUT", &target, dialect, &body(at)).await.0 {
+            match raw(&scene.server, "PUT", &target, dialect, &body(at)).await.0 {
                 200 => {
                     kept += 1;
-                    let (status, got) = raw(&server, "GET", &target, dialect, b"").await;
+                    let (status, got) = raw(&scene.server, "GET", &target, dialect, b"").await;
                     assert!(status == 200 && got == body(at), "{name} reads back as another: {status}");
                 }
                 400 => refused += 1,
                 status => panic!("{name}: {status}"),
             }
         }
-        // As a bucket, a channel, a playlist, and a copy's source it is refused, or names nothing.
-        for (method, target, headers) in [
-            ("PUT", format!("/{name}/k"), ""),
-            ("PUT", format!("/{name}"), ""),
-            ("PUT", format!("/films/{name}?live"), ""),
-            ("POST", format!("/films/cam/{name}?vod&startTime=1&endTime=2"), ""),
-            ("PUT", "/films/copy".to_owned(), "x-oss-copy-source: /films/../none\r\n"),
-            ("PUT", "/films/copy".to_owned(), "x-amz-copy-source: /../films/outside\r\n"),
+        // As a bucket, a channel or a playlist it is refused, or names nothing.
+        for (method, target) in [
+            ("PUT", format!("/{name}/k")),
+            ("PUT", format!("/{name}")),
+            ("PUT", format!("/films/{name}?live")),
+            ("POST", format!("/films/cam/{name}?vod&startTime=1&endTime=2")),
         ] {
-            let (status, told) = raw(&server, method, &target, headers, b"").await;
-            let told = String::from_utf8_lossy(&told);
+            let (status, told) = scene.ask(method, &target, "", b"").await;
             assert!(
                 (400..500).contains(&status) || told.is_empty() && target == "/films/..",
                 "{method} {target}: {status} {told}"
@@ -124,19 +175,192 @@ async fn no_name_leads_out_of_the_data_directory() {
         }
     }
     assert!(kept > 20 && refused > 0, "{kept} kept, {refused} refused");
-
-    let shape = |path: &Path| {
-        let below = path.strip_prefix(server.dir.path().join("data")).expect("below the data directory");
-        let name = below.to_str().expect("a name of our own making");
-        let hex = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b));
-        assert!(name.split('/').all(hex) && !name.contains("outside"), "{name}");
-    };
-    let after = everything(server.dir.path());
-    assert!(after.len() > before.len(), "some became files");
-    after.difference(&before).for_each(|path| shape(path));
-    assert_eq!(everything_above(server.dir.path()), outside_before);
-    server.stop_and_check().await;
+    scene.end().await;
 }
+
+/// A form's key, and the keys of uploads by parts: the object is there under that very name, or the name is refused.
+#[tokio::test]
+async fn no_name_of_a_form_or_an_upload_leads_out() {
+    let scene = Scene::start().await;
+    for (at, name) in NAMES.iter().enumerate() {
+        let target = format!("/films/{name}");
+        // What a form holds is no URL: the name as it is, and the bytes that it stands for.
+        for key in [name.as_bytes().to_vec(), decoded(name)] {
+            let encoded = percent_encoding::percent_encode(&key, percent_encoding::NON_ALPHANUMERIC).to_string();
+            for dialect in [OSS, AMAZON] {
+                let form = [
+                    b"--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n",
+                    key.as_slice(),
+                    b"\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../outside\"\r\n\r\n",
+                    &body(at),
+                    b"\r\n--b--\r\n",
+                ]
+                .concat();
+                let kind = format!("{dialect}Content-Type: multipart/form-data; boundary=b\r\n");
+                let (status, told) = scene.ask("POST", "/films", &kind, &form).await;
+                match status {
+                    204 => {
+                        let (_, got) = raw(&scene.server, "GET", &format!("/films/{encoded}"), dialect, b"").await;
+                        assert_eq!(got, body(at), "{name} of a form reads back as another");
+                    }
+                    400 => assert!(FORM_REFUSALS.contains(&code(&told)), "{name} of a form: {told}"),
+                    status => panic!("{name} of a form: {status} {told}"),
+                }
+                assert!(status == 400 || is_key(&key) || dialect == AMAZON, "{name} is no key");
+            }
+        }
+        for dialect in [OSS, AMAZON] {
+            let (status, told) = scene.ask("POST", &format!("{target}?uploads"), dialect, b"").await;
+            if status != 200 {
+                assert!(status == 400 && NAME_REFUSALS.contains(&code(&told)), "{name} of an upload: {status} {told}");
+                continue;
+            }
+            let id = told.split_once("<UploadId>").and_then(|(_, rest)| rest.split_once('<')).expect("an id").0;
+            let (status, told) =
+                scene.ask("PUT", &format!("{target}?partNumber=1&uploadId={id}"), dialect, &body(at)).await;
+            assert_eq!(status, 200, "{name}: {told}");
+            let tag = hex::encode(<md5::Md5 as md5::Digest>::digest(body(at)));
+            let parts = format!(
+                "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>\"{tag}\"</ETag></Part>\
+                 </CompleteMultipartUpload>"
+            );
+            let (status, told) = scene.ask("POST", &format!("{target}?uploadId={id}"), dialect, parts.as_bytes()).await;
+            assert_eq!(status, 200, "{name}: {told}");
+            let (_, got) = raw(&scene.server, "GET", &target, dialect, b"").await;
+            assert_eq!(got, body(at), "{name} of an upload reads back as another");
+        }
+    }
+    scene.end().await;
+}
+
+/// Words for a name that no object may have.
+const NAME_REFUSALS: [&str; 4] = ["InvalidObjectName", "InvalidURI", "InvalidArgument", "KeyTooLongError"];
+/// A form may also be no form any more, with such a name in it.
+const FORM_REFUSALS: [&str; 5] =
+    ["InvalidObjectName", "InvalidURI", "InvalidArgument", "KeyTooLongError", "MalformedPOSTRequest"];
+
+/// What a link leads to, what is copied and what a list deletes: an object of that very name, or nothing.
+#[tokio::test]
+async fn no_name_of_a_link_a_copy_or_a_list_leads_out() {
+    let scene = Scene::start().await;
+    for (at, name) in NAMES.iter().enumerate() {
+        let target = format!("/films/{name}");
+        let there = raw(&scene.server, "PUT", &target, "", &body(at)).await.0 == 200;
+        let (status, told) =
+            scene.ask("PUT", "/films/link?symlink", &format!("x-oss-symlink-target: {name}\r\n"), b"").await;
+        assert_eq!(status == 200, is_key(&decoded(name)), "a link to {name}: {status} {told}");
+        if status == 200 {
+            let (status, got) = raw(&scene.server, "GET", "/films/link", "", b"").await;
+            assert!(status == 200 && got == body(at) || !there && status == 404, "a link to {name}: {status}");
+        } else {
+            assert_eq!((status, code(&told)), (400, "InvalidArgument"), "a link to {name}");
+        }
+
+        for (copy, header) in [("oss", "x-oss-copy-source"), ("s3", "x-amz-copy-source")] {
+            for source in
+                [format!("/films/{name}"), format!("films/{name}"), format!("/films/../{name}"), format!("/{name}")]
+            {
+                let to = format!("/films/copy-{copy}");
+                let (status, told) = scene.ask("PUT", &to, &format!("{header}: {source}\r\n"), b"").await;
+                match status {
+                    200 => {
+                        let (_, got) = raw(&scene.server, "GET", &to, "", b"").await;
+                        assert_eq!(got, body(at), "a copy of {source} is of another");
+                        assert!(there && source.ends_with(&format!("films/{name}")), "{source} is copied");
+                    }
+                    400 | 404 => assert_ne!(code(&told), "", "{source}: {told}"),
+                    status => panic!("a copy of {source}: {status} {told}"),
+                }
+                assert!(status == 200 || !there || !source.ends_with(&format!("films/{name}")), "{source}: {told}");
+            }
+        }
+
+        let list = format!("<Delete><EncodingType>url</EncodingType><Object><Key>{name}</Key></Object></Delete>");
+        let plain: String =
+            String::from_utf8_lossy(&decoded(name)).chars().map(|c| format!("&#{};", u32::from(c))).collect();
+        let plain = format!("<Delete><Object><Key>{plain}</Key></Object></Delete>");
+        for (dialect, list) in [(OSS, &list), (OSS, &plain), (AMAZON, &plain)] {
+            use base64::Engine;
+            let digest = <md5::Md5 as md5::Digest>::digest(list.as_bytes());
+            let digest = base64::engine::general_purpose::STANDARD.encode(digest);
+            let more = format!("{dialect}Content-MD5: {digest}\r\n");
+            let (status, told) = scene.ask("POST", "/films?delete", &more, list.as_bytes()).await;
+            assert!(status == 200 || status == 400 && !code(&told).is_empty(), "{list}: {status} {told}");
+        }
+        if there && is_key(&decoded(name)) && !decoded(name).iter().any(u8::is_ascii_control) {
+            let (status, _) = scene.ask("GET", &target, "", b"").await;
+            assert_eq!(status, 404, "{name} was on the list");
+        }
+    }
+    scene.end().await;
+}
+
+/// Over RTMP: the application's name, the stream's, and that of a playlist.
+#[tokio::test]
+async fn no_name_of_a_publish_leads_out() {
+    let scene = Scene::start().await;
+    let owner = scene.server.client();
+    let configuration = "<LiveChannelConfiguration><Target><Type>HLS</Type></Target></LiveChannelConfiguration>";
+    owner.put("/films/cam?live", configuration).await.expect(200);
+    let addr = scene.server.addr();
+    let tags = capture("ffmpeg_h264_only.flv");
+    for name in NAMES {
+        let bytes = String::from_utf8_lossy(&decoded(name)).into_owned();
+        for name in [(*name).to_owned(), bytes] {
+            let signed = signed_query("films", &name);
+            for (app, stream) in [
+                (name.clone(), format!("cam?{signed}")),
+                (format!("{name}/live"), format!("cam?{signed}")),
+                (format!("live/{name}"), format!("cam?{signed}")),
+                ("films/live".to_owned(), format!("{name}?{signed}")),
+                ("films/live".to_owned(), format!("cam/{name}?{signed}")),
+                ("live".to_owned(), format!("{name}/cam?{signed}")),
+                // Everybody may publish here, but for the owner's say over channels.
+                ("films/live".to_owned(), name.clone()),
+            ] {
+                let (_publisher, answer) = Publisher::open(addr, &app, &stream).await;
+                let Answer::Refused(status, told) = answer else { panic!("{app:?} {stream:?}: {answer:?}") };
+                let code = told.split(':').next().unwrap_or_default();
+                assert!(
+                    status.starts_with("NetStream.Publish.") && PUBLISH_REFUSALS.contains(&code),
+                    "{app} {stream}: {told}"
+                );
+            }
+            // A playlist is an object below the channel, and a name is refused that would make it anything else.
+            let playlist = format!("{name}.m3u8");
+            let params = [("playlistName".to_owned(), playlist.clone())];
+            let expires = 4_000_000_000;
+            let (id, secret) = super::support::KEY;
+            let query = livebucket::auth::rtmp_url::publish_query(id, secret, "films", "cam", expires, &params);
+            let (mut publisher, answer) = Publisher::open(addr, "films/live", &format!("cam?{query}")).await;
+            match answer {
+                Answer::Published => {
+                    assert!(!playlist.contains('/'), "{playlist}");
+                    publisher.send(&tags).await;
+                    publisher.finish().await;
+                    let encoded = percent_encoding::utf8_percent_encode(&playlist, percent_encoding::NON_ALPHANUMERIC);
+                    let target = format!("/films/cam/{encoded}");
+                    super::support::eventually("the playlist", || async {
+                        let (status, told) = scene.ask("GET", &target, "", b"").await;
+                        (status == 200 && told.starts_with("#EXTM3U") && is_idle(&owner).await).then_some(())
+                    })
+                    .await;
+                }
+                Answer::Refused(_, told) => assert!(told.starts_with("InvalidArgument"), "{playlist}: {told}"),
+                Answer::Closed => panic!("{playlist}: closed without a word"),
+            }
+        }
+    }
+    scene.end().await;
+}
+
+async fn is_idle(owner: &Client) -> bool {
+    owner.get("/films/cam?live&comp=stat").await.expect(200).text().contains("<Status>Idle</Status>")
+}
+
+/// Words for a publish to what is not there, or to no name at all.
+const PUBLISH_REFUSALS: [&str; 5] =
+    ["NoSuchBucket", "NoSuchLiveChannel", "InvalidChannelName", "SignatureDoesNotMatch", "AccessDenied"];
 
 /// What stands beside the directory under a name of the table's.
 fn everything_above(root: &Path) -> Vec<PathBuf> {
