@@ -1,9 +1,11 @@
-//! The walls of `ARCHITECTURE.md`: parses every path in `src/` and fails on an edge that the table does not allow.
+//! The walls of `ARCHITECTURE.md`: parses every path in `src/` and fails on an edge that the table does not allow, and on
+//! unsafe code where the page names none.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
@@ -142,7 +144,10 @@ fn sources(dir: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).expect("src is readable") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            sources(&path, into);
+            // What is built, or fetched, is not ours.
+            if !["target", "node_modules"].iter().any(|name| path.ends_with(name)) {
+                sources(&path, into);
+            }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             into.push(path);
         }
@@ -210,4 +215,99 @@ fn a_forbidden_edge_is_seen_in_every_spelling() {
     let objects = vec!["store".to_owned(), "objects".to_owned()];
     assert!(breach(&objects, &backend).is_some(), "the object service may not name a backend");
     assert!(breach(&["app".to_owned()], &backend).is_none(), "app picks the backends");
+}
+
+// ---- unsafe code ---------------------------------------------------------------------------------------------
+
+/// Lines of a source with the word `unsafe`, in macros, too: blocks, and what else it may mark. Attributes are none.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Unsafe {
+    blocks: Vec<usize>,
+    items: Vec<usize>,
+}
+
+impl Unsafe {
+    fn of(text: &str) -> Unsafe {
+        let mut found = Unsafe::default();
+        found.walk(text.parse().expect("a source has tokens"));
+        found
+    }
+
+    fn walk(&mut self, tokens: TokenStream) {
+        let mut tokens = tokens.into_iter().peekable();
+        while let Some(token) = tokens.next() {
+            match &token {
+                TokenTree::Group(group) => self.walk(group.stream()),
+                TokenTree::Ident(word) if word == "unsafe" => {
+                    let line = word.span().start().line;
+                    match tokens.peek() {
+                        Some(TokenTree::Group(next)) if next.delimiter() == Delimiter::Brace => self.blocks.push(line),
+                        // `#[unsafe(no_mangle)]`: what it marks is unsafe itself.
+                        Some(TokenTree::Group(_)) => {}
+                        _ => self.items.push(line),
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.items.is_empty()
+    }
+
+    /// Blocks without a comment above that says why they are sound.
+    fn unexplained(&self, text: &str) -> Vec<usize> {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let is_explained = |line: usize| {
+            let above = lines[..line - 1].iter().rev().take_while(|line| line.starts_with("//"));
+            above.into_iter().any(|line| line.starts_with("// SAFETY: "))
+        };
+        self.blocks.iter().copied().filter(|line| !is_explained(*line)).collect()
+    }
+}
+
+/// The first cells of the table in the page's part on unsafe code.
+fn unsafe_rooms(page: &str) -> BTreeSet<String> {
+    let (_, part) = page.split_once("## Unsafe code\n").expect("the page has the part");
+    let part = part.split_once("\n## ").map_or(part, |(part, _)| part);
+    part.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(room, _)| room.to_owned()).collect()
+}
+
+#[test]
+fn unsafe_code_stands_only_in_the_rooms_that_the_page_names_and_each_block_says_why_it_is_sound() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "benches", "compat-tests", "clients"] {
+        sources(&root.join(folder), &mut files);
+    }
+    assert!(files.len() > 300, "the walk must see the tree, it saw {} files", files.len());
+    let (mut rooms, mut faults) = (BTreeSet::new(), Vec::new());
+    for file in &files {
+        let text = fs::read_to_string(file).expect("readable");
+        if !text.contains("unsafe") {
+            continue;
+        }
+        let found = Unsafe::of(&text);
+        let name = file.strip_prefix(root).expect("below the root").to_str().expect("UTF-8").to_owned();
+        faults.extend(found.unexplained(&text).iter().map(|line| format!("{name}:{line} has no `// SAFETY: `")));
+        if !found.is_empty() {
+            rooms.insert(name);
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let page = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("the page");
+    assert_eq!(rooms, unsafe_rooms(&page), "the sources, and what ARCHITECTURE.md names");
+}
+
+#[test]
+fn unsafe_code_is_seen_wherever_it_stands() {
+    let text = "fn a() {\n// SAFETY: b\n// goes on\nlet x = unsafe { b() };\n}\nmacro_rules! m { () => { unsafe { c() } } }\n\
+                #[unsafe(no_mangle)]\nunsafe extern \"C\" fn d() {}\nunsafe impl Send for E {}\n\
+                // unsafe { }\nconst F: &str = \"unsafe { }\";\n// SAFETY: too far away\n\nfn g() { unsafe { h() } }";
+    let found = Unsafe::of(text);
+    assert_eq!(found, Unsafe { blocks: vec![4, 6, 14], items: vec![8, 9] });
+    assert_eq!(found.unexplained(text), [6, 14]);
+    assert!(Unsafe::of("#![deny(unsafe_code)] fn a() {}").is_empty());
+    assert_eq!(unsafe_rooms("## Unsafe code\n| room |\n| `a.rs` | x |\n## More\n| `b.rs` | y |").len(), 1);
 }
