@@ -24,6 +24,7 @@ use super::service::Operations;
 use super::short;
 use crate::http::body::{BodyError, BodySlot, Content, LentBody, RequestBody};
 use crate::http::cors::{self, Refusal};
+use crate::http::query::Query;
 use crate::http::server::{Answer, Door, HttpDeps, Trail};
 use crate::limits;
 use crate::store::{BucketName, BucketRecord};
