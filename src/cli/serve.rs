@@ -4,6 +4,9 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::admin::Key;
 use super::{Failure, explain};
@@ -54,15 +57,17 @@ async fn serve(config: Config) -> Result<(), Failure> {
 }
 
 fn start_logging(config: &Config) -> Result<(), Failure> {
-    // The migration tool narrates every start; the store says itself when it migrates. The S3 library reports every refused
-    // request as an error; each has its line here anyway.
-    let directives = format!("refinery_core=warn,s3s=off,{}", config.log_level);
+    // The migration tool narrates every start; the store says itself when it migrates.
+    let directives = format!("refinery_core=warn,{}", config.log_level);
     let filter = tracing_subscriber::EnvFilter::try_new(directives)
         .map_err(|error| Failure::usage(format!("log_level: {error}")))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // The S3 library reports every refused request as an error; each has its line here anyway. Its traces tell the signature
+    // that a refused request should have had, so that no directive brings them out.
+    let ours = filter_fn(|metadata| !metadata.target().starts_with("s3s"));
     match config.log_format {
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).finish().with(ours).init(),
+        LogFormat::Json => builder.json().flatten_event(true).finish().with(ours).init(),
     }
     Ok(())
 }
