@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::cursor::OutOfBytes;
 use super::{aac, h264};
-use crate::media::{AccessUnit, AvcConfig, CodecConfig, MediaTime, SourceTime, Track};
+use crate::media::{AacConfig, AccessUnit, AvcConfig, CodecConfig, MediaTime, SourceTime, Track};
 
 mod file;
 mod tag;
@@ -28,8 +28,9 @@ pub enum FlvEvent {
     Config(CodecConfig),
     /// One access unit.
     Unit(AccessUnit),
-    /// One access unit that brings other parameter sets than those in use, and the configuration from it on.
-    Reconfigured(AvcConfig, AccessUnit),
+    /// One access unit that brings another configuration than the one in use (parameter sets; a stray ADTS header), and the
+    /// configuration from it on.
+    Reconfigured(CodecConfig, AccessUnit),
     /// An empty body, an end of sequence, an information frame, metadata, another track of a multitrack message, or
     /// NAL units without a picture (they go with the next one).
     Nothing,
@@ -73,10 +74,15 @@ pub struct FlvReader {
     avc_header: Bytes,
     /// `avc` was changed by an access unit, and the caller does not know it yet.
     reconfigured: bool,
-    /// An AudioSpecificConfig that can be written has come.
-    aac: bool,
-    /// The last one could not be.
+    /// The configuration in use: the sequence header's, replaced by what ADTS headers before frames said since.
+    aac: Option<AacConfig>,
+    /// The last AAC sequence header, to tell a repeated one from a new one.
+    aac_header: Bytes,
+    /// What it says cannot be written.
     aac_refused: bool,
+    /// Object type, frequency index and channels of the last ADTS header behind it. ADTS is compared with ADTS: where SBR is
+    /// signalled, an AudioSpecificConfig may say something else of the same stream.
+    adts: Option<(u8, u8, u8)>,
     /// AVCC bytes of NAL units that came without a picture.
     held: BytesMut,
 }
@@ -158,7 +164,7 @@ impl FlvReader {
         if config.pps.is_empty() {
             return Err(FlvError::NoConfig);
         }
-        let config = std::mem::take(&mut self.reconfigured).then(|| config.clone());
+        let config = std::mem::take(&mut self.reconfigured).then(|| CodecConfig::Avc(config.clone()));
         let payload = self.with_held(payload);
         let keyframe = keyframe || facts.has_idr;
         let unit = AccessUnit { track: Track::Video, time, composition_offset, keyframe, payload };
@@ -187,20 +193,27 @@ impl FlvReader {
 
     fn audio_config(&mut self, body: &Bytes, at: usize) -> Result<FlvEvent, FlvError> {
         let raw = body.slice(at..);
-        let config = match aac::config_from_adts(&raw) {
+        if let Some(config) = self.aac.as_ref().filter(|_| raw == self.aac_header && !raw.is_empty()) {
+            // Repeated at each key frame by some encoders; it does not take back what the frames have brought.
+            return Ok(FlvEvent::Config(CodecConfig::Aac(config.clone())));
+        }
+        let adts = aac::config_from_adts(&raw);
+        let said = adts.as_ref().map(adts_facts);
+        let config = match adts {
             // Encoders that know ADTS only; no AudioSpecificConfig begins like that.
             Some(config) => Ok(config),
             None => aac::parse_audio_specific_config(&raw),
         };
         match config {
             Ok(config) => {
-                (self.aac, self.aac_refused) = (true, false);
+                (self.aac, self.aac_header, self.aac_refused) = (Some(config.clone()), raw, false);
+                self.adts = said;
                 Ok(FlvEvent::Config(CodecConfig::Aac(config)))
             }
             Err(aac::AacError::Malformed { at: inner, what }) => Err(FlvError::Malformed { at: at + inner, what }),
             Err(aac::AacError::Unsupported(name)) => {
                 // Frames that follow belong to a configuration that cannot be written.
-                (self.aac, self.aac_refused) = (false, true);
+                (self.aac, self.aac_refused) = (None, true);
                 Err(FlvError::UnsupportedAudio(name))
             }
         }
@@ -208,23 +221,40 @@ impl FlvReader {
 
     fn audio_frame(&mut self, time: SourceTime, body: &Bytes, at: usize) -> Result<FlvEvent, FlvError> {
         let header_bytes = aac::stray_adts_header_bytes(&body[at..]);
-        if !self.aac {
-            // A frame that explains itself: it is spent on that, those after it are sound.
-            let config = aac::config_from_adts(&body[at..]).filter(|_| header_bytes > 0 && !self.aac_refused);
-            self.aac = config.is_some();
-            return config.map(|config| FlvEvent::Config(CodecConfig::Aac(config))).ok_or(FlvError::NoConfig);
-        }
         let frame_at = at + header_bytes;
         let payload = body.slice(frame_at..);
+        let is_explained = self.aac.is_some() || (header_bytes > 0 && !self.aac_refused);
+        if !is_explained {
+            return Err(FlvError::NoConfig);
+        }
         if payload.is_empty() {
             return Ok(FlvEvent::Nothing);
         }
         if payload.len() > aac::FRAME_BYTES_MAX {
             return Err(FlvError::Malformed { at: frame_at, what: "AAC frame longer than ADTS can say" });
         }
+        let config = aac::config_from_adts(&body[at..frame_at]).and_then(|config| self.adopt_adts(config));
         let composition_offset = MediaTime::ZERO;
-        Ok(FlvEvent::Unit(AccessUnit { track: Track::Audio, time, composition_offset, keyframe: false, payload }))
+        let unit = AccessUnit { track: Track::Audio, time, composition_offset, keyframe: false, payload };
+        Ok(match config {
+            Some(config) => FlvEvent::Reconfigured(CodecConfig::Aac(config), unit),
+            None => FlvEvent::Unit(unit),
+        })
     }
+
+    /// What the ADTS header before a frame says, if it is news: there is no configuration yet, or the header before said
+    /// otherwise.
+    fn adopt_adts(&mut self, config: AacConfig) -> Option<AacConfig> {
+        let said = adts_facts(&config);
+        let before = self.adts.replace(said);
+        let is_news = self.aac.is_none() || before.is_some_and(|before| before != said);
+        is_news.then(|| self.aac.insert(config).clone())
+    }
+}
+
+/// What an ADTS header can say.
+fn adts_facts(config: &AacConfig) -> (u8, u8, u8) {
+    (config.object_type, config.frequency_index, config.channel_configuration)
 }
 
 fn malformed(at: usize, error: h264::H264Error) -> FlvError {

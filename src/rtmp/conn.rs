@@ -25,7 +25,6 @@ use crate::codec::rtmp::{AmfValue, ConnectInfo, MediaKind, Output, PeerEvent, Pe
 use crate::limits;
 use crate::live::registry::{MediaInput, Publisher};
 use crate::live::stat::StreamMetadata;
-use crate::media::CodecConfig;
 use crate::net::merge::MergedRead;
 use crate::rtmp::admit::{self, Admitted, Asked, Origin, REJECTED, Refusal, admit};
 use crate::rtmp::server::RtmpDeps;
@@ -332,7 +331,7 @@ impl<'a, S: MergedRead> Connection<'a, S> {
             Ok(FlvEvent::Config(config)) => send(publishing, MediaInput::Config(config)).await,
             Ok(FlvEvent::Unit(unit)) => send(publishing, MediaInput::Unit(unit)).await,
             Ok(FlvEvent::Reconfigured(config, unit)) => {
-                send(publishing, MediaInput::Config(CodecConfig::Avc(config))).await?;
+                send(publishing, MediaInput::Config(config)).await?;
                 send(publishing, MediaInput::Unit(unit)).await
             }
             Ok(FlvEvent::Nothing) => Ok(()),

@@ -78,8 +78,14 @@ fn with_sound(config: &[u8]) -> Vec<Tag> {
 }
 
 fn adts(frame: &[u8]) -> Vec<u8> {
+    adts_at(4, frame)
+}
+
+/// Behind an ADTS header of LC in stereo, at the sampling frequency of this index.
+fn adts_at(frequency_index: u8, frame: &[u8]) -> Vec<u8> {
     let length = frame.len() + 7;
-    let head = [0xff, 0xf1, 0x50, 0x80 | (length >> 11) as u8, (length >> 3) as u8, (length as u8) << 5 | 0x1f, 0xfc];
+    let facts = 0x40 | frequency_index << 2;
+    let head = [0xff, 0xf1, facts, 0x80 | (length >> 11) as u8, (length >> 3) as u8, (length as u8) << 5 | 0x1f, 0xfc];
     [&head[..], frame].concat()
 }
 
@@ -256,6 +262,15 @@ stories! {
         // In the middle of a GOP.
         let second = [vec![audio_config(3_500, &[0x11, 0x90])], sounds(3_500, 3_500)].concat();
         let sound = [sounds(0, 3_500), second].concat();
+        let mut tags = [only(Video, media(0, 7_000)), sound].concat();
+        tags.sort_by_key(|tag| tag.timestamp);
+        [vec![header(0, false), audio_header(0)], tags].concat()
+    }
+
+    fn a_sample_rate_that_changes_in_adts_alone() {
+        // In the middle of a GOP, and no sequence header says so.
+        let at = |index, sounds| rewritten(sounds, Audio, move |frame| adts_at(index, frame));
+        let sound = [at(4, sounds(0, 3_500)), at(3, sounds(3_500, 3_500))].concat();
         let mut tags = [only(Video, media(0, 7_000)), sound].concat();
         tags.sort_by_key(|tag| tag.timestamp);
         [vec![header(0, false), audio_header(0)], tags].concat()

@@ -169,13 +169,57 @@ fn adts_header_before_a_frame_is_taken_off() {
     assert_eq!(frame.payload, &[0x21, 7][..]);
 }
 
+fn explained(event: Result<FlvEvent, FlvError>) -> (AacConfig, AccessUnit) {
+    match event {
+        Ok(FlvEvent::Reconfigured(CodecConfig::Aac(config), unit)) => (config, unit),
+        other => panic!("a reconfiguring frame, not {other:?}"),
+    }
+}
+
+/// A frame of two bytes behind an ADTS header of LC.
+fn behind_adts(frequency_index: u8, channels: u8) -> Bytes {
+    let head = [0xff, 0xf1, 0x40 | frequency_index << 2, channels << 6, 0x01, 0x3f, 0xfc];
+    join(&[&[0xaf, 1], &head, &[0x21, 7]])
+}
+
+#[test]
+fn adts_that_says_otherwise_than_before_reconfigures_once() {
+    let mut reader = ready();
+    // 48 kHz although the sequence header said 44.1: the first is only remembered, and what it is compared with is ADTS.
+    for _ in 0..2 {
+        assert_eq!(unit(reader.audio(0, &behind_adts(3, 2))).payload, &[0x21, 7][..]);
+    }
+    let (config, frame) = explained(reader.audio(23, &behind_adts(6, 2)));
+    assert_eq!((config.sample_rate, config.channel_configuration, &frame.payload[..]), (24_000, 2, &[0x21, 7][..]));
+    unit(reader.audio(46, &behind_adts(6, 2)));
+    // A bare frame says nothing, nor does an empty one behind a header.
+    unit(reader.audio(69, &join(&[&[0xaf, 1], &[0x21, 7]])));
+    let empty = reader.audio(92, &join(&[&[0xaf, 1], &[0xff, 0xf1, 0x4c, 0x80, 0x00, 0xff, 0xfc]]));
+    assert_eq!(empty, Ok(FlvEvent::Nothing));
+    assert_eq!(explained(reader.audio(115, &behind_adts(6, 1))).0.channel_configuration, 1);
+    // The old sequence header repeated is no way back; another one is, and what follows it is remembered anew.
+    let header = |channels: u8| sequence_header(&[0x12, channels << 3]);
+    let Ok(FlvEvent::Config(CodecConfig::Aac(repeated))) = reader.audio(138, &header(2)) else { panic!("a config") };
+    assert_eq!((repeated.sample_rate, repeated.channel_configuration), (24_000, 1));
+    let Ok(FlvEvent::Config(CodecConfig::Aac(other))) = reader.audio(138, &header(1)) else { panic!("a config") };
+    assert_eq!((other.sample_rate, other.channel_configuration), (44_100, 1));
+    unit(reader.audio(161, &behind_adts(6, 2)));
+    assert_eq!(explained(reader.audio(184, &behind_adts(4, 2))).0.sample_rate, 44_100);
+}
+
+/// An AAC sequence header.
+fn sequence_header(config: &[u8]) -> Bytes {
+    join(&[&[0xaf, 0], config])
+}
+
 #[test]
 fn adts_explains_itself_when_nothing_else_does() {
     let adts = [&[0xaf, 0x01, 0xff, 0xf1, 0x50, 0x80, 0x01, 0x7f, 0xfc][..], &[0x21; 4]].concat();
     let adts = Bytes::from(adts);
     let mut reader = FlvReader::new();
     let expected = aac::parse_audio_specific_config(&Bytes::from_static(&[0x12, 0x10])).expect("stereo");
-    assert_eq!(reader.audio(0, &adts), Ok(FlvEvent::Config(CodecConfig::Aac(expected.clone()))));
+    let (config, frame) = explained(reader.audio(0, &adts));
+    assert_eq!((config, &frame.payload[..]), (expected.clone(), &[0x21; 4][..]));
     assert_eq!(unit(reader.audio(23, &adts)).payload[..], [0x21; 4]);
     // As a sequence header, too.
     let mut reader = FlvReader::new();
@@ -298,8 +342,8 @@ fn larger_picture() -> Vec<u8> {
 
 fn reconfigured(event: Result<FlvEvent, FlvError>) -> (AvcConfig, AccessUnit) {
     match event {
-        Ok(FlvEvent::Reconfigured(config, unit)) => (config, unit),
-        other => panic!("a reconfiguring access unit, not {other:?}"),
+        Ok(FlvEvent::Reconfigured(CodecConfig::Avc(config), unit)) => (config, unit),
+        other => panic!("a reconfiguring picture, not {other:?}"),
     }
 }
 

@@ -18,7 +18,7 @@ pub fn run(data: &[u8]) {
         let read = if kind & 1 == 0 { reader.video(7, &body) } else { reader.audio(7, &body) };
         match read {
             Ok(FlvEvent::Config(CodecConfig::Avc(config))) => nal_length_size = config.nal_length_size,
-            Ok(FlvEvent::Reconfigured(config, unit)) => {
+            Ok(FlvEvent::Reconfigured(CodecConfig::Avc(config), unit)) => {
                 nal_length_size = config.nal_length_size;
                 let facts = h264::unit_facts(&unit.payload, nal_length_size).expect("a whole access unit");
                 assert!(facts.has_slice && !config.sps.is_empty());
@@ -27,7 +27,7 @@ pub fn run(data: &[u8]) {
                 let facts = h264::unit_facts(&unit.payload, nal_length_size).expect("a whole access unit");
                 assert!(facts.has_slice && (unit.keyframe || !facts.has_idr));
             }
-            Ok(FlvEvent::Unit(unit)) => assert!((1..=aac::FRAME_BYTES_MAX).contains(&unit.payload.len())),
+            Ok(FlvEvent::Unit(unit) | FlvEvent::Reconfigured(CodecConfig::Aac(_), unit)) => assert!((1..=aac::FRAME_BYTES_MAX).contains(&unit.payload.len())),
             _ => {}
         }
     }
