@@ -13,13 +13,14 @@ use std::fmt;
 use super::m3u8::{Playlist, Segment, rounded_seconds};
 use super::mpegts::TIMESTAMP_MASK;
 use super::mpegts::check::{Checker, Expectation, Fault, FaultKind, FragmentReport, Report, TrackReport};
-use super::mpegts::mux::{PCR_FILL_MAX, PCR_GAP_MAX};
 use crate::media::MediaTime;
 
 /// How far EXTINF may be from the distance of decode times: it is written in milliseconds.
 pub const EXTINF_TOLERANCE: MediaTime = MediaTime::from_millis(1);
 /// The longest pause that a fragment without a neighbour may end with: from there on a timeline jumps instead.
 const PAUSE_MAX: MediaTime = MediaTime::from_secs(10);
+/// A hole that filling it with PCRs would make more of than its media is: a pause, and what a track may be behind.
+const HOLE_MIN: MediaTime = MediaTime::from_millis(11_900);
 
 /// When a fragment may have been cut by force, so that the next one need not begin with a key frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,14 @@ pub enum PlaybackFaultKind {
         /// What it says of all.
         target: u32,
     },
+    /// The target duration is above every fragment that is listed, and above every one that may have stood there.
+    #[error("the target duration of {target} s is above every fragment's, of which the longest may have {longest} s")]
+    TargetTooLong {
+        /// What the playlist says.
+        target: u32,
+        /// The most that there is a reason for, in seconds.
+        longest: u32,
+    },
     /// The first fragment that the channel ever had is marked.
     #[error("a discontinuity before the first fragment of all")]
     FirstDiscontinuity,
@@ -83,7 +92,7 @@ impl PlaybackFaultKind {
         let PlaybackFaultKind::Media(fault) = self else { return false };
         match fault.kind {
             FaultKind::Late(..) | FaultKind::Absent { .. } | FaultKind::ConfigChanged(_) => true,
-            FaultKind::PcrGap(gap) => gap + PCR_GAP_MAX > PCR_FILL_MAX,
+            FaultKind::PcrGap(gap) => gap > HOLE_MIN,
             _ => false,
         }
     }
@@ -240,6 +249,13 @@ impl PlaybackChecker {
             }
             Some(_) => {}
         }
+        // It does not shrink when its longest fragment leaves; and none is longer than a forced cut and a pause allow.
+        let listed = self.segments.iter().map(|segment| rounded_seconds(segment.duration)).max().unwrap_or(0);
+        let longest = listed.max(rounded_seconds(self.forced.after + PAUSE_MAX));
+        if self.target_duration > longest {
+            let kind = PlaybackFaultKind::TargetTooLong { target: self.target_duration, longest };
+            faults.push(PlaybackFault { fragment: None, kind });
+        }
         faults
     }
 
@@ -318,10 +334,21 @@ pub enum SuccessionFault {
     /// Fewer fragments than before without any that has left.
     #[error("fragments have gone from the end")]
     Shortened,
+    /// The target duration is smaller than it was, and no new fragment could be another connection's.
+    #[error("EXT-X-TARGETDURATION {after} after {before}")]
+    TargetShrank {
+        /// What it was.
+        before: u32,
+        /// What it is.
+        after: u32,
+    },
 }
 
 /// Compares two states of a live playlist, one read after the other. As many states may lie between as fragments were listed:
 /// beyond that nothing can be said of what has left.
+///
+/// RFC 8216 section 6.2.1 lists what may change, and the target duration is not in the list. Ours grows with a fragment that is
+/// longer than any before, which nobody can foretell; a new connection, which begins behind a discontinuity, takes that back.
 pub fn succession_faults(before: &Playlist, after: &Playlist) -> Vec<SuccessionFault> {
     let listed = before.segments.len() as u64;
     let left = after.media_sequence.checked_sub(before.media_sequence).filter(|&left| left <= listed);
@@ -343,6 +370,11 @@ pub fn succession_faults(before: &Playlist, after: &Playlist) -> Vec<SuccessionF
     }));
     if after.segments.len() < kept.len() {
         faults.push(SuccessionFault::Shortened);
+    }
+    let goes_on = after.segments.iter().skip(kept.len()).all(|segment| !segment.discontinuity);
+    if goes_on && after.target_duration < before.target_duration {
+        let (before, after) = (before.target_duration, after.target_duration);
+        faults.push(SuccessionFault::TargetShrank { before, after });
     }
     faults
 }

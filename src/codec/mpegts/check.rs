@@ -5,7 +5,6 @@
 //! the wire only and shares no state with the muxer.
 
 use super::demux::{self, Demuxer, PesUnit, TsEvent};
-use super::mux::PCR_GAP_MAX;
 use super::packet::TsPacket;
 use super::psi::Program;
 use super::{PID_NULL, PID_PAT, TIMESTAMP_MASK, track_of};
@@ -15,6 +14,10 @@ use crate::media::{MediaTime, Track};
 
 /// Faults that are kept; the rest are counted. One broken byte can cause one fault per packet.
 const FAULTS_MAX: usize = 1_000;
+/// Longest distance between two PCRs: 0.1 s (ISO/IEC 13818-1 section 2.7.2).
+pub const PCR_DISTANCE_MAX: MediaTime = MediaTime::from_millis(100);
+/// A connection's last fragment may be so short that one of its tracks has nothing in it.
+const TAIL_MAX: MediaTime = MediaTime::from_secs(1);
 /// Largest PES packet that is read.
 const UNIT_BYTES_MAX: usize = 64 << 20;
 const PIDS: usize = 0x2000;
@@ -159,6 +162,14 @@ impl FragmentReport {
         }
     }
 
+    /// From its first decode time to its last.
+    fn span(&self) -> MediaTime {
+        let tracks = || [self.video, self.audio].into_iter().flatten();
+        let first = tracks().map(|track| track.first_dts).min();
+        let last = tracks().map(|track| track.last_dts).max();
+        last.zip(first).map_or(MediaTime::ZERO, |(last, first)| last - first)
+    }
+
     /// Decode time at which a playlist counts it to begin: video's, or audio's without video.
     pub fn start(&self) -> Option<MediaTime> {
         self.video.or(self.audio).map(|track| track.first_dts)
@@ -263,6 +274,7 @@ impl Checker {
             self.configs = Default::default();
         }
         if expectation.discontinuity && !expectation.goes_on {
+            self.leave_listing(index);
             self.counters.fill(None);
             self.clock = Clock::default();
             self.last_pcr = None;
@@ -371,7 +383,7 @@ impl Checker {
         let pcr = self.clock.unwrap(pcr / 300);
         if let Some(last) = self.last_pcr.replace(pcr) {
             let gap = pcr - last;
-            if !(MediaTime::ZERO..=PCR_GAP_MAX).contains(&gap) {
+            if !(MediaTime::ZERO..=PCR_DISTANCE_MAX).contains(&gap) {
                 self.fault(open.index, at, FaultKind::PcrGap(gap));
             }
         }
@@ -399,6 +411,16 @@ impl Checker {
         }
         self.close_listing();
         self.listing = Some(Listing { program, fragment: open.index, at, seen: Vec::new() });
+    }
+
+    /// Another connection may begin with fragment `next`: what the PMT lists must have come by then. Of the first fragment
+    /// nobody knows what went before it: it may be the tail of a connection whose other fragments are not at hand.
+    fn leave_listing(&mut self, next: usize) {
+        let spans = self.report.fragments.first().map(FragmentReport::span);
+        if next == 1 && spans.is_some_and(|span| span < TAIL_MAX) {
+            self.listing = None;
+        }
+        self.close_listing();
     }
 
     /// Judges the PMT that ends: a listed track may be missing from one short fragment, but not from all.

@@ -310,6 +310,35 @@ fn counters_go_on_over_fragments_on_every_pid() {
     }
 }
 
+/// Four fragments of 6 s: 2.5 Mbit/s of pictures, 25 a second, and 128 kbit/s of sound.
+#[test]
+fn packets_cost_less_than_seven_percent_of_the_media() {
+    let mut fixture = Fixture::new(true, true);
+    let (mut media, mut stored, mut tables) = (0, 0, 0);
+    let (slice, frame) = ([&IDR[..2], &[0x5a; 12_498]].concat(), [0x21; 371]);
+    let mut frames = 0;
+    for picture in 0..600i64 {
+        let at = millis(40 * picture);
+        if picture > 0 && picture % 150 == 0 {
+            stored += fixture.cut(true, true).len();
+        }
+        while MediaTime(frames * 1_024 * 90_000 / 44_100) < at {
+            fixture.sound(MediaTime(frames * 1_024 * 90_000 / 44_100), &frame);
+            (frames, media) = (frames + 1, media + frame.len());
+        }
+        fixture.picture(at, at, picture % 50 == 0, &[&slice]);
+        media += slice.len();
+        if picture % 150 == 149 {
+            let ids = packets(&fixture.out).map(|(_, packet)| packet.expect("own").pid);
+            tables += ids.filter(|&pid| pid != PID_VIDEO && pid != PID_AUDIO).count();
+        }
+    }
+    stored += fixture.end().len();
+    assert_eq!(tables, 4 * 2, "PAT and PMT once a fragment");
+    let permille = (stored - media) * 1_000 / media;
+    assert!((30..70).contains(&permille), "{permille} permille: {stored} bytes for {media}");
+}
+
 #[test]
 fn pmt_lists_the_tracks_there_are_and_its_version_follows_them() {
     let mut fixture = Fixture::new(true, false);

@@ -122,6 +122,20 @@ fn the_target_duration_covers_every_fragment() {
 }
 
 #[test]
+fn the_target_duration_has_a_reason() {
+    let of = |target_duration, segments| Playlist { target_duration, ..playlist(segments) };
+    // A fragment of a forced cut, with a pause in it, may have left.
+    assert!(check(&of(70, &PLAIN), &three()).is_clean());
+    let expected =
+        "playlist: the target duration of 71 s is above every fragment's, of which the longest may have 70 s";
+    assert_eq!(lines(&check(&of(71, &PLAIN), &three()))[0], expected);
+    // What is listed is a reason, however long it is.
+    let long = [PLAIN[0], PLAIN[1], (71_000, false)];
+    let report = check(&of(71, &long), &three());
+    assert!(report.faults.iter().all(|fault| fault.fragment == Some(2)), "{report}");
+}
+
+#[test]
 fn the_first_fragment_of_all_is_not_marked() {
     let marked = playlist(&[(2_000, true), PLAIN[1], PLAIN[2]]);
     assert!(check(&marked, &three()).is_clean(), "an older one may have left the window");
@@ -238,6 +252,24 @@ fn a_playlist_follows_another() {
         "its mark is gone"
     );
     assert_eq!(fault(at(5, 1, &[(5, true), (6, false)])), "fragments have gone from the end");
+}
+
+#[test]
+fn a_target_duration_grows_and_shrinks_with_a_new_connection_only() {
+    let of = |target_duration, segments: &[(i64, bool)]| Playlist { target_duration, ..playlist(segments) };
+    let before = of(9, &[(9_000, false), (2_000, true)]);
+    let after = |target, new: bool| of(target, &[(9_000, false), (2_000, true), (2_000, new)]);
+    let faults = |target, new| succession_faults(&before, &after(target, new));
+    assert_eq!(faults(9, false), []);
+    assert_eq!(faults(12, false), [], "it may have to");
+    assert_eq!(faults(2, true), [], "another connection");
+    let shrank = faults(8, false);
+    assert_eq!(
+        shrank,
+        [SuccessionFault::TargetShrank { before: 9, after: 8 }],
+        "what was marked before is no reason now"
+    );
+    assert_eq!(shrank[0].to_string(), "EXT-X-TARGETDURATION 8 after 9");
 }
 
 #[test]

@@ -80,6 +80,55 @@ fn checker_finds_a_pcr_that_goes_back() {
 }
 
 #[test]
+fn checker_wants_pcrs_a_tenth_of_a_second_apart_at_most() {
+    let mut fixture = Fixture::new(true, false);
+    fixture.picture(millis(0), millis(0), true, &[IDR]);
+    fixture.picture(millis(100), millis(100), false, &[SLICE]);
+    let mut fragment = fixture.end();
+    assert_eq!(pcrs(&fragment), [0, 9_000]);
+    assert_eq!(faults(&check(&[&fragment])), [], "exactly");
+    // One tick more.
+    let last = hex::decode("000011947e00").expect("hex");
+    let at = fragment.windows(6).position(|window| window == last).expect("occurs");
+    fragment[at + 4] |= 0x80;
+    assert_eq!(pcrs(&fragment), [0, 9_001]);
+    assert_eq!(faults(&check(&[&fragment])), [FaultKind::PcrGap(MediaTime(9_001))]);
+}
+
+/// A connection's fragment of two seconds, with sound or without any, that lists both tracks.
+fn listing_both(sound: bool, to: i64) -> Vec<u8> {
+    let mut fixture = Fixture::new(true, true);
+    for ms in (0..to).step_by(40) {
+        fixture.picture(millis(ms), millis(ms), ms == 0, &[if ms == 0 { IDR } else { SLICE }]);
+        if sound {
+            fixture.sound(millis(ms), &[0x21; 9]);
+        }
+    }
+    fixture.end()
+}
+
+#[test]
+fn checker_wants_each_connection_to_have_what_it_lists() {
+    let connections = |fragments: &[Vec<u8>]| {
+        let mut checker = crate::codec::mpegts::check::Checker::new();
+        for (index, fragment) in fragments.iter().enumerate() {
+            checker.fragment(fragment, Expectation { discontinuity: index > 0, ..Expectation::default() });
+        }
+        let faults = checker.finish().faults;
+        faults.into_iter().map(|fault| (fault.fragment, fault.kind)).collect::<Vec<_>>()
+    };
+    let (whole, silent, tail) = (listing_both(true, 2_000), listing_both(false, 2_000), listing_both(false, 80));
+    let absent = |fragment| (fragment, FaultKind::Absent { pid: 0x101 });
+    assert_eq!(connections(&[whole.clone(), whole.clone()]), []);
+    assert_eq!(connections(&[whole.clone(), silent.clone()]), [absent(1)]);
+    assert_eq!(connections(&[whole.clone(), silent.clone(), whole.clone()]), [absent(1)]);
+    assert_eq!(connections(&[silent, whole.clone()]), [absent(0)]);
+    // The last fragment of a connection that has left the window but for it.
+    assert_eq!(connections(&[tail.clone(), whole.clone()]), []);
+    assert_eq!(connections(&[whole, tail]), [absent(1)]);
+}
+
+#[test]
 fn checker_finds_faults_of_time_and_order() {
     let check_muxed = |build: &dyn Fn(&mut Fixture)| {
         let mut fixture = Fixture::new(true, true);
