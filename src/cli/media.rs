@@ -1,7 +1,7 @@
 //! `livebucket check --media`: a stored playlist and its fragments, as a player would meet them.
 //!
 //! Three views that must agree: what the playlist says, what the fragments' bytes hold (`codec::playback`), and what the
-//! channel's index of fragments knows.
+//! channel's index of fragments and history of connections know.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use crate::codec::playback::{ForcedCuts, PlaybackChecker};
 use crate::limits;
 use crate::live::segmenter::Settings;
 use crate::store::objects::ObjectService;
-use crate::store::{BucketName, BucketRecord, ChannelName, FragmentRecord, ObjectKey};
+use crate::store::{BucketName, BucketRecord, ChannelName, ConnectionRecord, FragmentRecord, ObjectKey};
 
 /// What `--media` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,10 @@ impl Media<'_> {
         let playlist = Playlist::parse(&text).map_err(|error| Failure::failed(format!("{shown}: {error}")))?;
 
         let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let mut checker = PlaybackChecker::new(&playlist, self.forced_cuts(&bucket, folder).await?);
+        let known = self.known(&bucket, folder, &playlist).await?;
+        let goes_on = known.goes_on(&playlist);
+        let forced = self.forced_cuts(&bucket, folder).await?;
+        let mut checker = PlaybackChecker::new(&playlist, forced).of_one_connection(|index| goes_on[index]);
         for segment in &playlist.segments {
             let fragment = match sibling(folder, &segment.uri) {
                 Some(key) => self.body(&bucket, &key, u64::MAX).await,
@@ -73,7 +76,7 @@ impl Media<'_> {
             checker.fragment(fragment.as_deref().map_err(Clone::clone));
         }
         let report = checker.finish();
-        let unindexed = self.index_faults(&bucket, folder, &playlist).await?;
+        let unindexed = if known.is_channel { compare(&playlist, &known.index) } else { Vec::new() };
         println!("{shown}");
         unindexed.iter().for_each(|fault| println!("{fault}"));
         print!("{report}");
@@ -118,18 +121,55 @@ impl Media<'_> {
         Ok(bytes)
     }
 
-    /// What the channel's index knows otherwise. A playlist outside of any channel's folder has no index.
-    async fn index_faults(
-        &self,
-        bucket: &BucketRecord,
-        folder: &str,
-        playlist: &Playlist,
-    ) -> Result<Vec<String>, Failure> {
-        let Some(name) = ChannelName::new(folder) else { return Ok(Vec::new()) };
+    /// What is known of the channel. A playlist outside of any channel's folder has none.
+    async fn known(&self, bucket: &BucketRecord, folder: &str, playlist: &Playlist) -> Result<Known, Failure> {
+        let Some(name) = ChannelName::new(folder) else { return Ok(Known::default()) };
         let names: Vec<i64> = playlist.segments.iter().filter_map(|segment| name_ms(&segment.uri)).collect();
-        let (Some(&from), Some(&to)) = (names.iter().min(), names.iter().max()) else { return Ok(Vec::new()) };
-        let index = self.stores.meta.fragments(bucket.id, &name, from, to).await.map_err(Failure::failed)?;
-        Ok(compare(playlist, &index))
+        let (Some(&from), Some(&to)) = (names.iter().min(), names.iter().max()) else { return Ok(Known::default()) };
+        let meta = &self.stores.meta;
+        let index = meta.fragments(bucket.id, &name, from, to).await.map_err(Failure::failed)?;
+        let mut connections = meta.history(bucket.id, &name, HISTORY).await.map_err(Failure::failed)?;
+        connections.extend(meta.open_connection(bucket.id, &name).await.map_err(Failure::failed)?);
+        Ok(Known { is_channel: true, index, connections })
+    }
+}
+
+/// Finished connections that are asked for: as many as are kept at least.
+const HISTORY: usize = 100;
+
+/// What is known of a channel.
+#[derive(Default)]
+struct Known {
+    is_channel: bool,
+    /// The fragments from the first that a playlist names to its last.
+    index: Vec<FragmentRecord>,
+    connections: Vec<ConnectionRecord>,
+}
+
+impl Known {
+    /// Of each fragment, whether it surely goes on from the one before it: nothing is missing between them, and one connection,
+    /// and no other, was open when either began. Where the clock was set back, or of connections that history has forgotten,
+    /// nothing is known.
+    fn goes_on(&self, playlist: &Playlist) -> Vec<bool> {
+        let by_name: BTreeMap<i64, u64> = self.index.iter().map(|record| (record.name_ms, record.sequence)).collect();
+        let places = playlist.segments.iter().map(|segment| {
+            let name = name_ms(&segment.uri)?;
+            Some((*by_name.get(&name)?, self.connection(name)?))
+        });
+        let places: Vec<Option<(u64, usize)>> = places.collect();
+        let follows = |before: (u64, usize), this: (u64, usize)| before.0 + 1 == this.0 && before.1 == this.1;
+        let pairs =
+            places.windows(2).map(|pair| pair[0].zip(pair[1]).is_some_and(|(before, this)| follows(before, this)));
+        [false].into_iter().take(places.len()).chain(pairs).collect()
+    }
+
+    /// The only connection that was open at this time, in milliseconds.
+    fn connection(&self, at: i64) -> Option<usize> {
+        let was_open = |connection: &ConnectionRecord| {
+            connection.started.0 <= at && connection.ended.is_none_or(|ended| at <= ended.0)
+        };
+        let mut open = (0..self.connections.len()).filter(|&index| was_open(&self.connections[index]));
+        open.next().filter(|_| open.next().is_none())
     }
 }
 
@@ -196,8 +236,10 @@ fn compare(playlist: &Playlist, index: &[FragmentRecord]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Wall;
     use crate::codec::m3u8::Segment;
     use crate::media::MediaTime;
+    use crate::store::ConnectionId;
 
     #[test]
     fn targets_name_a_bucket_and_a_channel_or_key() {
@@ -261,6 +303,37 @@ mod tests {
         ] {
             assert_eq!(faults(media_sequence, listed), [expected]);
         }
+    }
+
+    #[test]
+    fn fragments_go_on_within_a_connection_that_is_known() {
+        let connection = |started, ended| ConnectionRecord {
+            id: ConnectionId(started as u128),
+            started: Wall(started),
+            ended,
+            remote_addr: String::new(),
+            cause: None,
+        };
+        // Fragments are named 1003 to 1009; the second connection is open.
+        let known = |connections: &[(i64, Option<i64>)]| Known {
+            is_channel: true,
+            index: (3..10).filter(|&sequence| sequence != 8).map(|sequence| record(sequence, false)).collect(),
+            connections: connections.iter().map(|&(from, to)| connection(from, to.map(Wall))).collect(),
+        };
+        let segment =
+            |name: &u64| Segment { uri: format!("{name}.ts"), duration: MediaTime::ZERO, discontinuity: true };
+        let goes_on = |known: Known, names: &[u64]| {
+            known.goes_on(&Playlist { segments: names.iter().map(segment).collect(), ..Playlist::default() })
+        };
+        let two: &[(i64, Option<i64>)] = &[(1_001, Some(1_005)), (1_006, None)];
+        let listed = [1_003, 1_004, 1_005, 1_006, 1_007, 1_009];
+        assert_eq!(goes_on(known(two), &listed), [false, true, true, false, true, false], "1008 was lost");
+        assert_eq!(goes_on(known(two), &[1_004, 1_003, 1_003, 1_005, 7]), [false; 5], "not in order, or not known");
+        // The clock was set back: both were open at 1005 by what they say.
+        let overlapping: &[(i64, Option<i64>)] = &[(1_003, Some(1_007)), (1_005, Some(1_009))];
+        assert_eq!(goes_on(known(overlapping), &listed), [false, true, false, false, false, false]);
+        assert_eq!(goes_on(known(&[]), &listed), [false; 6]);
+        assert_eq!(goes_on(known(two), &[]), [false; 0]);
     }
 
     #[test]

@@ -129,12 +129,17 @@ impl Bed {
         self.meta.history(self.bucket.id, &channel(), 100).await.expect("memory")
     }
 
-    /// Every stored fragment through the transport-stream checker.
+    /// Every stored fragment through the transport-stream checker. If there was one connection, its counters and times must go
+    /// on over every discontinuity before which nothing is lost.
     pub(crate) async fn check_media(&self) -> Report {
+        let open = self.meta.open_connection(self.bucket.id, &channel()).await.expect("memory");
+        let is_alone = self.history().await.len() + usize::from(open.is_some()) == 1;
         let mut checker = Checker::new();
-        for fragment in self.fragments().await {
-            let bytes = self.body(&format!("{}.ts", fragment.name_ms)).await;
-            checker.fragment(&bytes, Expectation { discontinuity: fragment.discontinuity, ..Expectation::default() });
+        let mut before = None;
+        for FragmentRecord { name_ms, sequence, discontinuity, .. } in self.fragments().await {
+            let bytes = self.body(&format!("{name_ms}.ts")).await;
+            let goes_on = is_alone && before.replace(sequence).is_some_and(|before| before + 1 == sequence);
+            checker.fragment(&bytes, Expectation { discontinuity, goes_on, forced_cut: false });
         }
         checker.finish()
     }

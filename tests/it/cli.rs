@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::support::program::{Program, command, data, run, run_ok};
 use crate::support::rtmp::{Publisher, capture};
+use crate::support::streams::{header, media, stream};
 use crate::support::{Client, KEY, eventually};
 
 fn temp() -> tempfile::TempDir {
@@ -270,6 +271,56 @@ async fn check_media_names_a_damaged_fragment_and_a_false_playlist() {
         assert!(code == Some(1) && report.contains(why), "{target}: {report}");
     }
     assert_eq!(check_media(dir.path(), &["films"]).0, Some(2), "called wrongly");
+}
+
+/// Writes a fragment anew, with other continuity counters on the PID of the picture.
+async fn shift_counters(client: &Client, uri: &str) {
+    let path = format!("/films/cam1/{uri}");
+    let mut bytes = client.get(&path).await.expect(200).body.to_vec();
+    for packet in bytes.chunks_mut(188).filter(|packet| packet[1] & 0x1f == 0x01 && packet[2] == 0) {
+        packet[3] = packet[3] & 0xf0 | (packet[3] + 3) & 0x0f;
+    }
+    client.put(&path, bytes).await.expect(200);
+}
+
+/// A discontinuity is where a player begins anew, and where a broken muxer could hide. The index and the history tell which of
+/// them lie within a connection.
+#[tokio::test]
+async fn check_media_holds_a_connection_to_its_counters_behind_a_discontinuity() {
+    let dir = temp();
+    let program = Program::start(dir.path(), &[]);
+    let client = program.client();
+    put_channel(&program).await;
+    let playlist = || async { client.get("/films/cam1/playlist.m3u8").await.expect(200).text() };
+    publish(&program, &stream(0, 4_000)).await;
+    let mut publisher = Publisher::publish(program.addr, "films", "cam1").await;
+    publisher.send(&stream(0, 3_000)).await;
+    // The fragment that is marked begins later than all others, so that it is named by the clock and by nothing else.
+    eventually("a fragment of the second connection", || async {
+        (playlist().await.matches("#EXTINF").count() == 3).then_some(())
+    })
+    .await;
+    publisher.send(&[vec![header(3_000, true)], media(3_000, 2_000)].concat()).await;
+    publisher.finish().await;
+    eventually("its last one", || async { (playlist().await.matches("#EXTINF").count() == 5).then_some(()) }).await;
+    let playlist = playlist().await;
+    assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 2, "{playlist}");
+    let uris: Vec<&str> = playlist.lines().filter(|line| line.ends_with(".ts")).collect();
+    // The first of a connection may begin anywhere; the other may not.
+    for fragment in &uris[2..] {
+        shift_counters(&client, fragment).await;
+    }
+    program.terminate();
+    let (code, report) = check_media(dir.path(), &["films/cam1"]);
+    assert_eq!(code, Some(0), "{report}");
+
+    let program = Program::start(dir.path(), &[]);
+    shift_counters(&program.client(), uris[4]).await;
+    program.terminate();
+    let (code, report) = check_media(dir.path(), &["films/cam1"]);
+    assert_eq!(code, Some(1), "{report}");
+    assert!(report.contains(&format!("fragment 4 ({}): byte ", uris[4])), "{report}");
+    assert!(report.contains("continuity counter of PID 0x100") && report.contains(", 1 faults\n"), "{report}");
 }
 
 #[test]

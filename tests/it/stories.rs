@@ -7,9 +7,10 @@ use livebucket::codec::playback::PlaybackReport;
 use livebucket::codec::rtmp::message::MediaKind;
 
 use crate::support::eventually;
+use crate::support::program::Program;
 use crate::support::rtmp::{Publisher, Tag};
 use crate::support::streams::{audio_header, header, picture, sound, stream};
-use crate::support::viewer::{play, publish, start};
+use crate::support::viewer::{Watch, play, publish, start};
 
 // ---- what a player sees --------------------------------------------------------------------------------------
 
@@ -140,6 +141,37 @@ async fn minutes_without_a_key_frame_are_cut_by_force_after_one() {
     assert_eq!((playlist.target_duration, pictures(&report), frames(&report)), (60, 750, 750));
 }
 
+/// Whatever is wrong with a stream all along is said once, not at each picture.
+#[tokio::test]
+async fn minutes_without_a_key_frame_are_no_flood_of_log_lines() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let program = Program::start(dir.path(), &[]);
+    let client = program.client();
+    client.put("/films", "").await.expect(200);
+    let body = "<LiveChannelConfiguration><Target><Type>HLS</Type><FragDuration>2</FragDuration></Target>\
+                </LiveChannelConfiguration>";
+    let key_frame_at = |first: Option<u32>| {
+        let pictures =
+            (0..60_000).step_by(40).flat_map(move |at| [picture(at, Some(at) == first, 0, 200), sound(at + 7)]);
+        [header(0, false), audio_header(0)].into_iter().chain(pictures).collect::<Vec<_>>()
+    };
+    // One in the beginning only, and none at all: 1500 pictures each, in the second of which nobody can see one.
+    for (channel, first) in [("once", Some(0)), ("never", None)] {
+        client.put(&format!("/films/{channel}?live"), body).await.expect(200);
+        let mut publisher = Publisher::publish(program.addr, "films", channel).await;
+        publisher.send(&key_frame_at(first)).await;
+        publisher.finish().await;
+        eventually("the channel is idle", || async {
+            let stat = client.get(&format!("/films/{channel}?live&comp=stat")).await.expect(200).text();
+            stat.contains("<Status>Idle</Status>").then_some(())
+        })
+        .await;
+    }
+    let (_, log) = program.terminate();
+    assert_eq!(log.lines().filter(|line| line.contains("publish ends")).count(), 2, "{log}");
+    assert!(log.lines().count() <= 40, "{} lines of 3000 pictures\n{log}", log.lines().count());
+}
+
 #[tokio::test]
 async fn a_picture_alone_lists_no_audio_and_sound_alone_no_video() {
     let video: Vec<Tag> = stream(0, 5_000).into_iter().filter(|tag| tag.kind == MediaKind::Video).collect();
@@ -163,9 +195,11 @@ async fn every_frame_a_key_frame_makes_no_more_fragments() {
 #[tokio::test]
 async fn a_discontinuity_that_scrolls_out_is_counted_and_the_sequence_goes_on() {
     let (server, client) = start(3).await;
+    let mut watch = Watch::default();
     let (mut sequence, mut discontinuities) = (0, 0);
     for connection in 0..4u64 {
         publish(&server, &stream(0, 4_000)).await;
+        watch.look(&client).await.expect("a playlist");
         let (playlist, report) = play(&client).await;
         assert!(report.is_clean(), "{report}\n{}", playlist.render());
         let listed = playlist.segments.len() as u64;

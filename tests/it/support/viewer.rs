@@ -1,7 +1,7 @@
 //! A channel to publish to, and what a player of it meets.
 
 use livebucket::codec::m3u8::Playlist;
-use livebucket::codec::playback::{ForcedCuts, PlaybackChecker, PlaybackReport};
+use livebucket::codec::playback::{ForcedCuts, PlaybackChecker, PlaybackReport, succession_faults};
 use livebucket::codec::rtmp::amf::AmfValue;
 use livebucket::media::MediaTime;
 
@@ -26,20 +26,50 @@ pub async fn publish(server: &Server, tags: &[Tag]) {
     publish_with(server, &[], tags).await;
 }
 
-/// The same behind these values of `onMetaData`.
+/// A viewer who loads the playlist again and again: each state must follow from the one that was seen before.
+#[derive(Default)]
+pub struct Watch {
+    last: Option<Playlist>,
+}
+
+impl Watch {
+    /// How the playlist stands now; `None` while there is none. As many fragments may have left since the last look as were
+    /// listed then.
+    pub async fn look(&mut self, client: &Client) -> Option<Playlist> {
+        let got = client.get("/films/cam1/playlist.m3u8").await;
+        if got.status == 404 {
+            assert!(self.last.is_none(), "the playlist is gone");
+            return None;
+        }
+        let now = Playlist::parse(&got.expect(200).text()).expect("a playlist");
+        if let Some(before) = self.last.replace(now.clone()) {
+            let faults = succession_faults(&before, &now);
+            assert!(faults.is_empty(), "{faults:?}\n{}\n{}", before.render(), now.render());
+        }
+        Some(now)
+    }
+}
+
+/// The same behind these values of `onMetaData`, watched all along.
 pub async fn publish_with(server: &Server, metadata: &[AmfValue], tags: &[Tag]) {
     let client = server.client();
     let mut publisher = Publisher::publish(server.addr(), "films", "cam1").await;
     for values in metadata {
         publisher.metadata(values.clone()).await;
     }
-    publisher.send(tags).await;
+    let mut watch = Watch::default();
+    watch.look(&client).await;
+    for slice in tags.chunks(tags.len().div_ceil(4).max(1)) {
+        publisher.send(slice).await;
+        watch.look(&client).await;
+    }
     publisher.finish().await;
     eventually("the channel is idle", || async {
         let stat = client.get("/films/cam1?live&comp=stat").await.expect(200).text();
         stat.contains("<Status>Idle</Status>").then_some(())
     })
     .await;
+    watch.look(&client).await;
 }
 
 /// A playlist with its fragments.
@@ -63,7 +93,7 @@ pub async fn look(client: &Client) -> Option<Seen> {
         bodies.push(client.get(&format!("/films/cam1/{}", segment.uri)).await.expect(200).body.to_vec());
     }
     let forced = ForcedCuts { after: MediaTime::from_secs(60), bytes: u64::MAX };
-    // More than one connection is not looked at this way: `play` of those states what may break.
+    // Of several connections the playlist does not say which discontinuity is a new one's: the stories of those state their marks.
     let mut checker = PlaybackChecker::new(&playlist, forced).of_one_connection(|_| connections == 1);
     bodies.iter().for_each(|body| checker.fragment(Ok(body)));
     Some(Seen { report: checker.finish(), playlist, bodies })
