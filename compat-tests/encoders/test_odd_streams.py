@@ -3,7 +3,9 @@ word about them. What no encoder can be made to send is told in `tests/it/stream
 
 import re
 import subprocess
+import time
 
+import oss2
 import pytest
 
 from harness.live import create_channel, encoded, fragments, live_playlist, signed_fields, store, wait_idle
@@ -100,10 +102,10 @@ def test_silence_stands_in_for_sound_that_stops(server, bucket, tmp_path, layout
     assert 5.4 * 48000 / 1024 < int(found["audio"]["nb_read_frames"]) <= 6.1 * 48000 / 1024 and sent.audio_packets < 100
 
 
-def gstreamer(file, pictures, sound) -> subprocess.CompletedProcess:
-    """Decodes both tracks into files of raw pictures and samples."""
+def gstreamer(source, pictures, sound) -> subprocess.CompletedProcess:
+    """Decodes both tracks of a transport stream into files of raw pictures and samples."""
     pipeline = (
-        f"filesrc location={file} ! tsdemux name=demux "
+        f"{source} ! tsdemux name=demux "
         f"demux. ! queue ! h264parse ! avdec_h264 ! video/x-raw,format=I420 ! filesink location={pictures} "
         f"demux. ! queue ! aacparse ! avdec_aac ! filesink location={sound}"
     )
@@ -116,8 +118,26 @@ def test_gstreamer_decodes_every_picture(server, bucket, tmp_path, name):
     sent = Publisher(url(server, f"{name}-gst"), STREAMS[name][0]).finish(60)
     wait_idle(bucket, f"{name}-gst")
     pictures, sound = tmp_path / "pictures.yuv", tmp_path / "sound.raw"
-    played = gstreamer(store(tmp_path, fragments(bucket, f"{name}-gst")), pictures, sound)
+    played = gstreamer(f"filesrc location={store(tmp_path, fragments(bucket, f'{name}-gst'))}", pictures, sound)
     assert (played.returncode, played.stdout, played.stderr) == (0, "", "")
     assert pictures.stat().st_size / (320 * 180 * 3 / 2) == sent.video_packets
     # 32-bit samples, one channel, 1024 in a frame.
+    assert sound.stat().st_size / 4 / 1024 == sent.audio_packets
+
+
+@pytest.mark.parametrize("name", ["open-gop", "31-bit-edge"])
+def test_gstreamer_plays_a_playlist(server, bucket, tmp_path, name):
+    channel = f"{name}-hls"
+    create_channel(bucket, channel, frag_duration=2, frag_count=50)
+    since = int(time.time()) - 5
+    sent = Publisher(url(server, channel), STREAMS[name][0]).finish(60)
+    wait_idle(bucket, channel)
+    bucket.post_vod_playlist(channel, "whole.m3u8", since, int(time.time()) + 60)
+    assert sum(segment.discontinuity for segment in live_playlist(bucket, channel, "whole.m3u8").segments) == STREAMS[name][1]
+    bucket.put_bucket_acl(oss2.BUCKET_ACL_PUBLIC_READ)
+    pictures, sound = tmp_path / "pictures.yuv", tmp_path / "sound.raw"
+    source = f"souphttpsrc location=http://127.0.0.1:{server.port}/{BUCKET}/{channel}/whole.m3u8 ! hlsdemux"
+    played = gstreamer(source, pictures, sound)
+    assert (played.returncode, played.stdout, played.stderr) == (0, "", "")
+    assert pictures.stat().st_size / (320 * 180 * 3 / 2) == sent.video_packets
     assert sound.stat().st_size / 4 / 1024 == sent.audio_packets

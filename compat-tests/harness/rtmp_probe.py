@@ -60,6 +60,16 @@ class Probe:
                 accepted = details["level"] != "error"
                 return Answer(details["level"], details["code"], details["description"], not accepted and self._closes())
 
+    def send_tag(self, kind: int, millis: int, body: bytes):
+        """One audio (8) or video (9) message of a publish that was accepted."""
+        self._send(4 + kind % 2, kind, 1, body, millis)
+
+    def unpublish(self):
+        """Ends the publish and waits until the server closes, which it does when everything is stored."""
+        self._command("deleteStream", 6, None, 1.0)
+        self._socket.shutdown(socket.SHUT_WR)
+        assert self._closes()
+
     def wait_closed(self, seconds: float) -> bool:
         self._socket.settimeout(seconds)
         return self._closes()
@@ -94,8 +104,8 @@ class Probe:
         body = b"".join(_encode(value) for value in (name, float(transaction), *values))
         self._send(3, COMMAND_AMF0, stream, body)
 
-    def _send(self, chunk_stream: int, kind: int, stream: int, body: bytes):
-        header = struct.pack(">B", chunk_stream) + b"\0\0\0" + len(body).to_bytes(3, "big") + bytes([kind]) + struct.pack("<I", stream)
+    def _send(self, chunk_stream: int, kind: int, stream: int, body: bytes, millis: int = 0):
+        header = struct.pack(">B", chunk_stream) + millis.to_bytes(3, "big") + len(body).to_bytes(3, "big") + bytes([kind]) + struct.pack("<I", stream)
         out = header + body[:CHUNK_BYTES]
         for at in range(CHUNK_BYTES, len(body), CHUNK_BYTES):
             out += bytes([0xC0 | chunk_stream]) + body[at : at + CHUNK_BYTES]
