@@ -53,7 +53,7 @@ impl Reader {
     fn hides_start_codes(&mut self, timestamp: u32, tag: &Bytes) -> bool {
         let (config, unit) = match self.flv.video(timestamp, tag) {
             Ok(FlvEvent::Config(CodecConfig::Avc(config))) => (Some(config), None),
-            Ok(FlvEvent::Reconfigured(config, unit)) => (Some(config), Some(unit)),
+            Ok(FlvEvent::Reconfigured(CodecConfig::Avc(config), unit)) => (Some(config), Some(unit)),
             Ok(FlvEvent::Unit(unit)) => (None, Some(unit)),
             _ => (None, None),
         };

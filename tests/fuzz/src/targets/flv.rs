@@ -27,7 +27,9 @@ pub fn run(data: &[u8]) {
                 let facts = h264::unit_facts(&unit.payload, nal_length_size).expect("a whole access unit");
                 assert!(facts.has_slice && (unit.keyframe || !facts.has_idr));
             }
-            Ok(FlvEvent::Unit(unit) | FlvEvent::Reconfigured(CodecConfig::Aac(_), unit)) => assert!((1..=aac::FRAME_BYTES_MAX).contains(&unit.payload.len())),
+            Ok(FlvEvent::Unit(unit) | FlvEvent::Reconfigured(CodecConfig::Aac(_), unit)) => {
+                assert!((1..=aac::FRAME_BYTES_MAX).contains(&unit.payload.len()))
+            }
             _ => {}
         }
     }
