@@ -112,6 +112,17 @@ const HEADERS: [(&str, &str); 21] = [
     // Of the document that deletes several objects, without which it is refused.
     ("content-md5", "kJoSZ0ddX3JkyDKQzgrOnA=="),
 ];
+/// Those of the other dialect, whose front a request goes to that has one.
+const AMAZON: [(&str, &str); 8] = [
+    ("x-amz-date", "20231114T221320Z"),
+    ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+    ("x-amz-acl", "public-read"),
+    ("x-amz-meta-a", "b"),
+    ("x-amz-copy-source", "/films/k"),
+    ("x-amz-metadata-directive", "REPLACE"),
+    ("x-amz-checksum-mode", "ENABLED"),
+    ("x-amz-tagging", "a=b"),
+];
 const BODIES: [&str; 9] = [
     "",
     "seven..",
@@ -140,7 +151,10 @@ pub fn request(choices: &mut Choices<'_>) -> Vec<u8> {
     let kind = choices.u8();
     for _ in 0..kind >> 5 {
         let choice = usize::from(choices.u8());
-        let (name, value) = HEADERS[choice % HEADERS.len()];
+        let (name, value) = match choice {
+            0xd0..0xe0 => AMAZON[choice % AMAZON.len()],
+            _ => HEADERS[choice % HEADERS.len()],
+        };
         let value = if choice >= 0xe0 { choices.text() } else { value.to_owned() };
         headers.push((name.into(), value));
     }
