@@ -177,9 +177,10 @@ row("publish accepted, ms (p99 of 200)", ("<=", 5), figure("real-time", "accepte
 row("disk: from the cutting read to the playlist, ms (p50)", ("<=", 8), figure("visible", "p50_s") * 1e3, f"p90 {figure('visible', 'p90_s') * 1e3:.1f}")
 row("disk: from the cutting read to the playlist, ms (p99)", ("<=", 40), figure("visible", "p99_s") * 1e3)
 row("disk: 200 publishers: CPU s a stream-minute", None, figure("disk", *minute), f"from the sender: p50 {figure('disk', 'playlist_ms', 'p50'):.0f}, p99 {figure('disk', 'playlist_ms', 'p99'):.0f} ms")
-for how, server in [("anonymous", "livebucket"), ("signed, version 1", "livebucket-signed-1"), ("signed, version 4", "livebucket-signed-4")]:
+ways = [("anonymous", "livebucket"), ("OSS version 1", "livebucket-signed-1"), ("OSS version 4", "livebucket-signed-4"), ("S3 version 4", "livebucket-signed-s3")]
+for how, server in ways:
     row(f"playlist GET, {how}: CPU, times nginx", ("<=", 1.3), delivery(server, "playlist", *request))
-for how, server in [("anonymous", "livebucket"), ("signed, version 1", "livebucket-signed-1"), ("signed, version 4", "livebucket-signed-4")]:
+for how, server in ways:
     row(f"fragment GET, {how}: CPU a GB, times nginx", ("<=", 1.2), delivery(server, "fragment", *gigabyte))
 row("10 000 players of 200 channels: playlist p99, ms", ("<=", 50), figure("players", "playlist_ms", "p99"))
 row("PUT of 16 KiB, 64 clients: requests a second", (">=", 8000), figure("put-16k", "requests_per_second"))
