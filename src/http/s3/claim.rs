@@ -376,11 +376,11 @@ fn http_date(text: &str) -> Option<Wall> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn head(target: &str, headers: &[(&str, &str)]) -> Parts {
-        let mut request = http::Request::put(target);
+    pub(in crate::http::s3) fn head(target: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = http::Request::get(target);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

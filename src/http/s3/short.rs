@@ -239,14 +239,7 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn head(target: &str, headers: &[(&str, &str)]) -> Parts {
-        let mut request = http::Request::get(target);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.body(()).expect("a request").into_parts().0
-    }
+    use crate::http::s3::claim::tests::head;
 
     #[test]
     fn what_asks_for_more_or_is_spelt_twice_is_not_plain() {
