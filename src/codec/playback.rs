@@ -19,6 +19,8 @@ use crate::media::MediaTime;
 pub const EXTINF_TOLERANCE: MediaTime = MediaTime::from_millis(1);
 /// The longest pause that a fragment without a neighbour may end with: from there on a timeline jumps instead.
 const PAUSE_MAX: MediaTime = MediaTime::from_secs(10);
+/// How much later than a picture sound forces a cut.
+const SOUND_FORCES_AFTER: MediaTime = MediaTime::from_secs(1);
 /// A hole that filling it with PCRs would make more of than its media is: a pause, and what a track may be behind.
 const HOLE_MIN: MediaTime = MediaTime::from_millis(11_900);
 
@@ -251,7 +253,7 @@ impl PlaybackChecker {
         }
         // It does not shrink when its longest fragment leaves; and none is longer than a forced cut and a pause allow.
         let listed = self.segments.iter().map(|segment| rounded_seconds(segment.duration)).max().unwrap_or(0);
-        let longest = listed.max(rounded_seconds(self.forced.after + PAUSE_MAX));
+        let longest = listed.max(rounded_seconds(self.forced.after + SOUND_FORCES_AFTER + PAUSE_MAX));
         if self.target_duration > longest {
             let kind = PlaybackFaultKind::TargetTooLong { target: self.target_duration, longest };
             faults.push(PlaybackFault { fragment: None, kind });

@@ -11,7 +11,8 @@
 //! * A changed codec config, a jump of the timeline and a new track cut at the next place where a fragment may begin,
 //!   with a discontinuity. Such cuts are saved up and spent, so that no sender can ask for one at every key frame.
 //!
-//! Durations are distances of DTS between the units at which fragments began.
+//! Durations are distances of DTS between the units at which fragments began; where nothing was stored for ten seconds before
+//! such a unit, the fragment ends with its own media instead, and the next one begins with a discontinuity.
 
 use crate::media::{MediaTime, Track};
 
@@ -27,6 +28,9 @@ pub const EARLY_CUTS_MAX: u32 = 4;
 const AUDIO_FORCES_AFTER: MediaTime = MediaTime::from_secs(1);
 /// Video that is silent for this long when a cut is forced is gone until its next key frame.
 const VIDEO_GONE_AFTER: MediaTime = MediaTime::from_secs(10);
+/// A longer hole between a fragment's media and the next fragment is no part of either. A timeline has none; units that are
+/// dropped may leave one.
+const HOLE_MIN: MediaTime = MediaTime::from_secs(10);
 /// The duration of a unit that has no successor and no predecessor: 25 a second.
 const LONE_UNIT: MediaTime = MediaTime::from_millis(40);
 
@@ -281,20 +285,32 @@ impl Segmenter {
         fits
     }
 
+    /// Silence stands in the place of sound up to a frame with this decode time.
+    pub fn silence(&mut self, dts: MediaTime) {
+        if let State::Open(open) = &mut self.state {
+            open.last_audio = open.last_audio.max(Some(dts));
+        }
+    }
+
     /// The connection ends: the duration of the open fragment, to the end of its last unit. `None` when none is open.
     pub fn finish(&mut self) -> Option<MediaTime> {
         let State::Open(open) = self.state else { return None };
+        self.state = State::Waiting { since: None, units: 0, bytes: 0 };
+        Some(self.to_the_end(&open))
+    }
+
+    /// From a fragment's start to the end of its last unit.
+    fn to_the_end(&self, open: &Open) -> MediaTime {
         let end_of = |track: &TrackState, last: Option<MediaTime>| Some(last? + track.interval.unwrap_or(LONE_UNIT));
         let end = end_of(&self.video, open.last_video).max(end_of(&self.audio, open.last_audio));
-        self.state = State::Waiting { since: None, units: 0, bytes: 0 };
-        Some(distance(open.start, end.unwrap_or(open.start + LONE_UNIT)))
+        distance(open.start, end.unwrap_or(open.start + LONE_UNIT))
     }
 
     fn observe(&mut self, facts: &Facts) {
         let track = self.track_mut(facts.track);
         track.announced = true;
-        // Units that are decided about once more were seen already.
-        if let Some(last) = track.last.filter(|&last| last < facts.dts) {
+        // Units that are decided about once more were seen already. No unit lasts as long as a hole.
+        if let Some(last) = track.last.filter(|&last| last < facts.dts && facts.dts - last < HOLE_MIN) {
             track.interval = Some((facts.dts - last).min(MediaTime::from_secs(1)));
         }
         track.last = track.last.max(Some(facts.dts));
@@ -354,7 +370,15 @@ impl Segmenter {
             if let State::Open(open) = &mut self.state {
                 open.audio_waits = true;
             }
-            return Step::Drop(DropReason::TrackNotInFragment);
+            // There may be no key frame any more.
+            let video_lasts = self.video_lasts(facts);
+            return if !video_lasts && self.may_cut_early() {
+                self.cut(facts, open, CutReason::Change, false)
+            } else if age >= self.settings.forced_after + AUDIO_FORCES_AFTER {
+                self.cut(facts, open, CutReason::Forced, video_lasts)
+            } else {
+                Step::Drop(DropReason::TrackNotInFragment)
+            };
         }
         if facts.keyframe && age >= self.settings.frag_duration {
             return self.cut(facts, open, CutReason::Duration, true);
@@ -367,10 +391,13 @@ impl Segmenter {
         }
         let grace = if facts.track == Track::Audio { AUDIO_FORCES_AFTER } else { MediaTime::ZERO };
         if age >= self.settings.forced_after + grace {
-            let video_lasts = self.video.last.is_some_and(|last| facts.dts - last < VIDEO_GONE_AFTER);
-            return self.cut(facts, open, CutReason::Forced, video_lasts);
+            return self.cut(facts, open, CutReason::Forced, self.video_lasts(facts));
         }
         Step::Take
+    }
+
+    fn video_lasts(&self, facts: &Facts) -> bool {
+        self.video.last.is_some_and(|last| facts.dts - last < VIDEO_GONE_AFTER)
     }
 
     fn without_video(&mut self, facts: &Facts, open: &Open) -> Step {
@@ -404,7 +431,12 @@ impl Segmenter {
     fn cut(&mut self, facts: &Facts, open: &Open, reason: CutReason, video: bool) -> Step {
         // What was listed stays, also while it is silent; what was announced and never came was taken from the first fragment.
         let audio = open.audio || open.audio_waits;
-        self.begin(facts, reason, Some(distance(open.start, facts.dts)), video, audio)
+        let last = open.last_video.max(open.last_audio).unwrap_or(open.start);
+        // A picture that needs the one before it cannot begin anew.
+        let begins_anew = facts.dts - last >= HOLE_MIN && (facts.keyframe || !video);
+        self.change_pending |= begins_anew;
+        let closed = if begins_anew { self.to_the_end(open) } else { distance(open.start, facts.dts) };
+        self.begin(facts, reason, Some(closed), video, audio)
     }
 
     fn begin(&mut self, facts: &Facts, reason: CutReason, closed: Option<MediaTime>, video: bool, audio: bool) -> Step {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use crate::codec::aac::parse_audio_specific_config;
+use crate::codec::m3u8::Playlist;
 use crate::codec::playback::{ForcedCuts, PlaybackChecker};
 use crate::limits;
 use crate::live::registry::{MediaInput, Publisher};
@@ -116,9 +117,13 @@ async fn faults_of(frag_duration: u32, stretches: &[Stretch]) -> String {
     }
     let outcome = publisher.finish(TerminationCause::Unpublished).await;
     assert_eq!(outcome.fragments_lost, 0);
-    let Some(playlist) = vod_playlist(&bed.fragments().await) else { return String::new() };
+    let Some(everything) = vod_playlist(&bed.fragments().await) else { return String::new() };
+    faults_in(&bed, &everything).await + &faults_in(&bed, &bed.playlist().await).await
+}
+
+async fn faults_in(bed: &Bed, playlist: &Playlist) -> String {
     let forced = ForcedCuts { after: MediaTime::from_secs(60), bytes: limits::FRAGMENT_BYTES_MAX };
-    let mut checker = PlaybackChecker::new(&playlist, forced).of_one_connection(|_| true);
+    let mut checker = PlaybackChecker::new(playlist, forced).of_one_connection(|_| true);
     for segment in &playlist.segments {
         checker.fragment(Ok(&bed.body(&segment.uri).await));
     }

@@ -487,6 +487,7 @@ impl Pump {
         }
         for dts in belongs(&mut self.silence, aac::frame_duration(config)) {
             self.muxer.audio(Self::out(&mut self.buffer), dts, frame, config);
+            self.segmenter.silence(dts);
             self.has_audio = true;
             metrics::counter!("livebucket_silent_frames_total").increment(1);
         }

@@ -223,6 +223,53 @@ fn audio_that_appears_later_comes_in_at_the_next_key_frame() {
 }
 
 #[test]
+fn audio_that_appears_later_does_not_wait_for_a_picture_that_is_gone() {
+    let mut story = Story::new().announced(&[V]);
+    story.play(0, 3_000, 1_000, false);
+    for ms in (3_000..12_960).step_by(20) {
+        assert_eq!(story.at(A, ms, false), Step::Drop(DropReason::TrackNotInFragment), "a key frame may yet come: {ms}");
+    }
+    story.at(A, 12_960, false);
+    // The last picture was that of 2 960 ms, and it lasted 40 ms: what follows it is no part of the fragment.
+    assert_eq!(story.cuts[1..], [(12_960, Some(3_000), CutReason::Change)]);
+    assert!(story.last().audio && !story.last().video && story.last().discontinuity);
+}
+
+#[test]
+fn audio_that_appears_later_beside_pictures_without_a_key_frame_forces_a_cut() {
+    let mut story = Story::new().announced(&[V]);
+    story.play(0, 55_000, 1_000_000, false);
+    for ms in (55_000..61_020).step_by(20) {
+        story.at(A, ms, false);
+    }
+    assert_eq!(story.cuts[1..], [(61_000, Some(61_000), CutReason::Forced)]);
+    assert!(story.last().audio && story.last().video && story.last().discontinuity);
+}
+
+#[test]
+fn a_hole_that_dropped_units_leave_belongs_to_no_fragment() {
+    let mut story = Story::new().announced(&[A]);
+    (0..3_000).step_by(20).for_each(|ms| drop(story.at(A, ms, false)));
+    for ms in (3_000..40_000).step_by(40) {
+        assert_eq!(story.at(V, ms, false), Step::Drop(DropReason::NoKeyframeYet));
+    }
+    story.at(A, 40_000, false);
+    assert_eq!(story.cuts[1..], [(40_000, Some(3_000), CutReason::Duration)]);
+    assert!(story.last().discontinuity);
+}
+
+#[test]
+fn silence_leaves_no_hole() {
+    let mut story = Story::new().announced(&[A]);
+    (0..3_000).step_by(20).for_each(|ms| drop(story.at(A, ms, false)));
+    story.at(V, 12_980, false);
+    story.segmenter.silence(MediaTime::from_millis(12_960));
+    story.at(A, 12_980, false);
+    assert_eq!(story.cuts[1..], [(12_980, Some(12_980), CutReason::Duration)]);
+    assert!(!story.last().discontinuity);
+}
+
+#[test]
 fn audio_that_nothing_announced_joins_the_first_fragment_within_two_seconds() {
     let mut story = Story::new().announced(&[V]);
     story.play(0, 1_960, 1_000, false);
@@ -382,6 +429,25 @@ proptest! {
             {
                 prop_assert!(facts.keyframe, "{cut:?}");
             }
+        }
+    }
+
+    /// What a checker of target durations relies on. No unit comes more than ten seconds after all that were before it.
+    #[test]
+    fn no_fragment_lasts_longer_than_a_forced_cut_and_a_pause(
+        units in prop::collection::vec((any::<bool>(), 0i64..10_000, 0u32..8), 1..300),
+    ) {
+        let mut story = Story::with(Settings::new(2, 40_000, 50, 50_000));
+        let mut clocks = [0; 2];
+        for (video, step, what) in units {
+            let own: i64 = clocks[usize::from(video)];
+            // Mostly on its own track's clock, now and then ahead of both.
+            let ms = if what < 6 { own + 1 + step / 50 } else { (own + 1).max(clocks[0].max(clocks[1]) + step) };
+            clocks[usize::from(video)] = ms;
+            story.at(if video { V } else { A }, ms, video && what % 4 == 0 && step % 3 == 0);
+        }
+        for (at, closed, _) in story.cuts {
+            prop_assert!(closed.is_none_or(|ms| ms <= 71_000), "{closed:?} at {at}");
         }
     }
 
