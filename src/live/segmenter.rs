@@ -367,9 +367,8 @@ impl Segmenter {
         }
         if facts.track == Track::Audio && !open.audio {
             self.change_pending = true;
-            if let State::Open(open) = &mut self.state {
-                open.audio_waits = true;
-            }
+            let open = &Open { audio_waits: true, ..*open };
+            self.state = State::Open(*open);
             // There may be no key frame any more.
             let video_lasts = self.video_lasts(facts);
             return if !video_lasts && self.may_cut_early() {

@@ -124,14 +124,14 @@ fn the_target_duration_covers_every_fragment() {
 #[test]
 fn the_target_duration_has_a_reason() {
     let of = |target_duration, segments| Playlist { target_duration, ..playlist(segments) };
-    // A fragment of a forced cut, with a pause in it, may have left.
-    assert!(check(&of(70, &PLAIN), &three()).is_clean());
+    // A fragment that sound cut by force, behind a pause, may have left.
+    assert!(check(&of(71, &PLAIN), &three()).is_clean());
     let expected =
-        "playlist: the target duration of 71 s is above every fragment's, of which the longest may have 70 s";
-    assert_eq!(lines(&check(&of(71, &PLAIN), &three()))[0], expected);
+        "playlist: the target duration of 72 s is above every fragment's, of which the longest may have 71 s";
+    assert_eq!(lines(&check(&of(72, &PLAIN), &three()))[0], expected);
     // What is listed is a reason, however long it is.
-    let long = [PLAIN[0], PLAIN[1], (71_000, false)];
-    let report = check(&of(71, &long), &three());
+    let long = [PLAIN[0], PLAIN[1], (72_000, false)];
+    let report = check(&of(72, &long), &three());
     assert!(report.faults.iter().all(|fault| fault.fragment == Some(2)), "{report}");
 }
 

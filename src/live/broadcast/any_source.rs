@@ -140,7 +140,7 @@ const fn run(ms: u32, pictures: bool, sound: bool, gop: u32) -> Stretch {
 #[tokio::test]
 async fn what_was_found_so_far_plays() {
     use Stretch::{Aac, Avc, Jump, Picture, Sound};
-    let found: [(&str, &[Stretch]); 5] = [
+    let found: [(&str, &[Stretch]); 6] = [
         (
             "sound that was held, and a hole behind it",
             &[Aac(0), run(1, false, true, 0), run(1_999, false, false, 0), run(452, false, true, 0)],
@@ -171,6 +171,18 @@ async fn what_was_found_so_far_plays() {
                 run(6_521, true, false, 1),
                 Aac(1),
                 run(12_076, false, true, 0),
+            ],
+        ),
+        (
+            "sound that begins when the picture has ended, and a picture that returns without a key frame",
+            &[
+                Avc(false),
+                run(3_000, true, false, 25),
+                Aac(0),
+                run(1_000, false, false, 0),
+                run(90_000, false, true, 0),
+                run(4_000, true, true, 10_000),
+                Picture(true),
             ],
         ),
     ];

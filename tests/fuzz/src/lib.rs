@@ -3,6 +3,7 @@
 
 pub mod chunks;
 pub mod http;
+pub mod repeat;
 pub mod room;
 pub mod seeds;
 pub mod source;
