@@ -5,6 +5,7 @@ use livebucket::codec::m3u8::Playlist;
 use crate::support::http::metric;
 use crate::support::program::{Program, data, run};
 use crate::support::rtmp::{Answer, Publisher, capture, signed_query};
+use crate::support::viewer::idle;
 use crate::support::{Server, eventually};
 
 fn hold(dir: &std::path::Path) -> rusqlite::Connection {
@@ -81,11 +82,7 @@ async fn a_publish_that_runs_outlasts_a_short_hold() {
     eventually("a commit gave up once", || async { (failed().await > before).then_some(()) }).await;
     other.execute_batch("ROLLBACK").expect("held");
     publisher.finish().await;
-    eventually("the publish ended", || async {
-        let history = oss.get("/films/cam1?live&comp=history").await.expect(200).text();
-        history.contains("<EndTime>").then_some(())
-    })
-    .await;
+    idle(&oss, "cam1").await;
     let list = Playlist::parse(&oss.get("/films/cam1/playlist.m3u8").await.expect(200).text()).expect("a playlist");
     assert!(list.media_sequence == 0 && list.segments.len() >= 4, "{list:?}");
     assert!(list.segments.iter().all(|segment| !segment.discontinuity), "nothing was lost: {list:?}");

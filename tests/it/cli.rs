@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::support::program::{Program, command, data, run, run_ok};
 use crate::support::rtmp::{Publisher, capture};
 use crate::support::streams::{header, media, stream};
+use crate::support::viewer::push;
 use crate::support::{Client, KEY, eventually};
 
 fn temp() -> tempfile::TempDir {
@@ -170,15 +171,7 @@ async fn check_finds_a_damaged_blob() {
 
 /// Publishes a capture to `films/cam1` (2 s fragments) and waits until its last fragment is stored.
 async fn publish(program: &Program, tags: &[crate::support::rtmp::Tag]) {
-    let client = program.client();
-    let mut publisher = Publisher::publish(program.addr, "films", "cam1").await;
-    publisher.send(tags).await;
-    publisher.finish().await;
-    eventually("the channel is idle", || async {
-        let stat = client.get("/films/cam1?live&comp=stat").await.expect(200).text();
-        stat.contains("<Status>Idle</Status>").then_some(())
-    })
-    .await;
+    push(program.addr, "cam1", tags).await;
 }
 
 async fn put_channel(program: &Program) {

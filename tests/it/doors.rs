@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use crate::support::http::{Client, connect_from, hmac_sha1, metric};
 use crate::support::program::Program;
 use crate::support::rtmp::{Answer, Publisher, Tag, capture, signed_query, signed_query_until};
+use crate::support::viewer::idle;
 use crate::support::{KEY, eventually};
 
 const HOME: &str = "127.0.0.1";
@@ -60,15 +61,7 @@ async fn publish(program: &Program, local: &str, channel: &str, film: &[Tag], mu
         publisher.send(slice).await;
     }
     publisher.finish().await;
-    idle_again(program, channel).await;
-}
-
-async fn idle_again(program: &Program, channel: &str) {
-    eventually("the channel is idle", || async {
-        let stat = program.client().get(&format!("/films/{channel}?live&comp=stat")).await.expect(200).text();
-        stat.contains("<Status>Idle</Status>").then_some(())
-    })
-    .await;
+    idle(&program.client(), channel).await;
 }
 
 fn wall_ms() -> u64 {
@@ -94,7 +87,7 @@ async fn publish_paced(program: &Program, local: &str, channel: &str, film: &[Ta
         publisher.send(std::slice::from_ref(tag)).await;
     }
     publisher.finish().await;
-    idle_again(program, channel).await;
+    idle(&program.client(), channel).await;
     sent
 }
 

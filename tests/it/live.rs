@@ -5,7 +5,7 @@ use livebucket::codec::mpegts::check::{Checker, Expectation, Report};
 use livebucket::media::Track;
 
 use crate::support::rtmp::{Answer, Publisher, Tag, capture, signed_query, signed_query_until};
-use crate::support::viewer::{Watch, play, publish};
+use crate::support::viewer::{Watch, idle, play, publish};
 use crate::support::{Client, KEY, Server, eventually};
 
 const BFRAMES: &str = "ffmpeg_h264_bframes_aac.flv";
@@ -31,11 +31,6 @@ async fn playlist(client: &Client) -> Playlist {
 
 async fn stat(client: &Client) -> String {
     client.get("/films/cam1?live&comp=stat").await.expect(200).text()
-}
-
-async fn idle(client: &Client) {
-    eventually("the channel is idle", || async { stat(client).await.contains("<Status>Idle</Status>").then_some(()) })
-        .await;
 }
 
 /// The text of an element.
@@ -120,7 +115,7 @@ async fn a_publish_becomes_objects_and_a_playlist_that_plays() {
 
     publisher.send(rest).await;
     publisher.finish().await;
-    idle(&client).await;
+    idle(&client, "cam1").await;
     let playlist = playlist(&client).await;
     let report = examine(&client, &playlist).await;
     assert!(report.faults.is_empty(), "{:?}", report.faults);
@@ -171,7 +166,7 @@ async fn a_window_slides_and_a_vod_playlist_has_everything() {
     let mut publisher = Publisher::publish(server.addr(), "films", "cam1").await;
     publisher.send(&capture(BFRAMES)).await;
     publisher.finish().await;
-    idle(&client).await;
+    idle(&client, "cam1").await;
     let window = playlist(&client).await;
     assert_eq!(window.segments.len(), 2);
     assert!(window.media_sequence >= 3, "{window:?}");
@@ -206,7 +201,7 @@ async fn audio_alone_is_cut_by_time() {
     let mut publisher = Publisher::publish(server.addr(), "films", "cam1").await;
     publisher.send(&tags).await;
     publisher.finish().await;
-    idle(&client).await;
+    idle(&client, "cam1").await;
     let playlist = playlist(&client).await;
     assert!(playlist.segments.len() >= 2, "{playlist:?}");
     let report = examine(&client, &playlist).await;
@@ -258,7 +253,7 @@ async fn every_refusal_is_a_status_with_the_oss_code() {
     let (_, second) = Publisher::open(server.addr(), "films/live", &format!("cam1?{good}")).await;
     assert!(matches!(&second, Answer::Refused(code, _) if code == "NetStream.Publish.BadName"), "{second:?}");
     first.finish().await;
-    idle(&client).await;
+    idle(&client, "cam1").await;
     client.put("/films/cam1?live&status=disabled", "").await.expect(200);
     let (_, disabled) = Publisher::open(server.addr(), "films/live", &format!("cam1?{good}")).await;
     assert!(
@@ -288,7 +283,7 @@ async fn every_door_and_form_publishes() {
         let (publisher, answer) = Publisher::open(addr, app, &stream).await;
         assert_eq!(answer, Answer::Published, "{app} {stream}");
         publisher.finish().await;
-        idle(&client).await;
+        idle(&client, "cam1").await;
     }
     server.stop_and_check().await;
 }
@@ -344,7 +339,7 @@ async fn a_private_playlist_plays_through_hls_sign() {
     let mut publisher = Publisher::publish(server.addr(), "films", "cam1").await;
     publisher.send(&capture(BFRAMES)).await;
     publisher.finish().await;
-    idle(&client).await;
+    idle(&client, "cam1").await;
     let expires = 4_000_000_000i64;
     let text = format!("GET\n\n\n{expires}\n/films/cam1/playlist.m3u8?x-oss-process=hls/sign");
     let signature =

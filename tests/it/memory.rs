@@ -3,11 +3,10 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::eventually;
 use crate::support::http::connect;
 use crate::support::program::Program;
-use crate::support::rtmp::{Publisher, capture};
-use crate::support::viewer::play;
+use crate::support::rtmp::capture;
+use crate::support::viewer::{play, push};
 
 const TRANSFERS: usize = 16;
 const OBJECT_BYTES: usize = 64 * 1024 * 1024;
@@ -113,14 +112,7 @@ async fn readers_that_do_not_read_cost_only_themselves() {
     let target = "<Target><Type>HLS</Type><FragDuration>1</FragDuration><FragCount>100</FragCount></Target>";
     let channel = format!("<LiveChannelConfiguration>{target}</LiveChannelConfiguration>");
     client.put("/films/cam1?live", channel).await.expect(200);
-    let mut publisher = Publisher::publish(program.addr, "films", "cam1").await;
-    publisher.send(&capture("ffmpeg_h264_bframes_aac.flv")).await;
-    publisher.finish().await;
-    eventually("the publish ended", || async {
-        let history = client.get("/films/cam1?live&comp=history").await.expect(200).text();
-        history.contains("<EndTime>").then_some(())
-    })
-    .await;
+    push(program.addr, "cam1", &capture("ffmpeg_h264_bframes_aac.flv")).await;
     let (list, report) = play(&client).await;
     assert!(list.segments.len() >= 4 && report.is_clean(), "{report}");
     client.put("/films/small", "x").await.expect(200);

@@ -3,7 +3,8 @@
 
 use livebucket::codec::m3u8::Playlist;
 
-use crate::support::rtmp::{Publisher, capture};
+use crate::support::rtmp::capture;
+use crate::support::viewer::push;
 use crate::support::{Client, Server, eventually};
 
 /// A playlist of everything, made now.
@@ -25,15 +26,8 @@ async fn window(client: &Client) -> Playlist {
 }
 
 /// Publishes the capture to its end.
-async fn publish(server: &Server, times: usize) {
-    let mut publisher = Publisher::publish(server.addr(), "films", "cam1").await;
-    publisher.send(&capture("ffmpeg_h264_bframes_aac.flv")).await;
-    publisher.finish().await;
-    eventually("the publish ended", || async {
-        let history = server.client().get("/films/cam1?live&comp=history").await.expect(200).text();
-        (history.matches("<EndTime>").count() == times).then_some(())
-    })
-    .await;
+async fn publish(server: &Server) {
+    push(server.addr(), "cam1", &capture("ffmpeg_h264_bframes_aac.flv")).await;
 }
 
 #[tokio::test]
@@ -44,7 +38,7 @@ async fn fragments_stay_until_their_owner_or_a_rule_takes_them_and_later_vod_pla
     let target = "<Target><Type>HLS</Type><FragDuration>1</FragDuration><FragCount>2</FragCount></Target>";
     let body = format!("<LiveChannelConfiguration>{target}</LiveChannelConfiguration>");
     client.put("/films/cam1?live", body).await.expect(200);
-    publish(&server, 1).await;
+    publish(&server).await;
 
     // The window is of two; what has left it stays, and every fragment is in a playlist of the whole.
     let all = vod(&client).await.expect("fragments").segments;
@@ -98,7 +92,7 @@ async fn fragments_stay_until_their_owner_or_a_rule_takes_them_and_later_vod_pla
     client.delete("/films?lifecycle").await.expect(204);
 
     // The channel goes on: new names, new numbers, and a playlist of what there is.
-    publish(&server, 2).await;
+    publish(&server).await;
     let again = window(&client).await;
     assert!(again.media_sequence > live.media_sequence);
     let list = vod(&client).await.expect("fragments").segments;
@@ -118,7 +112,7 @@ async fn a_fragment_behind_a_delete_marker_is_left_out() {
     let target = "<Target><Type>HLS</Type><FragDuration>1</FragDuration><FragCount>3</FragCount></Target>";
     let body = format!("<LiveChannelConfiguration>{target}</LiveChannelConfiguration>");
     client.put("/films/cam1?live", body).await.expect(200);
-    publish(&server, 1).await;
+    publish(&server).await;
     let all = vod(&client).await.expect("fragments").segments;
     let key = format!("/films/cam1/{}", all[1].uri);
     let marker = client.delete(&key).await.expect(204).header("x-oss-version-id").to_owned();

@@ -6,7 +6,9 @@ use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::http::connect;
+use crate::support::rtmp::capture;
 use crate::support::s3::Payload;
+use crate::support::viewer::push;
 use crate::support::{KEY, Server};
 
 /// Fails unless the document has this element with this text.
@@ -771,14 +773,7 @@ async fn a_live_playlist_and_its_fragments_are_objects_here_too() {
     let channel = "<LiveChannelConfiguration><Target><Type>HLS</Type><FragDuration>2</FragDuration></Target>\
                    </LiveChannelConfiguration>";
     oss.put("/films/cam1?live", channel).await.expect(200);
-    let mut publisher = crate::support::rtmp::Publisher::publish(server.addr(), "films", "cam1").await;
-    publisher.send(&crate::support::rtmp::capture("ffmpeg_h264_bframes_aac.flv")).await;
-    publisher.finish().await;
-    crate::support::eventually("the channel is idle", || async {
-        let stat = oss.get("/films/cam1?live&comp=stat").await.expect(200).text();
-        stat.contains("<Status>Idle</Status>").then_some(())
-    })
-    .await;
+    push(server.addr(), "cam1", &capture("ffmpeg_h264_bframes_aac.flv")).await;
     let playlist = s3.get("/films/cam1/playlist.m3u8").await.expect(200);
     assert_eq!(playlist.text(), oss.get("/films/cam1/playlist.m3u8").await.expect(200).text());
     let text = playlist.text();

@@ -9,8 +9,9 @@ use livebucket::config::Settings;
 use livebucket::store::seal::MasterKeys;
 
 use crate::support::program::{Program, command, data, run_ok};
-use crate::support::rtmp::{Publisher, capture};
-use crate::support::{Client, KEY, Server, check_sealed, eventually, settings};
+use crate::support::rtmp::capture;
+use crate::support::viewer::push;
+use crate::support::{Client, KEY, Server, check_sealed, settings};
 
 const MARKER: &str = "this text must not lie on the disk";
 const SSE: &str = "x-oss-server-side-encryption";
@@ -69,14 +70,7 @@ async fn publish(server: &Server) -> (String, Vec<u8>) {
     let target = "<Target><Type>HLS</Type><FragDuration>100</FragDuration><FragCount>5</FragCount></Target>";
     let body = format!("<LiveChannelConfiguration>{target}</LiveChannelConfiguration>");
     client.put("/films/cam1?live", body).await.expect(200);
-    let mut publisher = Publisher::publish(server.addr(), "films", "cam1").await;
-    publisher.send(&capture("ffmpeg_h264_bframes_aac.flv")).await;
-    publisher.finish().await;
-    eventually("the channel is idle", || async {
-        let stat = client.get("/films/cam1?live&comp=stat").await.expect(200).text();
-        stat.contains("<Status>Idle</Status>").then_some(())
-    })
-    .await;
+    push(server.addr(), "cam1", &capture("ffmpeg_h264_bframes_aac.flv")).await;
     let text = client.get("/films/cam1/playlist.m3u8").await.expect(200).text();
     let first = Playlist::parse(&text).expect("a playlist").segments[0].uri.clone();
     let fragment = client.get(&format!("/films/cam1/{first}")).await.expect(200).body.to_vec();

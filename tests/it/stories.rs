@@ -10,7 +10,7 @@ use crate::support::eventually;
 use crate::support::program::Program;
 use crate::support::rtmp::{Publisher, Tag};
 use crate::support::streams::{audio_header, header, picture, sound, stream};
-use crate::support::viewer::{Watch, play, publish, start};
+use crate::support::viewer::{Watch, play, publish, push, start};
 
 // ---- what a player sees --------------------------------------------------------------------------------------
 
@@ -158,14 +158,7 @@ async fn minutes_without_a_key_frame_are_no_flood_of_log_lines() {
     // One in the beginning only, and none at all: 1500 pictures each, in the second of which nobody can see one.
     for (channel, first) in [("once", Some(0)), ("never", None)] {
         client.put(&format!("/films/{channel}?live"), body).await.expect(200);
-        let mut publisher = Publisher::publish(program.addr, "films", channel).await;
-        publisher.send(&key_frame_at(first)).await;
-        publisher.finish().await;
-        eventually("the channel is idle", || async {
-            let stat = client.get(&format!("/films/{channel}?live&comp=stat")).await.expect(200).text();
-            stat.contains("<Status>Idle</Status>").then_some(())
-        })
-        .await;
+        push(program.addr, channel, &key_frame_at(first)).await;
     }
     let (_, log) = program.terminate();
     assert_eq!(log.lines().filter(|line| line.contains("publish ends")).count(), 2, "{log}");

@@ -1,12 +1,14 @@
 //! A channel to publish to, and what a player of it meets.
 
+use std::net::SocketAddr;
+
 use livebucket::codec::m3u8::Playlist;
 use livebucket::codec::playback::{ForcedCuts, PlaybackChecker, PlaybackReport, succession_faults};
 use livebucket::codec::rtmp::amf::AmfValue;
 use livebucket::media::MediaTime;
 
 use super::rtmp::{Publisher, Tag};
-use super::{Client, Server, eventually};
+use super::{Client, KEY, Server, eventually};
 
 /// A service with a bucket `films` and a channel `cam1` of 2 s fragments in it.
 pub async fn start(frag_count: u32) -> (Server, Client) {
@@ -21,7 +23,24 @@ pub async fn start(frag_count: u32) -> (Server, Client) {
     (server, client)
 }
 
-/// Publishes these tags in one connection, and waits until nothing of it is left to do.
+/// Waits until nobody publishes to this channel of `films`: the last publish is stored whole, and its history says how it ended.
+pub async fn idle(client: &Client, channel: &str) {
+    eventually("the channel is idle", || async {
+        let stat = client.get(&format!("/films/{channel}?live&comp=stat")).await.expect(200).text();
+        stat.contains("<Status>Idle</Status>").then_some(())
+    })
+    .await;
+}
+
+/// Publishes these tags to a channel of `films` in one connection, unwatched, and waits until nothing of it is left to do.
+pub async fn push(addr: SocketAddr, channel: &str, tags: &[Tag]) {
+    let mut publisher = Publisher::publish(addr, "films", channel).await;
+    publisher.send(tags).await;
+    publisher.finish().await;
+    idle(&Client::new(addr, KEY), channel).await;
+}
+
+/// Publishes these tags to `cam1` in one connection, and waits until nothing of it is left to do.
 pub async fn publish(server: &Server, tags: &[Tag]) {
     publish_with(server, &[], tags).await;
 }
@@ -64,11 +83,7 @@ pub async fn publish_with(server: &Server, metadata: &[AmfValue], tags: &[Tag]) 
         watch.look(&client).await;
     }
     publisher.finish().await;
-    eventually("the channel is idle", || async {
-        let stat = client.get("/films/cam1?live&comp=stat").await.expect(200).text();
-        stat.contains("<Status>Idle</Status>").then_some(())
-    })
-    .await;
+    idle(&client, "cam1").await;
     watch.look(&client).await;
 }
 
