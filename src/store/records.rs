@@ -4,6 +4,8 @@ mod accounts;
 mod buckets;
 mod live;
 mod objects;
+#[cfg(test)]
+pub(crate) mod testbed;
 mod uploads;
 
 pub use accounts::*;

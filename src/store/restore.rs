@@ -70,7 +70,7 @@ impl ObjectSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::objects::tests::record_with;
+    use crate::store::records::testbed::empty_object;
 
     #[test]
     fn a_restore_lasts_until_its_time() {
@@ -84,7 +84,7 @@ mod tests {
             (ColdArchive, Some(9), 5, Some(9), false),
             (DeepColdArchive, Some(4), 5, None, true),
         ] {
-            let mut object = ObjectRecord { storage_class: class, ..record_with("k") };
+            let mut object = ObjectRecord { storage_class: class, ..empty_object("k") };
             object.attributes.restored_until_ms = until;
             let told = (object.restored_until(Wall(now)), object.is_frozen(Wall(now)));
             assert_eq!(told, (readable_until.map(Wall), frozen), "{class:?} {until:?} at {now}");

@@ -36,11 +36,11 @@ impl ObjectRecord {
 #[cfg(test)]
 mod tests {
     use crate::clock::Wall;
-    use crate::store::objects::tests::record_with;
+    use crate::store::records::testbed::empty_object;
     use crate::store::{Extent, ObjectKind, ObjectRecord, StorageClass};
 
     fn link() -> ObjectRecord {
-        let mut link = ObjectRecord { kind: ObjectKind::Symlink, ..record_with("link") };
+        let mut link = ObjectRecord { kind: ObjectKind::Symlink, ..empty_object("link") };
         link.attributes.symlink = Some("a/b".into());
         link.headers.content_type = Some("text/plain".into());
         link
@@ -50,12 +50,12 @@ mod tests {
     fn only_a_symlink_has_a_target() {
         assert_eq!(link().symlink_target().expect("there").as_bytes(), b"a/b");
         assert_eq!(ObjectRecord { kind: ObjectKind::Normal, ..link() }.symlink_target(), None);
-        assert_eq!(record_with("k").symlink_target(), None);
+        assert_eq!(empty_object("k").symlink_target(), None);
     }
 
     #[test]
     fn the_body_is_the_targets_and_the_rest_the_links() {
-        let mut target = record_with("a/b");
+        let mut target = empty_object("a/b");
         (target.size, target.crc64, target.content_md5) = (3, 7, Some([1; 16]));
         target.extents = vec![Extent::Inline("abc".into())];
         target.headers.content_type = Some("video/mp2t".into());
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!((seen.key.as_bytes(), seen.kind), (&b"link"[..], ObjectKind::Symlink));
         assert_eq!(seen.headers.content_type, Some("text/plain".into()));
         let later = ObjectRecord { last_modified: Wall(20), ..link() };
-        assert_eq!(later.seen_through(record_with("a/b")).last_modified, Wall(20));
+        assert_eq!(later.seen_through(empty_object("a/b")).last_modified, Wall(20));
     }
 
     #[test]

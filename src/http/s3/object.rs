@@ -535,28 +535,10 @@ pub(super) async fn put_acl(
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::clock::Wall;
-    use crate::store::{BucketId, ContentHeaders};
+    use crate::store::records::testbed::empty_object;
 
     pub(in crate::http::s3) fn object() -> ObjectRecord {
-        ObjectRecord {
-            bucket: BucketId(1),
-            key: ObjectKey::new("k").expect("valid"),
-            kind: ObjectKind::Normal,
-            size: 0,
-            etag: ETag { digest: [0xab; 16], parts: None },
-            crc64: 0,
-            content_md5: None,
-            last_modified: Wall(0),
-            acl: None,
-            headers: ContentHeaders::default(),
-            user_metadata: Vec::new(),
-            tags: Vec::new(),
-            storage_class: crate::store::StorageClass::default(),
-            attributes: crate::store::ObjectAttributes::default(),
-            version: None,
-            extents: Vec::new(),
-        }
+        ObjectRecord { etag: ETag { digest: [0xab; 16], parts: None }, ..empty_object("k") }
     }
 
     #[test]

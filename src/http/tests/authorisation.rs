@@ -14,6 +14,7 @@ use crate::http::oss::route::{Target, route};
 use crate::http::query::Query;
 use crate::http::s3::OPERATIONS;
 use crate::store::credentials::token_digest;
+use crate::store::records::testbed::inline_object;
 use crate::store::*;
 
 use Right::*;
@@ -711,26 +712,8 @@ fn policy_text(row: &Row, owner: AccountId, says: Says) -> Option<String> {
 }
 
 async fn put_object(meta: &Arc<dyn MetaStore>, bucket: BucketId, key: &str, acl: Option<Acl>) {
-    let mut crc = digest::Crc64::new();
-    crc.update(PLAYLIST.as_bytes());
-    let object = ObjectRecord {
-        bucket,
-        key: ObjectKey::new(key).expect("valid"),
-        kind: ObjectKind::Normal,
-        size: PLAYLIST.len() as u64,
-        etag: ETag { digest: [1; 16], parts: None },
-        crc64: crc.value(),
-        content_md5: None,
-        last_modified: NOW,
-        acl,
-        headers: ContentHeaders::default(),
-        user_metadata: Vec::new(),
-        tags: Vec::new(),
-        storage_class: StorageClass::default(),
-        attributes: ObjectAttributes::default(),
-        version: None,
-        extents: vec![Extent::Inline(PLAYLIST.into())],
-    };
+    let made = inline_object(bucket, key, PLAYLIST.as_bytes());
+    let object = ObjectRecord { acl, last_modified: NOW, ..made };
     let commit = ObjectCommit { object, condition: WriteCondition::Always };
     meta.commit_object(commit, NOW).await.expect("stored");
 }

@@ -4,9 +4,10 @@ use super::harness::{Call, NOW, Running, Socket, Who};
 use crate::clock::Wall;
 use crate::live::registry::PublishRequest;
 use crate::media::MediaTime;
+use crate::store::records::testbed::inline_object;
 use crate::store::{
-    BucketId, ChannelName, ClaimRequest, ConnectionId, ContentHeaders, ETag, Extent, FragmentCommit, FragmentRecord,
-    ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord, StorageClass, TerminationCause, WindowRecord,
+    BucketId, ChannelName, ClaimRequest, ConnectionId, ETag, FragmentCommit, FragmentRecord, ObjectKey, ObjectRecord,
+    TerminationCause, WindowRecord,
 };
 
 const CONFIG: &str = "<LiveChannelConfiguration><Description>a &amp; b</Description><Status>enabled</Status>\
@@ -195,22 +196,9 @@ async fn publish(running: &Running, bucket: BucketId, channel: &ChannelName, end
     for n in 0..3 {
         let name_ms = NOW.0 + 2_000 * n;
         let object = |key: ObjectKey| ObjectRecord {
-            bucket,
-            key,
-            kind: ObjectKind::Normal,
-            size: 1,
             etag: ETag { digest: [0; 16], parts: Some(1) },
-            crc64: 0,
-            content_md5: None,
             last_modified: NOW,
-            acl: None,
-            headers: ContentHeaders::default(),
-            user_metadata: Vec::new(),
-            tags: Vec::new(),
-            storage_class: StorageClass::default(),
-            attributes: ObjectAttributes::default(),
-            version: None,
-            extents: vec![Extent::Inline("x".into())],
+            ..inline_object(bucket, key.as_bytes(), b"x")
         };
         let fragment = FragmentRecord {
             name_ms,

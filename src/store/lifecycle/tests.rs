@@ -10,7 +10,7 @@ use crate::clock::{Clock, ManualClock, Wall};
 use crate::store::StorageClass::*;
 use crate::store::meta::faulty::{Fault, FaultyMetaStore, MetaCall};
 use crate::store::meta::memory::MemoryMetaStore;
-use crate::store::objects::tests::record_with;
+use crate::store::records::testbed::empty_object;
 use crate::store::{
     Acl, BucketId, BucketName, Extent, MetaStore, ObjectCommit, ObjectKey, ObjectRecord, StorageClass, StoreError, Tag,
     UploadId, UploadRecord, VersionId, VersionName, Versioned, Versioning, WriteCondition,
@@ -241,7 +241,7 @@ impl Bed {
 
     fn object(&self, name: &str) -> ObjectRecord {
         let extents = vec![Extent::Inline(Bytes::from_static(b"text"))];
-        ObjectRecord { bucket: self.bucket, size: 4, extents, ..record_with(name) }
+        ObjectRecord { bucket: self.bucket, size: 4, extents, ..empty_object(name) }
     }
 
     async fn get(&self, name: &str) -> Option<ObjectRecord> {

@@ -85,14 +85,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::store::objects::tests::record_with;
+    use crate::store::records::testbed::empty_object;
 
     const MODIFIED: Wall = Wall(1_700_000_000_400);
     const ETAG: &str = "0123456789ABCDEF0123456789ABCDEF";
     const OTHER: &str = "ffffffffffffffffffffffffffffffff";
 
     fn object() -> ObjectRecord {
-        let mut object = record_with("k");
+        let mut object = empty_object("k");
         object.etag.digest = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdefu128.to_be_bytes();
         object.last_modified = MODIFIED;
         object

@@ -13,8 +13,7 @@ use crate::store::conformance::blob::pattern;
 use crate::store::digest::Crc64;
 use crate::store::meta::memory::MemoryMetaStore;
 use crate::store::{
-    BlobEntry, BlobId, BlobReader, BlobState, BlobWriter, BucketName, BucketQuota, BucketRecord, BucketSetting, ETag,
-    Extent,
+    BlobEntry, BlobId, BlobReader, BlobState, BlobWriter, BucketName, BucketQuota, BucketRecord, BucketSetting, Extent,
 };
 
 /// One bucket over stores in memory, the blobs behind scripted faults.
@@ -93,28 +92,6 @@ impl Bench {
 
 pub(in crate::store) fn key(name: &str) -> ObjectKey {
     ObjectKey::new(name).expect("valid")
-}
-
-/// An empty object.
-pub(in crate::store) fn record_with(name: &str) -> ObjectRecord {
-    ObjectRecord {
-        bucket: BucketId(1),
-        key: key(name),
-        kind: ObjectKind::Normal,
-        size: 0,
-        etag: ETag { digest: [0; 16], parts: None },
-        crc64: 0,
-        content_md5: None,
-        last_modified: Wall(0),
-        acl: None,
-        headers: ContentHeaders::default(),
-        user_metadata: Vec::new(),
-        tags: Vec::new(),
-        storage_class: StorageClass::default(),
-        attributes: ObjectAttributes::default(),
-        version: None,
-        extents: Vec::new(),
-    }
 }
 
 fn md5_of(bytes: &[u8]) -> [u8; 16] {

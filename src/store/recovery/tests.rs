@@ -13,8 +13,9 @@ use crate::store::blob::sealed::SealedBlobStore;
 use crate::store::conformance::blob::{pattern, write};
 use crate::store::meta::faulty::{Fault, FaultyMetaStore, MetaCall};
 use crate::store::meta::memory::MemoryMetaStore;
-use crate::store::objects::tests::{Bench, key, record_with};
+use crate::store::objects::tests::{Bench, key};
 use crate::store::objects::{Digests, ObjectService, StoredBody};
+use crate::store::records::testbed::empty_object;
 use crate::store::seal::{MasterKey, MasterKeys};
 use crate::store::upload::PartRequest;
 use crate::store::*;
@@ -350,7 +351,7 @@ async fn more_garbage_than_a_page_is_collected_page_by_page() {
             bucket: bench.bucket,
             extents: vec![Extent::Blob { id: write(&bench.memory, &[pattern(i, 9)]).await, offset: 0, length: 9 }],
             size: 9,
-            ..record_with(&format!("{i}"))
+            ..empty_object(format!("{i}"))
         };
         let commit = ObjectCommit { object, condition: WriteCondition::Always };
         bench.meta.commit_object(commit, bench.clock.wall()).await.expect("commit");
@@ -479,7 +480,7 @@ async fn commit_fragment(bench: &Bench, window: WindowRecord) {
         crc64: body.crc64,
         etag: body.etag,
         extents: body.extents.clone(),
-        ..record_with(&format!("cam/{name}"))
+        ..empty_object(format!("cam/{name}"))
     };
     let playlist = bench.store(&Bytes::from_static(b"#EXTM3U\n")).await.expect("store");
     let commit = FragmentCommit {
@@ -693,7 +694,7 @@ async fn finds_what_metadata_says_against_itself() {
     let object = ObjectRecord {
         extents: vec![Extent::Blob { id: BlobId(7), offset: 10, length: 90 }],
         size: 90,
-        ..record_with("k")
+        ..empty_object("k")
     };
     for state in [BlobState::Garbage, BlobState::Unknown, BlobState::Named(99), BlobState::Named(100)] {
         super::check::check_extents(&(&object).into(), &[(BlobId(7), state)].into(), &mut report);

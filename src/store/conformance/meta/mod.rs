@@ -26,6 +26,7 @@ use crate::store::digest::Crc64;
 use crate::store::meta::faulty::FaultyMetaStore;
 use crate::store::meta::memory::MemoryMetaStore;
 use crate::store::meta::sqlite::SqliteMetaStore;
+use crate::store::records::testbed::empty_object;
 use crate::store::seal::{MasterKey, MasterKeys};
 use crate::store::*;
 
@@ -108,21 +109,11 @@ fn object(bucket: BucketId, name: impl AsRef<[u8]>, extents: Vec<Extent>) -> Obj
     }
     ObjectRecord {
         bucket,
-        key: key(name),
-        kind: ObjectKind::Normal,
         size: extents.iter().map(Extent::length).sum(),
         etag: ETag { digest: [crc.value().to_le_bytes()[0]; 16], parts: None },
         crc64: crc.value(),
-        content_md5: None,
-        last_modified: Wall(0),
-        acl: None,
-        headers: ContentHeaders::default(),
-        user_metadata: Vec::new(),
-        tags: Vec::new(),
-        storage_class: StorageClass::default(),
-        attributes: ObjectAttributes::default(),
-        version: None,
         extents,
+        ..empty_object(name)
     }
 }
 

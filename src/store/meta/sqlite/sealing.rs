@@ -150,9 +150,9 @@ mod tests {
 
     use super::*;
     use crate::clock::{SystemClock, Wall};
-    use crate::store::digest::Crc64;
     use crate::store::meta::sqlite::cache::Scope;
     use crate::store::meta::sqlite::{SqliteMetaStore, schema};
+    use crate::store::records::testbed::inline_object;
     use crate::store::seal::{KEY_BYTES, MasterKey};
     use crate::store::*;
 
@@ -176,26 +176,7 @@ mod tests {
     }
 
     async fn put(store: &SqliteMetaStore, bucket: BucketId, key: &str, body: &str) {
-        let mut crc = Crc64::new();
-        crc.update(body.as_bytes());
-        let object = ObjectRecord {
-            bucket,
-            key: ObjectKey::new(key).expect("valid"),
-            kind: ObjectKind::Normal,
-            size: body.len() as u64,
-            etag: ETag { digest: [1; 16], parts: None },
-            crc64: crc.value(),
-            content_md5: None,
-            last_modified: Wall(0),
-            acl: None,
-            headers: ContentHeaders::default(),
-            user_metadata: Vec::new(),
-            tags: Vec::new(),
-            storage_class: StorageClass::default(),
-            attributes: ObjectAttributes::default(),
-            version: None,
-            extents: vec![Extent::Inline(Bytes::copy_from_slice(body.as_bytes()))],
-        };
+        let object = inline_object(bucket, key, body.as_bytes());
         let commit = ObjectCommit { object, condition: WriteCondition::Always };
         store.commit_object(commit, Wall(2)).await.expect("stored");
     }

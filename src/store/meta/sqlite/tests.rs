@@ -14,7 +14,7 @@ use super::query::run;
 use super::*;
 use crate::clock::{ManualClock, SystemClock};
 use crate::limits;
-use crate::store::digest::Crc64;
+use crate::store::records::testbed::inline_object;
 
 pub(super) struct Database {
     _directory: tempfile::TempDir,
@@ -37,27 +37,7 @@ pub(super) async fn bucket(store: &SqliteMetaStore) -> BucketId {
 }
 
 pub(super) fn object(bucket: BucketId, key: &str, body: &[u8]) -> ObjectCommit {
-    let mut crc = Crc64::new();
-    crc.update(body);
-    let object = ObjectRecord {
-        bucket,
-        key: ObjectKey::new(key).expect("valid"),
-        kind: ObjectKind::Normal,
-        size: body.len() as u64,
-        etag: ETag { digest: [1; 16], parts: None },
-        crc64: crc.value(),
-        content_md5: None,
-        last_modified: Wall(0),
-        acl: None,
-        headers: ContentHeaders::default(),
-        user_metadata: Vec::new(),
-        tags: Vec::new(),
-        storage_class: StorageClass::default(),
-        attributes: ObjectAttributes::default(),
-        version: None,
-        extents: vec![Extent::Inline(Bytes::copy_from_slice(body))],
-    };
-    ObjectCommit { object, condition: WriteCondition::Always }
+    ObjectCommit { object: inline_object(bucket, key, body), condition: WriteCondition::Always }
 }
 
 async fn names(store: &SqliteMetaStore, bucket: BucketId) -> Vec<String> {
