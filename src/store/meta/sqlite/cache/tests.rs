@@ -158,5 +158,6 @@ async fn a_hit_asks_the_database_nothing() {
     other.execute_batch("DELETE FROM object; UPDATE bucket SET acl = 2").expect("changed behind the store's back");
     assert_eq!(store.bucket(&name()).await, row);
     assert_eq!(store.object(b, &key).await, found);
-    assert_eq!(store.object_version(b, &key, None).await, Ok(found.unwrap().map(|o| Versioned::Object(Box::new(o)))));
+    let stored = found.expect("readable").expect("it was put above");
+    assert_eq!(store.object_version(b, &key, None).await, Ok(Some(Versioned::Object(Box::new(stored)))));
 }
