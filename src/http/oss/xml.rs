@@ -12,19 +12,17 @@ use crate::http::xml::Writer;
 
 use super::class::class_text;
 use super::error::OssError;
-use super::operation::{
-    ListBucketsQuery, ListLiveChannelQuery, ListObjectsQuery, ListObjectsV2Query, continuation_token,
-};
+use super::operation::{ListBucketsQuery, ListObjectsQuery, ListObjectsV2Query, continuation_token};
 use crate::clock::Wall;
-use crate::limits::{OSS_CORS_RULES_MAX, OSS_DELETE_KEYS_MAX, OSS_DELETE_XML_BYTES_MAX, OSS_XML_BYTES_MAX};
-use crate::live::channel::{ChannelSettings, SnapshotSettings, status_text};
-use crate::live::stat::LiveStat;
+use crate::limits::{OSS_DELETE_KEYS_MAX, OSS_DELETE_XML_BYTES_MAX, OSS_XML_BYTES_MAX};
 use crate::store::{
-    AccountId, Acl, BucketQuota, BucketRecord, BucketUsage, ChannelConfig, ChannelRecord, ChannelStatus,
-    ConnectionRecord, CorsConfig, CorsRule, ETag, ListEntry, ObjectKey, ObjectKind, ObjectSummary, Page, VersionName,
+    AccountId, Acl, BucketQuota, BucketRecord, BucketUsage, ETag, ListEntry, ObjectKey, ObjectKind, ObjectSummary,
+    Page, VersionName,
 };
 
+mod cors;
 mod lifecycle;
+mod live;
 mod multipart;
 mod read;
 mod restore;
@@ -35,7 +33,9 @@ mod tests;
 mod versions;
 mod website;
 
+pub use cors::*;
 pub use lifecycle::*;
+pub use live::*;
 pub use multipart::*;
 pub use restore::*;
 pub use settings::*;
@@ -52,28 +52,6 @@ pub struct Place<'a> {
     pub extranet_endpoint: &'a str,
     /// Host (and port) for `IntranetEndpoint`.
     pub intranet_endpoint: &'a str,
-}
-
-/// What GetLiveChannelStat reports.
-#[derive(Clone, Copy, Debug)]
-pub enum ChannelState<'a> {
-    /// Configured as disabled, nobody connected.
-    Disabled,
-    /// Enabled, nobody connected.
-    Idle,
-    /// A publisher is connected.
-    Live(&'a LiveStat),
-}
-
-impl<'a> ChannelState<'a> {
-    /// A connected publisher outranks the configured status, as it may still be there for seconds after "disabled".
-    pub fn of(status: ChannelStatus, stat: Option<&'a LiveStat>) -> Self {
-        match (stat, status) {
-            (Some(stat), _) => ChannelState::Live(stat),
-            (None, ChannelStatus::Disabled) => ChannelState::Disabled,
-            (None, ChannelStatus::Enabled) => ChannelState::Idle,
-        }
-    }
 }
 
 /// The body of DeleteMultipleObjects.
@@ -263,29 +241,6 @@ pub fn access_control_policy(owner: AccountId, owner_name: &str, acl: Option<Acl
     })
 }
 
-/// `CORSConfiguration`.
-pub fn cors_configuration(cors: &CorsConfig) -> Bytes {
-    Writer::document("CORSConfiguration", |w| {
-        for rule in &cors.rules {
-            w.element("CORSRule", |w| {
-                let lists = [
-                    ("AllowedOrigin", &rule.allowed_origins),
-                    ("AllowedMethod", &rule.allowed_methods),
-                    ("AllowedHeader", &rule.allowed_headers),
-                    ("ExposeHeader", &rule.expose_headers),
-                ];
-                for (name, values) in lists {
-                    values.iter().for_each(|value| w.text(name, value));
-                }
-                if let Some(seconds) = rule.max_age_seconds {
-                    w.text("MaxAgeSeconds", seconds);
-                }
-            });
-        }
-        w.text("ResponseVary", cors.response_vary);
-    })
-}
-
 /// `ListBucketResult`, version 1. Entries have their owner always: a client dereferences it unasked.
 pub fn list_objects(bucket: &BucketRecord, query: &ListObjectsQuery, page: &Page<ListEntry>) -> Bytes {
     let names = Names { url: query.url_encoding };
@@ -400,143 +355,7 @@ fn write_copy_result(w: &mut Writer, etag: ETag, last_modified: Wall) {
     w.text("ETag", format_args!("\"{}\"", etag.to_upper_hex()));
 }
 
-/// `CreateLiveChannelResult`.
-pub fn create_live_channel_result(publish_url: &str, play_url: &str) -> Bytes {
-    Writer::document("CreateLiveChannelResult", |w| write_urls(w, publish_url, play_url))
-}
-
-fn write_urls(w: &mut Writer, publish_url: &str, play_url: &str) {
-    w.element("PublishUrls", |w| w.text("Url", publish_url));
-    w.element("PlayUrls", |w| w.text("Url", play_url));
-}
-
-/// `LiveChannelConfiguration`: exactly the elements that `ali-oss`'s tests compare, so no snapshot and no display name.
-pub fn live_channel_configuration(config: &ChannelConfig) -> Bytes {
-    Writer::document("LiveChannelConfiguration", |w| {
-        w.text("Description", &config.description);
-        w.text("Status", status_text(config.status));
-        w.element("Target", |w| {
-            w.text("Type", "HLS");
-            w.text("FragDuration", config.frag_duration);
-            w.text("FragCount", config.frag_count);
-            w.text("PlaylistName", &config.playlist_name);
-        });
-    })
-}
-
-/// `LiveChannelStat`.
-pub fn live_channel_stat(state: ChannelState<'_>) -> Bytes {
-    Writer::document("LiveChannelStat", |w| match state {
-        ChannelState::Disabled => w.text("Status", "Disabled"),
-        ChannelState::Idle => w.text("Status", "Idle"),
-        ChannelState::Live(stat) => write_live_stat(w, stat),
-    })
-}
-
-fn write_live_stat(w: &mut Writer, stat: &LiveStat) {
-    w.text("Status", "Live");
-    w.text("ConnectedTime", time_text(stat.connected));
-    w.text("RemoteAddr", &stat.remote_addr);
-    if let Some(video) = &stat.video {
-        w.element("Video", |w| {
-            w.text("Width", video.width);
-            w.text("Height", video.height);
-            w.text("FrameRate", video.frame_rate);
-            w.text("Bandwidth", video.bandwidth);
-            w.text("Codec", "H264");
-        });
-    }
-    if let Some(audio) = &stat.audio {
-        w.element("Audio", |w| {
-            w.text("Bandwidth", audio.bandwidth);
-            w.text("SampleRate", audio.sample_rate);
-            w.text("Codec", "AAC");
-        });
-    }
-}
-
-/// `LiveChannelHistory`. Connections without an end are left out: every reader needs both times.
-pub fn live_channel_history(connections: &[ConnectionRecord]) -> Bytes {
-    Writer::document("LiveChannelHistory", |w| {
-        for connection in connections {
-            if let Some(ended) = connection.ended {
-                w.element("LiveRecord", |w| {
-                    w.text("StartTime", time_text(connection.started));
-                    w.text("EndTime", time_text(ended));
-                    w.text("RemoteAddr", &connection.remote_addr);
-                });
-            }
-        }
-    })
-}
-
-/// `ListLiveChannelResult`. `urls` gives a channel's publish and play URL.
-pub fn list_live_channels(
-    query: &ListLiveChannelQuery,
-    page: &Page<ChannelRecord>,
-    urls: impl Fn(&ChannelRecord) -> (String, String),
-) -> Bytes {
-    Writer::document("ListLiveChannelResult", |w| {
-        w.text("Prefix", &query.prefix);
-        w.text("Marker", &query.marker);
-        w.text("MaxKeys", query.max_keys);
-        w.text("IsTruncated", page.truncated);
-        let last = page.entries.last().filter(|_| page.truncated);
-        w.text("NextMarker", last.map_or("", |channel| channel.name.as_str()));
-        for channel in &page.entries {
-            let (publish_url, play_url) = urls(channel);
-            w.element("LiveChannel", |w| {
-                w.text("Name", &channel.name);
-                w.text("Description", &channel.config.description);
-                w.text("Status", status_text(channel.config.status));
-                w.text("LastModified", time_text(channel.last_modified));
-                write_urls(w, &publish_url, &play_url);
-            });
-        }
-    })
-}
-
 // ---- reading -------------------------------------------------------------------------------------------------
-
-/// `LiveChannelConfiguration`, nested or flat. What is not known is ignored, `PlayListName` among it: one SDK sends that
-/// and its tests assert that it has no effect.
-pub fn read_live_channel_configuration(body: &[u8]) -> Result<ChannelSettings, OssError> {
-    let root = document(body, "LiveChannelConfiguration", OSS_XML_BYTES_MAX)?;
-    // PascalCase wins where both spellings are there.
-    let either = |parent: &Element, name: &str, flat: &str| parent.text_of(name).or_else(|| parent.text_of(flat));
-    let mut settings = ChannelSettings {
-        description: either(&root, "Description", "description"),
-        status: either(&root, "Status", "status"),
-        display_name: root.text_of("name"),
-        snapshots: root.all("Snapshot").map(read_snapshot).collect(),
-        ..ChannelSettings::default()
-    };
-    let mut targets = root.all("Target");
-    let (target, kind_default) = match (targets.next(), targets.next()) {
-        (Some(target), None) => (target, None),
-        (Some(_), Some(_)) => return Err(OssError::malformed_xml()),
-        // The flat form's keys stand in the root. Only one of them makes a document flat, so that a nested document
-        // whose target was forgotten is still refused.
-        (None, _) if FLAT_KEYS.iter().any(|key| root.child(key).is_some()) => (&root, Some("HLS".to_owned())),
-        (None, _) => return Ok(settings),
-    };
-    settings.kind = either(target, "Type", "type").or(kind_default);
-    settings.frag_duration = either(target, "FragDuration", "fragDuration");
-    settings.frag_count = either(target, "FragCount", "fragCount");
-    settings.playlist_name = either(target, "PlaylistName", "playlistName");
-    Ok(settings)
-}
-
-const FLAT_KEYS: [&str; 7] = ["name", "description", "status", "type", "fragDuration", "fragCount", "playlistName"];
-
-fn read_snapshot(block: &Element) -> SnapshotSettings {
-    SnapshotSettings {
-        role_name: block.text_of("RoleName"),
-        dest_bucket: block.text_of("DestBucket"),
-        notify_topic: block.text_of("NotifyTopic"),
-        interval: block.text_of("Interval"),
-    }
-}
 
 /// `Delete`.
 pub fn read_delete(body: &[u8]) -> Result<DeleteRequest, OssError> {
@@ -573,59 +392,6 @@ fn flag(parent: &Element, name: &str) -> Result<bool, OssError> {
         Some(_) => Err(OssError::malformed_xml()),
     }
 }
-
-/// `CORSConfiguration`, its rules checked.
-pub fn read_cors_configuration(body: &[u8]) -> Result<CorsConfig, OssError> {
-    let root = document(body, "CORSConfiguration", OSS_XML_BYTES_MAX)?;
-    let rules: Vec<CorsRule> = root.all("CORSRule").map(read_cors_rule).collect::<Result<_, _>>()?;
-    if rules.is_empty() {
-        return Err(OssError::malformed_xml());
-    }
-    if rules.len() > OSS_CORS_RULES_MAX {
-        let count = rules.len().to_string();
-        return Err(OssError::invalid_argument("There must be at most 20 CORS rules.", "CORSRule", &count));
-    }
-    Ok(CorsConfig { rules, response_vary: flag(&root, "ResponseVary")? })
-}
-
-fn read_cors_rule(rule: &Element) -> Result<CorsRule, OssError> {
-    let words = |name| rule.all(name).map(|e| e.text.trim().to_owned()).filter(|word| !word.is_empty()).collect();
-    let read = CorsRule {
-        allowed_origins: words("AllowedOrigin"),
-        allowed_methods: words("AllowedMethod"),
-        allowed_headers: words("AllowedHeader"),
-        expose_headers: words("ExposeHeader"),
-        max_age_seconds: None,
-    };
-    if read.allowed_origins.is_empty() || read.allowed_methods.is_empty() {
-        return Err(OssError::malformed_xml());
-    }
-    let stars = |values: &[String], most: usize| values.iter().find(|v| v.matches('*').count() > most).cloned();
-    // What no header line can carry could neither match a request nor be sent, nor be listed as it was put.
-    let unsendable = |values: &[String]| values.iter().find(|v| v.chars().any(|c| !matches!(c, ' '..='~'))).cloned();
-    for (name, broken) in [
-        ("AllowedOrigin", unsendable(&read.allowed_origins)),
-        ("AllowedHeader", unsendable(&read.allowed_headers)),
-        ("ExposeHeader", unsendable(&read.expose_headers)),
-        ("AllowedOrigin", stars(&read.allowed_origins, 1)),
-        ("AllowedHeader", stars(&read.allowed_headers, 1)),
-        ("ExposeHeader", stars(&read.expose_headers, 0)),
-        ("AllowedMethod", read.allowed_methods.iter().find(|m| !CORS_METHODS.contains(&m.as_str())).cloned()),
-    ] {
-        if let Some(value) = broken {
-            return Err(OssError::invalid_argument(&format!("The {name} of the CORS rule is invalid."), name, &value));
-        }
-    }
-    let max_age_seconds = match rule.word_of("MaxAgeSeconds") {
-        None => None,
-        Some(word) => Some(word.parse().map_err(|_| {
-            OssError::invalid_argument("The MaxAgeSeconds must be a number of seconds.", "MaxAgeSeconds", word)
-        })?),
-    };
-    Ok(CorsRule { max_age_seconds, ..read })
-}
-
-const CORS_METHODS: [&str; 5] = ["GET", "PUT", "POST", "DELETE", "HEAD"];
 
 /// `CreateBucketConfiguration`; an empty body is the default.
 pub fn read_create_bucket_configuration(body: &[u8]) -> Result<CreateBucketConfiguration, OssError> {

@@ -128,3 +128,6 @@ fn read_listed_part(part: &Element) -> Result<ListedPart, OssError> {
     let is_digest = hex::decode_to_slice(etag.trim_matches('"'), &mut md5).is_ok();
     Ok(ListedPart { number, md5: is_digest.then_some(md5), checksum: None })
 }
+
+#[cfg(test)]
+mod tests;
