@@ -15,6 +15,7 @@ const NETWORK: &str = "src/rtmp/conn/tests/network.rs";
 const BOUNDS: &str = "src/http/tests/bounds.rs";
 const TRANSPORT: &str = "src/http/tests/transport.rs";
 const XML: &str = "src/http/oss/xml/tests.rs";
+const PARTS: &str = "src/http/oss/xml/multipart/tests.rs";
 const FORM: &str = "src/http/form/reader/tests.rs";
 const SEGMENTER: &str = "src/live/segmenter/tests.rs";
 const BROADCAST: &str = "src/live/broadcast/tests.rs";
@@ -48,7 +49,7 @@ const PROOFS: &[(&str, &str, &str)] = &[
     ("RTMP_PUBLISH_TIMEOUT", CONN, "a_peer_that_talks_but_never_publishes_is_closed"),
     ("RTMP_READ_TIMEOUT", CONN, "a_silent_publisher_is_noticed_within_thirty_seconds"),
     ("RTMP_WRITE_TIMEOUT", NETWORK, "half_open_peers_are_ended"),
-    ("RTMP_READ_TICK", CONN, "what_a_publisher_sends_is_taken_at_the_tick"),
+    ("RTMP_READ_TICK", "src/rtmp/conn/tests/resting.rs", "what_a_publisher_sends_is_taken_at_the_tick"),
     ("HTTP_REQUESTS_MAX", TRANSPORT, "one_request_too_many_is_told_to_retry"),
     ("HTTP_HEAD_BYTES_MAX", BOUNDS, "a_head_has_so_many_bytes_and_no_more"),
     ("HTTP_HEAD_TIMEOUT", TRANSPORT, "a_head_that_drips_and_an_idle_socket_are_closed_in_time"),
@@ -123,9 +124,9 @@ const PROOFS: &[(&str, &str, &str)] = &[
         "src/http/tests/multipart.rs",
         "completions_that_cannot_be_are_refused_and_leave_the_upload_open",
     ),
-    ("OSS_COMPLETE_PARTS_MAX", "src/http/oss/xml/multipart/tests.rs", "completions"),
+    ("OSS_COMPLETE_PARTS_MAX", PARTS, "completions"),
     ("OSS_COMPLETE_XML_BYTES_MAX", BOUNDS, "a_document_has_so_many_bytes_and_no_more"),
-    ("OSS_COMPLETE_XML_ELEMENTS_MAX", "src/http/oss/xml/multipart/tests.rs", "completions"),
+    ("OSS_COMPLETE_XML_ELEMENTS_MAX", PARTS, "completions"),
     ("ANONYMOUS_DOCUMENT_BYTES_MAX", BOUNDS, "a_caller_who_has_proved_nothing_has_a_short_document_held_at_most"),
     ("OSS_CORS_RULES_MAX", "src/http/oss/xml/cors/tests.rs", "broken_cors_rules"),
     ("RESTORE_DAYS_MAX", "src/http/tests/kinds.rs", "a_restore_of_what_needs_none_is_refused"),
@@ -275,6 +276,8 @@ fn every_bound_names_its_test() {
 
 const CHUNKS: &str = "src/codec/rtmp/chunk/tests.rs";
 const PEER: &str = "src/codec/rtmp/server/tests.rs";
+const ENCODERS: &str = "src/codec/rtmp/server/tests/encoders.rs";
+const MISUSE: &str = "src/codec/rtmp/server/tests/misuse.rs";
 const DOORS: &str = "tests/it/doors.rs";
 
 /// The beginning of a story in `docs/doors.md`, and its tests.
@@ -282,10 +285,10 @@ const STORIES: &[(&str, &[(&str, &str)])] = &[
     (
         "chunk streams interleaved",
         &[
-            (CHUNKS, "all_four_types_in_every_order"),
+            ("src/codec/rtmp/chunk/tests/random.rs", "all_four_types_in_every_order"),
             (CHUNKS, "audio_between_the_chunks_of_a_video_message"),
             (CHUNKS, "chunk_size_changes_between_two_chunks_of_a_message"),
-            (PEER, "our_client_publishes_in_both_handshakes_and_all_chunk_sizes"),
+            (ENCODERS, "our_client_publishes_in_both_handshakes_and_all_chunk_sizes"),
         ],
     ),
     ("Abort", &[(CHUNKS, "abort_drops_the_unfinished_message_and_keeps_the_header")]),
@@ -293,8 +296,8 @@ const STORIES: &[(&str, &[(&str, &str)])] = &[
         "extended timestamps",
         &[(CHUNKS, "extended_timestamps_in_both_habits"), (CHUNKS, "extended_deltas_in_all_habits")],
     ),
-    ("no acknowledgement", &[(PEER, "a_client_that_never_acknowledges_is_served_all_the_same")]),
-    ("`releaseStream`", &[(PEER, "commands_left_out_repeated_or_out_of_order")]),
+    ("no acknowledgement", &[(MISUSE, "a_client_that_never_acknowledges_is_served_all_the_same")]),
+    ("`releaseStream`", &[(MISUSE, "commands_left_out_repeated_or_out_of_order")]),
     (
         "transaction id 0",
         &[
@@ -305,24 +308,24 @@ const STORIES: &[(&str, &[(&str, &str)])] = &[
     (
         "a second stream on one socket",
         &[
-            (PEER, "a_second_publish_is_refused_and_the_first_goes_on"),
-            (PEER, "publish_twice_on_one_stream"),
+            (MISUSE, "a_second_publish_is_refused_and_the_first_goes_on"),
+            (MISUSE, "publish_twice_on_one_stream"),
             (PEER, "a_socket_may_publish_again"),
         ],
     ),
-    ("AMF3 commands", &[(PEER, "flash_publishes_in_amf3")]),
+    ("AMF3 commands", &[(ENCODERS, "flash_publishes_in_amf3")]),
     (
         "strings that are not UTF-8",
         &[
-            (PEER, "strings_that_are_not_utf8_are_read_with_what_is_broken_replaced"),
+            (MISUSE, "strings_that_are_not_utf8_are_read_with_what_is_broken_replaced"),
             (CONN, "a_name_that_is_not_utf8_is_refused_like_any_other_that_is_none"),
         ],
     ),
-    ("values nested", &[(PEER, "values_nest_so_deep_and_no_deeper")]),
+    ("values nested", &[(MISUSE, "values_nest_so_deep_and_no_deeper")]),
     (
         "FourCC",
         &[
-            (CONN, "unsupported_video_is_rejected_by_its_name"),
+            ("src/rtmp/conn/tests/media.rs", "unsupported_video_is_rejected_by_its_name"),
             (PEER, "connect_echoes_the_encoding_and_offers_h264_alone"),
         ],
     ),
