@@ -21,8 +21,8 @@ const SEGMENTER: &str = "src/live/segmenter/tests.rs";
 const BROADCAST: &str = "src/live/broadcast/tests.rs";
 const SLOW_DISK: &str = "tests/disk/faults/slow.rs";
 const OBJECTS: &str = "src/store/objects/tests.rs";
+const QUOTAS: &str = "src/store/objects/tests/quotas.rs";
 const UPLOADS: &str = "src/store/conformance/meta/uploads.rs";
-const SQLITE: &str = "src/store/meta/sqlite/tests.rs";
 const PIECES: &str = "src/store/blob/fs/pieces.rs";
 const WEBSITE: &str = "src/http/oss/xml/website/tests.rs";
 const SETTINGS: &str = "src/http/oss/xml/settings/tests.rs";
@@ -94,16 +94,16 @@ const PROOFS: &[(&str, &str, &str)] = &[
     // What clients may store, and have stored for them.
     ("APPENDED_INLINE_BYTES_MAX", OBJECTS, "many_small_appends_do_not_pile_up_in_metadata"),
     ("CONNECTION_HISTORY_KEPT", "src/store/conformance/meta/live.rs", "history_keeps_the_newest"),
-    ("META_QUEUE_MAX", SQLITE, "full_queue_makes_the_caller_wait_to_its_deadline"),
-    ("META_QUEUE_WAIT", SQLITE, "full_queue_makes_the_caller_wait_to_its_deadline"),
+    ("META_QUEUE_MAX", "src/store/meta/sqlite/tests/writer.rs", "full_queue_makes_the_caller_wait_to_its_deadline"),
+    ("META_QUEUE_WAIT", "src/store/meta/sqlite/tests/writer.rs", "full_queue_makes_the_caller_wait_to_its_deadline"),
     (
         "META_WAL_PAGES_MAX",
         "src/store/meta/sqlite/folding.rs",
         "a_log_that_is_written_without_a_pause_stays_short_and_nothing_is_lost",
     ),
     ("OBJECT_BYTES_MAX", OBJECTS, "a_body_past_the_largest_object_is_refused"),
-    ("FREE_SPACE_FLOOR", OBJECTS, "below_the_floor_writes_are_refused_and_reading_and_deleting_go_on"),
-    ("FREE_SPACE_LOOK", OBJECTS, "what_is_written_between_two_looks_counts"),
+    ("FREE_SPACE_FLOOR", QUOTAS, "below_the_floor_writes_are_refused_and_reading_and_deleting_go_on"),
+    ("FREE_SPACE_LOOK", QUOTAS, "what_is_written_between_two_looks_counts"),
     ("PART_NUMBER_MAX", "src/store/upload/tests.rs", "more_parts_than_there_are_numbers_are_refused"),
     ("PART_EXTENTS_SHARED_MAX", "src/store/upload/tests.rs", "parts_copied_from_a_finely_cut_object_are_written_anew"),
     ("COMPLETED_UPLOAD_KEPT", UPLOADS, "repeated_completion_is_forgotten_after_its_time"),

@@ -78,9 +78,12 @@ fn sources(dir: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).expect("src is readable") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        if name == "tests" || name == "tests.rs" {
+            continue;
+        }
         if path.is_dir() {
             sources(&path, into);
-        } else if name.ends_with(".rs") && name != "tests.rs" {
+        } else if name.ends_with(".rs") {
             into.push(path);
         }
     }

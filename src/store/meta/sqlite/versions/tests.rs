@@ -8,7 +8,8 @@ use crate::limits::META_QUEUE_MAX;
 use crate::store::meta::sqlite::cache::Scope;
 use crate::store::meta::sqlite::schema;
 use crate::store::meta::sqlite::sealing;
-use crate::store::meta::sqlite::tests::{ROWS_OF_V1, ROWS_OF_V2, bucket, database, object, open};
+use crate::store::meta::sqlite::tests::upgrades::{ROWS_OF_V1, ROWS_OF_V2};
+use crate::store::meta::sqlite::tests::{bucket, database, object, open};
 use crate::store::seal::MasterKeys;
 
 fn id(number: u32) -> VersionId {
