@@ -63,7 +63,7 @@ const PROOFS: &[(&str, &str, &str)] = &[
     ("HTTP_STOP_GRACE", TRANSPORT, "stopping_finishes_what_is_in_flight_and_closes_what_is_idle"),
     ("USER_METADATA_BYTES_MAX", BOUNDS, "user_metadata_has_so_many_bytes_and_no_more"),
     ("S3_USER_METADATA_BYTES_MAX", BOUNDS, "user_metadata_has_so_many_bytes_and_no_more"),
-    ("S3_PART_BYTES_MIN", "tests/it/s3.rs", "parts_become_an_object_that_both_dialects_read"),
+    ("S3_PART_BYTES_MIN", "tests/it/s3_uploads.rs", "parts_become_an_object_that_both_dialects_read"),
     ("CALLBACK_URLS_MAX", "src/http/oss/callback/tests.rs", "what_is_no_configuration_has_its_number"),
     ("CALLBACK_TIMEOUT", "src/http/tests/callback.rs", "a_callback_that_fails_is_told_and_the_object_stays"),
     ("CALLBACK_ANSWER_BYTES_MAX", "src/http/tests/callback.rs", "a_callback_that_fails_is_told_and_the_object_stays"),

@@ -306,7 +306,7 @@ const PROOFS: &[Proof] = &[
         ],
         &[
             "tests/it/s3_signatures.rs::every_signature_puts_and_gets_by_path_and_by_host",
-            "tests/it/s3.rs::every_form_of_signature_opens_a_private_object_and_a_wrong_one_does_not",
+            "tests/it/s3_access.rs::every_form_of_signature_opens_a_private_object_and_a_wrong_one_does_not",
             "compat-tests/s3/test_boto3.py::test_presigned_urls",
         ],
     ),

@@ -1,9 +1,9 @@
 //! What every answer of the S3 dialect carries: request ids always, and in an error a message, the resource and the same
 //! ids; and the small print of listings.
 
-use crate::s3_checksums::{element, has};
 use crate::support::Server;
 use crate::support::http::Response;
+use crate::support::s3::{element, has};
 
 /// Both ids, which are never empty.
 #[track_caller]

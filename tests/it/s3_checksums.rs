@@ -6,19 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::Digest;
 
 use crate::support::Server;
-use crate::support::s3::{Client, Payload};
-
-/// Fails unless the document has this element with this text.
-#[track_caller]
-pub fn has(document: &str, name: &str, text: &str) {
-    assert!(document.contains(&format!("<{name}>{text}</{name}>")), "{name} {text}: {document}");
-}
-
-/// The text of the first element of that name.
-pub fn element(document: &str, name: &str) -> String {
-    let (_, rest) = document.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name}: {document}"));
-    rest.split_once(&format!("</{name}>")).expect("closed").0.to_owned()
-}
+use crate::support::s3::{Client, Payload, element, has};
 
 const ALGORITHMS: [&str; 5] = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"];
 

@@ -4,8 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::s3_checksums::has;
-use crate::support::s3::{Client, Payload, Signer};
+use crate::support::s3::{Client, Payload, Signer, has};
 use crate::support::{KEY, Server, eventually};
 
 const BODY: &str = "123456789";

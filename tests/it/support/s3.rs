@@ -361,3 +361,15 @@ fn the_published_examples_come_out() {
         "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435"
     );
 }
+
+/// Fails unless the document has this element with this text.
+#[track_caller]
+pub fn has(document: &str, name: &str, text: &str) {
+    assert!(document.contains(&format!("<{name}>{text}</{name}>")), "{name} {text}: {document}");
+}
+
+/// The text of the first element of that name.
+pub fn element(document: &str, name: &str) -> String {
+    let (_, rest) = document.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name}: {document}"));
+    rest.split_once(&format!("</{name}>")).expect("closed").0.to_owned()
+}
