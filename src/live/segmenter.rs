@@ -367,6 +367,7 @@ impl Segmenter {
         }
         if facts.track == Track::Audio && !open.audio {
             self.change_pending = true;
+            // This very frame may be what cuts.
             let open = &Open { audio_waits: true, ..*open };
             self.state = State::Open(*open);
             // There may be no key frame any more.

@@ -96,6 +96,13 @@ impl Story {
         }
     }
 
+    /// A frame of sound every 20 ms.
+    fn sound(&mut self, from_ms: i64, to_ms: i64) {
+        for ms in (from_ms..to_ms).step_by(20) {
+            self.at(A, ms, false);
+        }
+    }
+
     fn last(&self) -> Cut {
         self.last.expect("a cut was made")
     }
@@ -240,15 +247,6 @@ fn audio_that_appears_later_does_not_wait_for_a_picture_that_is_gone() {
 }
 
 #[test]
-fn audio_that_appears_when_the_picture_is_gone_begins_a_fragment() {
-    let mut story = Story::new().announced(&[V]);
-    story.play(0, 3_000, 1_000, false);
-    story.at(A, 12_960, false);
-    assert_eq!(story.cuts[1..], [(12_960, Some(3_000), CutReason::Change)]);
-    assert!(story.last().audio && !story.last().video && story.last().discontinuity);
-}
-
-#[test]
 fn audio_that_appears_later_beside_pictures_without_a_key_frame_forces_a_cut() {
     let mut story = Story::new().announced(&[V]);
     story.play(0, 55_000, 1_000_000, false);
@@ -260,11 +258,25 @@ fn audio_that_appears_later_beside_pictures_without_a_key_frame_forces_a_cut() {
 }
 
 #[test]
+fn the_first_sound_of_all_may_be_what_cuts() {
+    let mut story = Story::new().announced(&[V]);
+    story.play(0, 3_000, 1_000, false);
+    story.at(A, 12_960, false);
+    assert_eq!(story.cuts[1..], [(12_960, Some(3_000), CutReason::Change)]);
+    assert!(story.last().audio && !story.last().video && story.last().discontinuity);
+    let mut story = Story::new().announced(&[V]);
+    for ms in (0..60_000).step_by(7_000) {
+        story.at(V, ms, ms == 0);
+    }
+    story.at(A, 61_500, false);
+    assert_eq!(story.cuts[1..], [(61_500, Some(61_500), CutReason::Forced)]);
+    assert!(story.last().audio && story.last().video && story.last().discontinuity);
+}
+
+#[test]
 fn a_hole_that_dropped_units_leave_belongs_to_no_fragment() {
     let mut story = Story::new().announced(&[A]);
-    for ms in (0..3_000).step_by(20) {
-        story.at(A, ms, false);
-    }
+    story.sound(0, 3_000);
     for ms in (3_000..40_000).step_by(40) {
         assert_eq!(story.at(V, ms, false), Step::Drop(DropReason::NoKeyframeYet));
     }
@@ -276,9 +288,7 @@ fn a_hole_that_dropped_units_leave_belongs_to_no_fragment() {
 #[test]
 fn silence_leaves_no_hole() {
     let mut story = Story::new().announced(&[A]);
-    for ms in (0..3_000).step_by(20) {
-        story.at(A, ms, false);
-    }
+    story.sound(0, 3_000);
     story.at(V, 12_980, false);
     story.segmenter.silence(MediaTime::from_millis(12_960));
     story.at(A, 12_980, false);
@@ -481,6 +491,7 @@ proptest! {
                     let listed = if facts.track == V { cut.video } else { cut.audio || story.cuts.len() == 1 };
                     prop_assert!(listed);
                 }
+                Step::Cut(cut) => prop_assert!(if facts.track == V { cut.video } else { cut.audio }, "{cut:?}"),
                 Step::Hold => prop_assert!(story.last.is_none() && facts.track == A),
                 Step::Join => prop_assert!(story.cuts.len() == 1 && facts.track == A),
                 _ => {}
