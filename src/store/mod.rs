@@ -398,6 +398,9 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
     async fn forget_garbage(&self, ids: &[BlobId]) -> Result<()>;
     /// What is known of each id, in the order asked.
     async fn blob_states(&self, ids: &[BlobId]) -> Result<Vec<BlobState>>;
+    /// The same once every change that was asked for before this call has been made, or will not be made any more, not even by
+    /// a crash: also those whose callers went away or were told `Unavailable`.
+    async fn settled_blob_states(&self, ids: &[BlobId]) -> Result<Vec<BlobState>>;
 
     // -- the checker
     /// Current objects over all buckets in order of (bucket, key), strictly after `after`.

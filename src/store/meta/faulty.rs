@@ -228,6 +228,7 @@ macro_rules! meta_store_methods {
                 Garbage garbage(before: Wall, limit: usize) -> Vec<BlobId>;
                 ForgetGarbage forget_garbage(ids: &[BlobId]) -> ();
                 BlobStates blob_states(ids: &[BlobId]) -> Vec<BlobState>;
+                SettledBlobStates settled_blob_states(ids: &[BlobId]) -> Vec<BlobState>;
                 AuditObjects audit_objects(after: Option<(BucketId, ObjectKey)>, limit: usize) -> Vec<ObjectRecord>;
                 AuditVersions audit_versions(after: Option<VersionMark>, limit: usize) -> Vec<ObjectRecord>;
                 AuditParts audit_parts(after: Option<(UploadId, u32)>, limit: usize) -> Vec<PartAudit>;

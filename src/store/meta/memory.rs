@@ -441,6 +441,10 @@ impl MetaStore for MemoryMetaStore {
         self.with(|s| s.blob_states(ids))
     }
 
+    async fn settled_blob_states(&self, ids: &[BlobId]) -> Result<Vec<BlobState>> {
+        self.blob_states(ids).await
+    }
+
     async fn audit_objects(&self, after: Option<(BucketId, ObjectKey)>, limit: usize) -> Result<Vec<ObjectRecord>> {
         self.with(|s| s.audit_objects(after, limit))
     }

@@ -165,7 +165,7 @@ impl Collector {
         if due.is_empty() {
             return Ok(0);
         }
-        let states = self.meta.blob_states(&due).await?;
+        let states = self.meta.settled_blob_states(&due).await?;
         let (unknown, known): (Vec<_>, Vec<_>) =
             due.iter().zip(states).partition(|(_, state)| *state == BlobState::Unknown);
         let ids = |pairs: Vec<(&BlobId, BlobState)>| pairs.into_iter().map(|(id, _)| *id).collect::<Vec<_>>();

@@ -7,6 +7,7 @@
 //! That the proof can fail is proved too: recordings without one of the syncs lose something, and it is found.
 
 mod disk;
+mod doubt;
 mod ledger;
 mod media;
 mod run;

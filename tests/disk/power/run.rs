@@ -29,7 +29,7 @@ use crate::tree::Tree;
 use crate::watch::{Op, Watch};
 
 /// Wall time at which every run begins.
-const BEGIN: Wall = Wall(1_700_000_000_000);
+pub const BEGIN: Wall = Wall(1_700_000_000_000);
 /// Kept in the row itself.
 const SMALL: usize = 1_000;
 /// A blob that is as short as one can be.
@@ -139,7 +139,8 @@ fn object_key(name: &str) -> ObjectKey {
     ObjectKey::new(name).expect("valid")
 }
 
-fn request(bucket: &BucketRecord, key: &str) -> PutRequest {
+/// A put of this key.
+pub fn request(bucket: &BucketRecord, key: &str) -> PutRequest {
     PutRequest {
         bucket: bucket.id,
         key: object_key(key),
@@ -155,7 +156,8 @@ fn request(bucket: &BucketRecord, key: &str) -> PutRequest {
     }
 }
 
-async fn stored(stores: &Stores, bytes: &[u8]) -> StoredBody {
+/// A body that belongs to no object yet.
+pub async fn stored(stores: &Stores, bytes: &[u8]) -> StoredBody {
     let mut writer = stores.objects.writer(Digests::Md5AndCrc64);
     for piece in bytes.chunks(70_000) {
         writer.write(Bytes::copy_from_slice(piece)).await.expect("taken");
@@ -163,7 +165,8 @@ async fn stored(stores: &Stores, bytes: &[u8]) -> StoredBody {
     writer.finish().await.expect("durable")
 }
 
-async fn put(stores: &Stores, bucket: &BucketRecord, key: &str, bytes: &[u8]) -> ObjectRecord {
+/// Puts an object.
+pub async fn put(stores: &Stores, bucket: &BucketRecord, key: &str, bytes: &[u8]) -> ObjectRecord {
     let body = stored(stores, bytes).await;
     stores.objects.put(request(bucket, key), body).await.expect("put")
 }

@@ -106,7 +106,9 @@ pub(super) async fn furthest_range_is_the_state(s: &dyn MetaStore) {
     let asked = [blob_id(9), blob_id(2), blob_id(1), blob_id(2)];
     let expected = [BlobState::Unknown, BlobState::Named(5), BlobState::Named(150), BlobState::Named(5)];
     assert_eq!(s.blob_states(&asked).await.expect("readable"), expected);
+    assert_eq!(s.settled_blob_states(&asked).await.expect("readable"), expected);
     assert_eq!(s.blob_states(&[]).await, Ok(vec![]));
+    assert_eq!(s.settled_blob_states(&[]).await, Ok(vec![]));
 }
 
 pub(super) async fn refused_commit_leaves_no_trace(s: &dyn MetaStore) {

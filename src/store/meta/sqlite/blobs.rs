@@ -30,6 +30,11 @@ pub(super) fn forget_garbage(conn: &Connection, ids: &[BlobId]) -> Sql<()> {
 
 pub(super) fn states(conn: &Connection, ids: &[BlobId]) -> Sql<Vec<BlobState>> {
     let _snapshot = conn.unchecked_transaction()?;
+    states_within(conn, ids)
+}
+
+/// The same within a transaction that there is.
+pub(super) fn states_within(conn: &Connection, ids: &[BlobId]) -> Sql<Vec<BlobState>> {
     ids.iter().map(|id| state(conn, *id)).collect()
 }
 

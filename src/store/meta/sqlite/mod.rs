@@ -516,6 +516,12 @@ impl MetaStore for SqliteMetaStore {
         self.readers.scan("blob_states", move |c| blobs::states(c, &ids)).await
     }
 
+    async fn settled_blob_states(&self, ids: &[BlobId]) -> Result<Vec<BlobState>> {
+        let ids = ids.to_vec();
+        // The writer takes commands in order, and its commit leaves nothing of one that failed.
+        self.writer.submit("settled_blob_states", Scope::Nothing, move |c| blobs::states_within(c, &ids)).await
+    }
+
     async fn audit_objects(&self, after: Option<(BucketId, ObjectKey)>, limit: usize) -> Result<Vec<ObjectRecord>> {
         self.readers.scan("audit_objects", move |c| objects::audit_objects(c, after, limit)).await
     }

@@ -6,7 +6,8 @@
 //! because what they judged by is gone.
 //!
 //! After `Full` nothing of the batch can come true, not even by a crash: SQLite had no room for the frame that commits. After
-//! `Unavailable` it may: the frames stand in the log, only their sync failed.
+//! `Unavailable` it may: the frames stand in the log, only their sync failed. So the next transaction writes a page whatever
+//! its commands do: its frames stand where those did, and once it is committed they are gone.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -170,6 +171,7 @@ fn run(
     counters: &Counters,
 ) {
     task::take_short_turns(limits::SHORT_TURN);
+    let mut in_doubt = false;
     while let Some(first) = commands.blocking_recv() {
         let mut batch = VecDeque::from([first]);
         while batch.len() < batch_max
@@ -180,13 +182,14 @@ fn run(
         let size = batch.len() as u64;
         // Readers ask the database from before the transaction until after it, and before anybody hears of it (I14).
         let changing = cache.changing(batch.iter().map(|command| &command.scope));
-        let committed = commit_together(&conn, &mut batch);
+        let committed = commit_together(&conn, &mut batch, in_doubt);
         if committed.is_err() {
             roll_back(&conn);
         }
         drop(changing);
         match committed {
             Ok(ran) => {
+                in_doubt = false;
                 counters.commits.fetch_add(1, Ordering::Relaxed);
                 counters.commands.fetch_add(size, Ordering::Relaxed);
                 metrics::counter!("livebucket_meta_commits_total").increment(1);
@@ -199,6 +202,8 @@ fn run(
                 tracing::error!(%cause, commands = size, "metadata commit failed");
                 if why == StoreError::Full {
                     fold_log(&conn);
+                } else {
+                    in_doubt = true;
                 }
                 ran.into_iter().for_each(|ran| (ran.acknowledge)(Some(why.clone())));
                 batch.into_iter().for_each(|command| ((command.work)(Err(why.clone())).acknowledge)(None));
@@ -213,10 +218,16 @@ fn run(
     }
 }
 
-/// Takes commands from the batch as it runs them. An error means that nothing was committed.
-fn commit_together(conn: &Connection, batch: &mut VecDeque<Command>) -> std::result::Result<Vec<Ran>, Failed> {
+/// Takes commands from the batch as it runs them. An error means that nothing was committed. `in_doubt`: the same was said of
+/// the transaction before, of which a crash may still make the opposite.
+fn commit_together(
+    conn: &Connection,
+    batch: &mut VecDeque<Command>,
+    in_doubt: bool,
+) -> std::result::Result<Vec<Ran>, Failed> {
     let mut ran = Vec::with_capacity(batch.len());
-    let Err(cause) = run_together(conn, batch, &mut ran) else { return Ok(ran) };
+    let begun = begin(conn, in_doubt);
+    let Err(cause) = begun.and_then(|()| run_together(conn, batch, &mut ran)) else { return Ok(ran) };
     // SQLite rolls back the whole transaction by itself when a command meets a failing disk. What cannot be done after that
     // says nothing; the command's own error does.
     let gone = if conn.is_autocommit() { ran.last().and_then(|last| last.failed.clone()) } else { None };
@@ -231,8 +242,13 @@ fn commit_together(conn: &Connection, batch: &mut VecDeque<Command>) -> std::res
     Err(Failed { cause, why, ran })
 }
 
-fn run_together(conn: &Connection, batch: &mut VecDeque<Command>, done: &mut Vec<Ran>) -> rusqlite::Result<()> {
+fn begin(conn: &Connection, in_doubt: bool) -> rusqlite::Result<()> {
     execute(conn, "BEGIN IMMEDIATE")?;
+    // A number that means nothing: its page is written all the same.
+    if in_doubt { execute(conn, "PRAGMA user_version = 0") } else { Ok(()) }
+}
+
+fn run_together(conn: &Connection, batch: &mut VecDeque<Command>, done: &mut Vec<Ran>) -> rusqlite::Result<()> {
     while let Some(command) = batch.pop_front() {
         execute(conn, "SAVEPOINT command")?;
         // A bug in one command must not end the only writer.
