@@ -184,9 +184,14 @@ impl<'a, S: MergedRead> Connection<'a, S> {
                 }
                 taken = poll_fn(|cx| poll_take(&mut self.stream, &mut self.peer, bytes_max, cx)) => taken,
             };
-            match taken? {
-                Some(bytes) => self.received(bytes).await?,
-                None => self.nothing_arrived(),
+            match taken {
+                Ok(Some(bytes)) => self.received(bytes).await?,
+                Ok(None) => self.nothing_arrived(),
+                Err(end) => {
+                    // What stood before a fault has come all the same, in the same read or not.
+                    self.act().await?;
+                    return Err(end);
+                }
             }
         }
     }
@@ -215,12 +220,7 @@ impl<'a, S: MergedRead> Connection<'a, S> {
             self.merge_reads(true);
         }
         self.silent_ticks = 0;
-        while let Some(output) = self.peer.next_output() {
-            match output {
-                Output::Send(reply) => self.write(&reply).await?,
-                Output::Event(event) => self.event(event).await?,
-            }
-        }
+        self.act().await?;
         if let Some(publishing) = &self.publishing {
             // A read that is full is followed by the next.
             if bytes < limits::RTMP_READ_BYTES {
@@ -228,6 +228,17 @@ impl<'a, S: MergedRead> Connection<'a, S> {
             }
             // Counted from here, not from the read: while the owner was full it was not the publisher that was silent.
             self.waiting_since = self.deps.clock.monotonic();
+        }
+        Ok(())
+    }
+
+    /// Answers and does what the peer has made of its input.
+    async fn act(&mut self) -> Result<(), End> {
+        while let Some(output) = self.peer.next_output() {
+            match output {
+                Output::Send(reply) => self.write(&reply).await?,
+                Output::Event(event) => self.event(event).await?,
+            }
         }
         Ok(())
     }

@@ -386,6 +386,35 @@ async fn ends_of_a_publish_have_their_causes() {
     }
 }
 
+/// Reads are merged, so that much may stand before a fault that is found.
+#[tokio::test]
+async fn what_came_before_garbage_in_one_read_has_come() {
+    for (unpublishes, cause) in [(false, TerminationCause::ProtocolError), (true, TerminationCause::Unpublished)] {
+        let bed = Bed::new().await;
+        let (tasks, stop) = (TaskSet::new(), Stop::new());
+        let mut encoder = Encoder::dial(&bed, &tasks, &stop);
+        encoder.publish_signed().await;
+        encoder.peer.media(MediaKind::Audio, 0, AAC_CONFIG).expect("short");
+        for ms in (0..500).step_by(20) {
+            encoder.peer.media(MediaKind::Audio, ms, &[0xaf, 0x01, 0x21, 0x21]).expect("short");
+        }
+        if unpublishes {
+            encoder.peer.unpublish();
+        }
+        let mut together = Vec::new();
+        while let Some(ClientOutput::Send(bytes)) = encoder.peer.next_output() {
+            together.extend_from_slice(&bytes);
+        }
+        together.extend_from_slice(&[0xff; 64]);
+        encoder.stream.write_all(&together).await.expect("the pump reads");
+        settle().await;
+        drop(encoder);
+        tasks.join().await;
+        assert_eq!(bed.history().await[0].cause, Some(cause));
+        assert_eq!(bed.fragments().await.len(), 1, "{cause:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_silent_publisher_is_noticed_within_thirty_seconds() {
     let bed = Bed::new().await;
