@@ -76,6 +76,44 @@ async fn what_a_commit_names_whose_sync_failed_stays_until_no_crash_brings_it_ba
     assert_eq!(bed.killed().await, [""; 0], "behind the collector");
 }
 
+/// Where a log stands.
+fn log_of(root: &std::path::Path) -> std::path::PathBuf {
+    data_in(root).join("meta.db-wal")
+}
+
+/// A system tells of a failed sync once, and keeps what it could not write as if it had been. So the next process finds it in the log,
+/// syncs what it adds itself, and has a hole before that when the power goes.
+#[tokio::test]
+async fn what_is_committed_behind_a_start_does_not_hang_on_what_was_never_written() {
+    let bed = Bed::start().await;
+    let log = log_of(bed.directory.path());
+    let before = std::fs::read(&log).expect("a log");
+    let fault = bed.inject(Effect::Errno(libc::EIO));
+    let body = stored(&bed.stores, &[2; 10]).await;
+    bed.stores.objects.put(request(&bed.bucket, "k"), body).await.expect_err("not synced");
+    assert_eq!(fault.hits(), 1);
+    let kept = std::fs::read(&log).expect("a log");
+    let is_new = |at: &usize| kept.get(*at) != before.get(*at);
+    let from = (0..kept.len()).find(is_new).expect("it was written to");
+    let lost = &kept[from..=(0..kept.len()).rfind(is_new).expect("likewise")];
+    // The process is killed, and the next one acknowledges something.
+    let next = directory();
+    Tree::read(bed.directory.path()).write_out(next.path());
+    let stores = opened(next.path()).await;
+    put(&stores, &bed.bucket, "after", &[3; 10]).await;
+    // The power goes: what was not written again was never on the disk.
+    let image = directory();
+    Tree::read(next.path()).write_out(image.path());
+    let mut bytes = std::fs::read(log_of(image.path())).expect("a log");
+    if let Some(same) = bytes.get_mut(from..from + lost.len()).filter(|bytes| **bytes == *lost) {
+        same.fill(0);
+    }
+    std::fs::write(log_of(image.path()), bytes).expect("written");
+    let stores = opened(image.path()).await;
+    let after = stores.meta.object(bed.bucket.id, &request(&bed.bucket, "after").key).await.expect("read");
+    assert_eq!(after.map(|object| object.size), Some(10));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_commit_names_that_hangs_longer_than_the_grace_stays() {
     let bed = Bed::start().await;

@@ -83,6 +83,11 @@ impl SqliteMetaStore {
         queue_wait: Duration,
     ) -> Result<Self> {
         let mut conn = schema::open_writer(path)?;
+        // What the last process left in the log may stand in memory alone: a system keeps what it could not write, and tells of it
+        // once. The first commit must not stand behind that, but in a log that begins anew.
+        if let Err(cause) = folding::fold(&conn) {
+            tracing::warn!(%cause, "the metadata log that was found is not folded into the database");
+        }
         let resealed = prepare_sealing(&conn, &keys).map_err(|failure| failure.meaning("open"))?;
         if resealed > 0 {
             tracing::info!(resealed, "secrets of access keys are sealed with the first master key now");
