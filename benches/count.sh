@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 figures=benches/count.txt
-names=(chunk_reader_4096 chunk_reader_128 flv ts_mux digests_1m get_anonymous get_oss_v1 get_oss_v4
+names=(chunk_reader_4096 chunk_reader_128 flv ts_mux digests_1m get_anonymous get_oss_v1 get_oss_v4 get_oss_v4_header
     get_s3_v4 get_s3_v4_url list_1000 put_16k put_chunked_1m)
 
 if ! command -v valgrind >/dev/null; then

@@ -273,8 +273,8 @@ async fn ensure_demo(admin: &Admin) -> Result<(), StartError> {
         return Err(StartError::AccessKey("--demo needs an enabled access key".into()));
     };
     let bucket = match meta.bucket(&bucket_name).await? {
-        Some(bucket) => bucket,
-        None => meta.create_bucket(&bucket_name, key.account, Acl::PublicRead, now).await?,
+        Some(bucket) => bucket.id,
+        None => meta.create_bucket(&bucket_name, key.account, Acl::PublicRead, now).await?.id,
     };
     let config = ChannelConfig {
         description: "made by --demo".into(),
@@ -285,7 +285,7 @@ async fn ensure_demo(admin: &Admin) -> Result<(), StartError> {
         playlist_name: "playlist.m3u8".into(),
         snapshot: None,
     };
-    match meta.put_channel(bucket.id, &channel_name, config, true, now).await {
+    match meta.put_channel(bucket, &channel_name, config, true, now).await {
         Ok(_) | Err(StoreError::AlreadyExists(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }

@@ -23,6 +23,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 const NOW: Wall = Wall(1_700_000_000_000);
 const TIME: &str = "20231114T221320Z";
 const SCOPE: &str = "20231114/cn-hangzhou/s3/aws4_request";
+const OSS_SCOPE: oss_v4::Scope<'_> = oss_v4::Scope { date: "20231114", region: "cn-hangzhou", product: "oss" };
 const ID: &str = "countAccessKeyId";
 const SECRET: &str = "countAccessKeySecret";
 const BUCKET: &str = "films";
@@ -37,6 +38,7 @@ pub const NAMES: &[&str] = &[
     "get_anonymous",
     "get_oss_v1",
     "get_oss_v4",
+    "get_oss_v4_header",
     "get_s3_v4",
     "get_s3_v4_url",
     "list_1000",
@@ -51,6 +53,7 @@ pub fn run(name: &str, rounds: u32) -> bool {
         "get_anonymous" => vec![get("key-0001", Sign::Nobody)],
         "get_oss_v1" => vec![get("key-0001", Sign::OssV1)],
         "get_oss_v4" => vec![get("key-0001", Sign::OssV4)],
+        "get_oss_v4_header" => vec![get_oss_signed("key-0001")],
         "get_s3_v4" => vec![get_s3_signed("key-0001")],
         "get_s3_v4_url" => vec![get("key-0001", Sign::S3V4)],
         "list_1000" => vec![get("?list-type=2&max-keys=1000", Sign::OssV4)],
@@ -99,10 +102,7 @@ fn target(method: &str, key: &str, sign: Sign) -> String {
     let query = match sign {
         Sign::Nobody => query.to_owned(),
         Sign::OssV1 => oss_v1::sign_url_query(&request, ID, SECRET, expires),
-        Sign::OssV4 => {
-            let scope = oss_v4::Scope::read("20231114/cn-hangzhou/oss/aliyun_v4_request").expect("a scope");
-            oss_v4::sign_url_query(&request, ID, SECRET, &scope, TIME, 600)
-        }
+        Sign::OssV4 => oss_v4::sign_url_query(&request, ID, SECRET, &OSS_SCOPE, TIME, 600),
         Sign::S3V4 => {
             let path = format!("/{BUCKET}/{key}");
             let request = sig_v4::Request {
@@ -132,6 +132,21 @@ fn put(key: &str, sign: Sign, body: &[u8]) -> Vec<u8> {
     let target = target("PUT", key, sign);
     let head = format!("PUT {target} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
+}
+
+/// A GET as OSS's SDKs send it.
+fn get_oss_signed(key: &str) -> Vec<u8> {
+    let headers = [("x-oss-content-sha256", "UNSIGNED-PAYLOAD"), ("x-oss-date", TIME)];
+    let signed = headers.map(|(name, value)| (name, value.as_bytes()));
+    let bucket = Some(BUCKET);
+    let request = SignedRequest { method: "GET", bucket, key: key.as_bytes(), headers: &signed, query: &[] };
+    let string = oss_v4::string_to_sign(&oss_v4::canonical_request(&request, &[]), TIME, &OSS_SCOPE);
+    let signature = oss_v4::signature(SECRET, &OSS_SCOPE, &string);
+    let algorithm = oss_v4::ALGORITHM;
+    let authorization = format!("{algorithm} Credential={ID}/{OSS_SCOPE},Signature={signature}");
+    let mut head = format!("GET /{BUCKET}/{key} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: {authorization}\r\n");
+    headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+    [head.as_bytes(), b"\r\n"].concat()
 }
 
 /// A GET as S3's SDKs send it.

@@ -53,7 +53,11 @@ fn encode(bytes: &[u8]) -> String {
 }
 
 fn push_encoded_path(text: &mut Vec<u8>, bytes: &[u8]) {
-    percent_encode(bytes, &UNRESERVED_AND_SLASH).for_each(|piece| text.extend_from_slice(piece.as_bytes()));
+    push_encoded(text, bytes, &UNRESERVED_AND_SLASH);
+}
+
+fn push_encoded(text: &mut Vec<u8>, bytes: &[u8], all_but: &'static AsciiSet) {
+    percent_encode(bytes, all_but).for_each(|piece| text.extend_from_slice(piece.as_bytes()));
 }
 
 /// `name=value&name`: encoded, an empty value without its `=`.
@@ -81,23 +85,26 @@ enum Empty {
 }
 
 fn push_sorted_query<'a>(text: &mut Vec<u8>, pairs: impl Iterator<Item = &'a (Vec<u8>, Vec<u8>)>, empty: Empty) {
-    let is_unreserved = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte);
-    let encode = |bytes: &'a [u8]| match std::str::from_utf8(bytes) {
-        Ok(text) if bytes.iter().all(is_unreserved) => Cow::from(text),
-        _ => Cow::from(percent_encode(bytes, &UNRESERVED)),
+    let is_unreserved = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    let encoded = |bytes: &'a [u8]| {
+        if bytes.iter().all(is_unreserved) {
+            return Cow::from(bytes);
+        }
+        let mut text = Vec::with_capacity(2 * bytes.len());
+        push_encoded(&mut text, bytes, &UNRESERVED);
+        Cow::from(text)
     };
     // What needs no encoding is borrowed, and that is most.
-    let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
-        pairs.map(|(name, value)| (encode(name), encode(value))).collect();
+    let mut pairs: Vec<[Cow<'_, [u8]>; 2]> = pairs.map(|(name, value)| [encoded(name), encoded(value)]).collect();
     pairs.sort_unstable();
-    for (at, (name, value)) in pairs.iter().enumerate() {
+    for (at, [name, value]) in pairs.iter().enumerate() {
         if at > 0 {
             text.push(b'&');
         }
-        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(name);
         if empty == Empty::WithEquals || !value.is_empty() {
             text.push(b'=');
-            text.extend_from_slice(value.as_bytes());
+            text.extend_from_slice(value);
         }
     }
 }

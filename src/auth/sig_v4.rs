@@ -32,9 +32,18 @@ impl<'a> Claim<'a> {
     /// From the value of `Authorization`; `None` when a part is missing.
     pub fn from_header(value: &'a str) -> Option<Self> {
         let fields = value.strip_prefix(ALGORITHM)?;
-        let parts = || fields.split(',').filter_map(|part| part.trim().split_once('='));
-        let part = |name: &str| parts().find(|(n, _)| *n == name).map(|(_, value)| value.trim());
-        Self::new(part("Credential")?, part("SignedHeaders")?, part("Signature")?)
+        let (mut credential, mut signed_headers, mut signature) = (None, None, None);
+        for (name, value) in fields.split(',').filter_map(|part| part.trim().split_once('=')) {
+            let part = match name {
+                "Credential" => &mut credential,
+                "SignedHeaders" => &mut signed_headers,
+                "Signature" => &mut signature,
+                _ => continue,
+            };
+            // Of a part that is repeated the first counts.
+            part.get_or_insert(value.trim());
+        }
+        Self::new(credential?, signed_headers?, signature?)
     }
 
     /// From its three parts; `None` when the credential has no scope.

@@ -6,7 +6,10 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use super::server::http_date;
 use crate::clock::Wall;
 use crate::store::objects::Conditions;
-use crate::store::{ContentHeaders, ObjectRecord, Tag};
+use crate::store::{ContentHeaders, ETag, ObjectRecord, Tag};
+
+/// Headers that the answer to a read has, those of every answer among them: room for them is made once.
+pub(super) const OF_OBJECT: usize = 20;
 
 /// The content headers of an upload, byte for byte.
 pub(super) fn content_headers(headers: &HeaderMap) -> ContentHeaders {
@@ -23,24 +26,24 @@ pub(super) fn content_headers(headers: &HeaderMap) -> ContentHeaders {
 
 /// The conditional headers that begin with `prefix` (RFC 9110, 13.1; empty, or that of a copy's source).
 pub(super) fn conditions(headers: &HeaderMap, prefix: &str) -> Conditions {
-    let text = |name: &str| {
+    let text = |name: HeaderName| {
         let value = match prefix {
-            "" => headers.get(name),
+            "" => headers.get(&name),
             prefix => headers.get(format!("{prefix}{name}")),
         }?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     // A date that cannot be read is no condition (RFC 9110, 13.1.3).
-    let date = |name: &str| {
+    let date = |name: HeaderName| {
         let time = httpdate::parse_http_date(text(name)?.trim()).ok()?;
         let since_epoch = time.duration_since(std::time::UNIX_EPOCH).ok()?;
         i64::try_from(since_epoch.as_secs()).ok().map(Wall::from_unix_seconds)
     };
     Conditions {
-        if_match: text("if-match"),
-        if_none_match: text("if-none-match"),
-        if_modified_since: date("if-modified-since"),
-        if_unmodified_since: date("if-unmodified-since"),
+        if_match: text(header::IF_MATCH),
+        if_none_match: text(header::IF_NONE_MATCH),
+        if_modified_since: date(header::IF_MODIFIED_SINCE),
+        if_unmodified_since: date(header::IF_UNMODIFIED_SINCE),
     }
 }
 
@@ -110,6 +113,15 @@ pub(super) fn describe(object: &ObjectRecord, prefix: &str, headers: &mut Header
             headers.insert(name, value);
         }
     }
+}
+
+/// An entity tag as a header, in a dialect's digits.
+pub(super) fn quoted(etag: ETag, digits: &[u8; 16]) -> HeaderValue {
+    let mut text = String::with_capacity(40);
+    text.push('"');
+    etag.push_hex(&mut text, digits);
+    text.push('"');
+    HeaderValue::try_from(text).expect("hex digits are a header value")
 }
 
 /// Whether this can stand in a URL where a host and perhaps a port stand.

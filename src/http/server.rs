@@ -3,12 +3,13 @@
 //!
 //! Knows no operation: the dialect answers, this file frames.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -143,10 +144,9 @@ impl HttpService {
         let stopping = stop.clone();
         let refusing = Arc::clone(&self);
         let refusal: socket::Refusal = Box::new(move |status| refusing.refuse_head(status, door));
+        // Made where it stays: as a part of another future it would be moved once more.
         let service = move |request: Request<Incoming>, phase: Phase| -> Answering {
-            let this = Arc::clone(&self);
-            let stopping = stopping.clone();
-            Box::pin(async move { Ok(this.respond(request, phase, door, &stopping).await) })
+            Box::pin(Arc::clone(&self).respond(request, phase, door, stopping.clone()))
         };
         if let Err(error) = socket::drive(stream, clock, stop, service, Some(refusal)).await {
             tracing::debug!(peer = %door.peer, %error, "http socket ended");
@@ -154,18 +154,18 @@ impl HttpService {
     }
 
     async fn respond(
-        &self,
+        self: Arc<Self>,
         request: Request<Incoming>,
         phase: Phase,
         door: Door,
-        stop: &Stop,
-    ) -> Response<ResponseBody> {
+        stop: Stop,
+    ) -> Result<Response<ResponseBody>, Infallible> {
         let started = self.deps.clock.monotonic();
         let request_id = self.ids.next(self.deps.clock.wall());
         let (mut head, incoming) = request.into_parts();
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let mut body = RequestBody::new(incoming, &head, Arc::clone(&self.deps.clock));
-        let mut line = RequestLine::new(self, &head, &request_id, door, started, phase.busy());
+        let mut line = RequestLine::new(&self, &head, &request_id, door, started, phase.busy());
         line.permit = Arc::clone(&self.permits).try_acquire_owned().ok();
         if line.permit.is_some() && form::is_form(&head, &query) {
             Box::pin(body.read_form(&head)).await;
@@ -210,7 +210,7 @@ impl HttpService {
         // the socket, too, and then waits a minute for an answer that it has. Its uploads of empty files were such.
         let may_stay = !line.slowed && !phase.is_last();
         let keeps_alive = drained && !skips_continue && may_stay && !stop.is_pulled() && wants_keep_alive(&head);
-        self.finish(answer, &head, dialect, &request_id, keeps_alive, line)
+        Ok(self.finish(answer, &head, dialect, &request_id, keeps_alive, line))
     }
 
     /// An address whose signatures fail too often waits for its answer, and is told nothing but that. The request has been
@@ -267,19 +267,19 @@ impl HttpService {
         started: Monotonic,
         keeps_alive: bool,
     ) {
-        let now = self.deps.clock.monotonic();
-        let millis = u64::try_from((now - started).as_millis()).unwrap_or(u64::MAX);
         let id = HeaderValue::from_str(request_id).expect("hex digits are a header value");
         headers.reserve(COMMON_HEADERS);
         match dialect {
             Dialect::Oss => {
-                headers.insert("x-oss-request-id", id);
-                headers.insert("x-oss-server-time", HeaderValue::from(millis));
+                headers.insert(&OSS_REQUEST_ID, id);
+                let took = self.deps.clock.monotonic() - started;
+                let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                headers.insert(&OSS_SERVER_TIME, HeaderValue::from(millis));
                 headers.insert(header::SERVER, HeaderValue::from_static("AliyunOSS"));
             }
             Dialect::S3 => {
-                headers.insert("x-amz-request-id", id);
-                headers.insert("x-amz-id-2", s3::host_id_value(request_id));
+                headers.insert(&AMZ_REQUEST_ID, id);
+                headers.insert(&AMZ_ID_2, s3::host_id_value(request_id));
                 headers.insert(header::SERVER, HeaderValue::from_static("AmazonS3"));
             }
         }
@@ -326,6 +326,12 @@ impl HttpService {
 /// What is added to every answer, and a `Content-Length`.
 const COMMON_HEADERS: usize = 6;
 
+// Each answer has some of these; as texts they would be parsed and copied for it.
+static OSS_REQUEST_ID: HeaderName = HeaderName::from_static("x-oss-request-id");
+static OSS_SERVER_TIME: HeaderName = HeaderName::from_static("x-oss-server-time");
+static AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+static AMZ_ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
+
 /// A wall time as IMF-fixdate (RFC 9110, 5.6.7).
 pub(crate) fn http_date(at: Wall) -> HeaderValue {
     let seconds = u64::try_from(at.unix_seconds()).unwrap_or(0);
@@ -361,8 +367,10 @@ impl RequestIds {
     fn next(&self, now: Wall) -> String {
         // An odd factor visits every value once before it repeats.
         let count = self.count.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let seconds = now.unix_seconds() & 0xFFFF_FFFF;
-        format!("{seconds:08X}{:016X}", self.origin.wrapping_add(count))
+        let seconds = (now.unix_seconds() & 0xFFFF_FFFF) as u128;
+        let id = seconds << 64 | u128::from(self.origin.wrapping_add(count));
+        let digit = |at: u32| char::from(b"0123456789ABCDEF"[(id >> (4 * at) & 15) as usize]);
+        (0..24).rev().map(digit).collect()
     }
 }
 

@@ -272,7 +272,7 @@ async fn pairs(deps: &RtmpDeps, reading: &Candidate) -> Result<Vec<(BucketRecord
     if let Some(name) = &reading.bucket {
         let name = BucketName::new(name).ok_or_else(Refusal::no_such_bucket)?;
         let bucket = deps.meta.bucket(&name).await.map_err(store)?.ok_or_else(Refusal::no_such_bucket)?;
-        return Ok(reading.channels.iter().map(|channel| (bucket.clone(), channel.clone())).collect());
+        return Ok(reading.channels.iter().map(|channel| (BucketRecord::clone(&bucket), channel.clone())).collect());
     }
     let mut pairs = Vec::new();
     for channel in &reading.channels {

@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -170,7 +171,7 @@ pub trait MetaStore: fmt::Debug + Send + Sync {
         now: Wall,
     ) -> Result<BucketRecord>;
     /// One bucket by name.
-    async fn bucket(&self, name: &BucketName) -> Result<Option<BucketRecord>>;
+    async fn bucket(&self, name: &BucketName) -> Result<Option<Arc<BucketRecord>>>;
     /// An account's buckets in order of name.
     async fn list_buckets(
         &self,

@@ -4,6 +4,7 @@
 //! when it is an object, is the *current object*: it is what every call without a version means.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Acl, BucketId, ObjectKey, ObjectRecord, ObjectSummary, VersionId};
 use crate::clock::Wall;
@@ -51,7 +52,7 @@ impl fmt::Display for VersionName {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Versioned {
     /// An object.
-    Object(Box<ObjectRecord>),
+    Object(Arc<ObjectRecord>),
     /// A delete marker: as the newest version it says that the key has no object.
     Marker(DeleteMarker),
 }

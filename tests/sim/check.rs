@@ -1,5 +1,7 @@
 //! Looks at the whole disk, past the weather: what recovery's checker says, and what a player would.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 use livebucket::codec::m3u8::Playlist;
 use livebucket::codec::mpegts::check::FaultKind;
@@ -73,7 +75,7 @@ pub fn step(world: &World) {
 }
 
 /// What must hold once a process has recovered, before it serves anybody; every byte is read.
-pub fn recovered(world: &World, buckets: &[BucketRecord]) {
+pub fn recovered(world: &World, buckets: &[Arc<BucketRecord>]) {
     for bucket in buckets {
         for channel in now(world.meta.list_channels(bucket.id, "", "", usize::MAX)).expect("sound").entries {
             let open = now(world.meta.open_connection(bucket.id, &channel.name)).expect("the disk is sound");
@@ -103,7 +105,7 @@ fn whole(world: &World) -> livebucket::store::recovery::CheckReport {
 }
 
 /// Every stored fragment of every channel, as a player of a recording and of the live playlist meets it.
-pub fn play(world: &World, buckets: &[BucketRecord]) {
+pub fn play(world: &World, buckets: &[Arc<BucketRecord>]) {
     for bucket in buckets {
         let page = now(world.meta.list_channels(bucket.id, "", "", usize::MAX)).expect("the disk is sound");
         for channel in page.entries {

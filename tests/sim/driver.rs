@@ -162,7 +162,7 @@ fn lives(world: &Arc<World>) {
 
 /// What is there before the first life.
 struct Estate {
-    buckets: Vec<BucketRecord>,
+    buckets: Vec<Arc<BucketRecord>>,
     memories: Vec<Arc<Memory>>,
 }
 

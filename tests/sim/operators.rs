@@ -27,7 +27,7 @@ pub struct Service {
     pub meta: Arc<dyn MetaStore>,
     pub objects: ObjectService,
     pub registry: Arc<Registry>,
-    pub buckets: Vec<BucketRecord>,
+    pub buckets: Vec<Arc<BucketRecord>>,
 }
 
 /// Names of channels; each bucket may have each.
@@ -47,7 +47,7 @@ pub fn settings(chance: &mut Chance) -> ChannelConfig {
 }
 
 impl Service {
-    fn target(&self, chance: &mut Chance) -> (BucketRecord, ChannelName) {
+    fn target(&self, chance: &mut Chance) -> (Arc<BucketRecord>, ChannelName) {
         let bucket = chance.pick(&self.buckets).clone();
         let name: &str = CHANNELS[chance.below(CHANNELS.len())];
         (bucket, ChannelName::new(name).expect("valid"))

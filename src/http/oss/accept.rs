@@ -6,8 +6,9 @@
 //! several readings, the shape is that of the one which won, so it is told behind time, key and signature.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use http::HeaderMap;
+use http::header::{HeaderMap, HeaderName};
 use http::request::Parts;
 
 use super::error::OssError;
@@ -94,7 +95,7 @@ pub struct Accepted {
     /// Who asks.
     pub caller: Caller,
     /// The bucket of that name. Always there, but for PutBucket, PutBucketAcl (which may make one) and ListBuckets.
-    pub bucket: Option<BucketRecord>,
+    pub bucket: Option<Arc<BucketRecord>>,
     /// The bucket's name as asked, for PutBucket and for errors.
     pub bucket_name: Option<String>,
     /// What is asked.
@@ -106,7 +107,7 @@ pub struct Accepted {
 impl Accepted {
     /// The bucket of an operation that cannot come without one; otherwise the error that says so.
     pub fn existing_bucket(&self) -> Result<&BucketRecord, OssError> {
-        self.bucket.as_ref().ok_or_else(|| OssError::no_such_bucket(self.bucket_name.as_deref().unwrap_or_default()))
+        self.bucket.as_deref().ok_or_else(|| OssError::no_such_bucket(self.bucket_name.as_deref().unwrap_or_default()))
     }
 
     /// The caller as `bucket`'s access decision sees it.
@@ -140,7 +141,7 @@ pub async fn accept(
     now: Wall,
 ) -> Result<Accepted, OssError> {
     let proof = proof::read(&head.headers, &query)?;
-    let copy_source = head.headers.get("x-oss-copy-source").map(|value| value.as_bytes());
+    let copy_source = head.headers.get(&COPY_SOURCE).map(|value| value.as_bytes());
     let route = |reading: Reading| {
         let target = Target { bucket: reading.bucket.as_deref(), key: &reading.key, copy_source };
         Candidate { operation: route(&head.method, target, &query), reading }
@@ -179,7 +180,7 @@ pub async fn accept(
 }
 
 /// The bucket that a preflight is for: the first reading of host and path that names one that exists.
-pub async fn bucket_for_preflight(head: &Parts, hosts: &HostRules, meta: &dyn MetaStore) -> Option<BucketRecord> {
+pub async fn bucket_for_preflight(head: &Parts, hosts: &HostRules, meta: &dyn MetaStore) -> Option<Arc<BucketRecord>> {
     for reading in readings(head, hosts) {
         let Some(name) = reading.bucket.as_deref() else { continue };
         // A preflight is answered without rules when the store cannot say what they are.
@@ -194,7 +195,7 @@ fn may_make_bucket(operation: &OssOperation) -> bool {
     matches!(operation, OssOperation::PutBucket | OssOperation::PutBucketAcl)
 }
 
-async fn bucket(meta: &dyn MetaStore, name: &str) -> Result<Option<BucketRecord>, OssError> {
+async fn bucket(meta: &dyn MetaStore, name: &str) -> Result<Option<Arc<BucketRecord>>, OssError> {
     match BucketName::new(name) {
         Some(name) => Ok(meta.bucket(&name).await?),
         None => Ok(None),
@@ -206,7 +207,7 @@ async fn bucket(meta: &dyn MetaStore, name: &str) -> Result<Option<BucketRecord>
 async fn first_existing(
     candidates: Vec<Candidate>,
     meta: &dyn MetaStore,
-) -> Result<(Candidate, Option<BucketRecord>), OssError> {
+) -> Result<(Candidate, Option<Arc<BucketRecord>>), OssError> {
     let mut first = None;
     for candidate in candidates {
         match candidate.reading.bucket.as_deref() {
@@ -224,9 +225,13 @@ async fn first_existing(
 
 /// The token of a temporary credential, wherever this dialect's libraries put it.
 pub(super) fn security_token<'a>(headers: &'a HeaderMap, query: &'a Query) -> Option<&'a [u8]> {
-    let header = headers.get("x-oss-security-token").map(|value| value.as_bytes().trim_ascii());
+    let header = headers.get(&SECURITY_TOKEN).map(|value| value.as_bytes().trim_ascii());
     header.or_else(|| SECURITY_TOKEN_ARGUMENTS.iter().find_map(|name| query.get(name)))
 }
+
+// Each request is asked for these; as texts they would be parsed for it.
+static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-oss-security-token");
+static COPY_SOURCE: HeaderName = HeaderName::from_static("x-oss-copy-source");
 
 /// Arguments of a signed URL that hold the token: as V4 and as V1 name it.
 pub(super) const SECURITY_TOKEN_ARGUMENTS: [&str; 2] = ["x-oss-security-token", "security-token"];

@@ -1,6 +1,6 @@
 //! Storage classes by their names, and what remains of a restore in headers and listings.
 
-use http::header::{HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::error::OssError;
 use super::service::Ask;
@@ -8,7 +8,7 @@ use crate::clock::Wall;
 use crate::http::headers::restore_text;
 use crate::store::{BucketRecord, ListEntry, ObjectRecord, Page, StorageClass, VersionEntry};
 
-const HEADER: &str = "x-oss-storage-class";
+static HEADER: HeaderName = HeaderName::from_static("x-oss-storage-class");
 
 /// How a class is written.
 pub const fn class_text(class: StorageClass) -> &'static str {
@@ -28,15 +28,15 @@ pub fn class_from_text(text: &str) -> Option<StorageClass> {
 
 /// The class of an object to make: what its head says, else the bucket's.
 pub(super) fn requested(ask: &Ask<'_>, bucket: &BucketRecord) -> Result<StorageClass, OssError> {
-    match ask.header(HEADER).as_deref().map(str::trim) {
+    match ask.header(&HEADER).as_deref().map(str::trim) {
         None | Some("") => Ok(bucket.settings.storage_class),
-        Some(text) => class_from_text(text).ok_or_else(|| OssError::invalid_storage_class(HEADER, text)),
+        Some(text) => class_from_text(text).ok_or_else(|| OssError::invalid_storage_class(HEADER.as_str(), text)),
     }
 }
 
 /// Adds an object's class, and until when its bytes can be read.
 pub(super) fn describe(object: &ObjectRecord, now: Wall, headers: &mut HeaderMap) {
-    headers.insert(HEADER, HeaderValue::from_static(class_text(object.storage_class)));
+    headers.insert(&HEADER, HeaderValue::from_static(class_text(object.storage_class)));
     if let Some(until) = object.restored_until(now) {
         headers.insert("x-oss-restore", restore_value(until));
     }

@@ -65,7 +65,7 @@ pub(super) async fn post(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trai
     let etag = format!("\"{}\"", object.etag.to_upper_hex());
     let mut answer = success.answer(name, key.as_bytes(), &etag, &location);
     answer.headers.insert(header::ETAG, etag_value(object.etag));
-    answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
+    answer.headers.insert(&CRC64, HeaderValue::from(object.crc64));
     versions::show(bucket, object.version, &mut answer.headers);
     encryption::describe(&object, &mut answer.headers);
     Ok(callback::announce(&ask, callback, || Uploaded::of_object(&object), answer).await)

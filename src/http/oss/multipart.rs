@@ -132,7 +132,7 @@ pub(super) async fn complete(
     let location = ask.known().bucket_address(name).object(upload.key.as_bytes());
     let mut answer = Answer::xml(xml::complete_multipart_upload_result(name, &location, &done, url_encoding));
     answer.headers.insert(header::ETAG, etag_value(done.etag));
-    answer.headers.insert(CRC64, HeaderValue::from(done.crc64));
+    answer.headers.insert(&CRC64, HeaderValue::from(done.crc64));
     versions::show(bucket, done.version, &mut answer.headers);
     let Some(callback) = callback else { return Ok(answer) };
     // The type was said when the upload began; the object may have been replaced or deleted since it was made.
@@ -216,7 +216,7 @@ fn part_request(bucket: &BucketRecord, upload: &UploadTarget, number: u32) -> Pa
 
 fn describe(part: &PartSummary, headers: &mut HeaderMap) {
     headers.insert(header::ETAG, etag_value(part.etag()));
-    headers.insert(CRC64, HeaderValue::from(part.crc64));
+    headers.insert(&CRC64, HeaderValue::from(part.crc64));
 }
 
 /// A store error of this request, said of its upload.

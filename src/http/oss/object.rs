@@ -1,10 +1,11 @@
 //! Objects: put, get, head, delete, copy, append, and their ACLs.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::accept::Caller;
 use super::callback::{self, Callback, Uploaded};
@@ -16,7 +17,7 @@ use super::{class, encryption, settings, symlink, tagging, versions};
 use crate::auth::access::Action;
 use crate::http::access::Wanted;
 use crate::http::body::{Content, Promised, RequestBody};
-use crate::http::headers::{self, conditions, content_headers};
+use crate::http::headers::{self, conditions, content_headers, quoted};
 use crate::http::server::{Answer, http_date};
 use crate::limits;
 use crate::store::objects::{
@@ -29,7 +30,10 @@ use crate::store::{
 };
 
 const META_PREFIX: &str = "x-oss-meta-";
-pub(super) const CRC64: &str = "x-oss-hash-crc64ecma";
+// Names that every read answers with; as texts they would be parsed and copied for each.
+pub(super) static CRC64: HeaderName = HeaderName::from_static("x-oss-hash-crc64ecma");
+static OBJECT_TYPE: HeaderName = HeaderName::from_static("x-oss-object-type");
+static CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 const NEXT_POSITION: &str = "x-oss-next-append-position";
 
 // ---- writing -------------------------------------------------------------------------------------------------
@@ -44,7 +48,7 @@ pub(super) async fn put(ask: &Ask<'_>, body: &mut RequestBody, key: &ObjectKey) 
     let object = ask.deps.objects.put(request, stored).await.map_err(|error| ask.key_error(error, key))?;
     let mut answer = Answer::empty(StatusCode::OK);
     answer.headers.insert(header::ETAG, etag_value(object.etag));
-    answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
+    answer.headers.insert(&CRC64, HeaderValue::from(object.crc64));
     put_content_md5(&object, &mut answer.headers);
     versions::show(bucket, object.version, &mut answer.headers);
     encryption::describe(&object, &mut answer.headers);
@@ -82,7 +86,7 @@ pub(super) async fn append(
     let object = ask.deps.objects.append(request, position, stored).await.map_err(|error| ask.key_error(error, key))?;
     let mut answer = Answer::empty(StatusCode::OK);
     answer.headers.insert(header::ETAG, etag_value(object.etag));
-    answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
+    answer.headers.insert(&CRC64, HeaderValue::from(object.crc64));
     answer.headers.insert(NEXT_POSITION, HeaderValue::from(object.size));
     versions::show(bucket, object.version, &mut answer.headers);
     encryption::describe(&object, &mut answer.headers);
@@ -165,7 +169,7 @@ pub(super) async fn copy(
     let copied = ask.deps.objects.copy(&source, request).await.map_err(|error| ask.key_error(error, key))?;
     let mut answer = Answer::xml(xml::copy_object_result(copied.etag, copied.last_modified));
     answer.headers.insert(header::ETAG, etag_value(copied.etag));
-    answer.headers.insert(CRC64, HeaderValue::from(copied.crc64));
+    answer.headers.insert(&CRC64, HeaderValue::from(copied.crc64));
     versions::show(bucket, copied.version, &mut answer.headers);
     versions::show_source(&source, &mut answer.headers);
     encryption::describe(&copied, &mut answer.headers);
@@ -194,7 +198,7 @@ pub(super) async fn copy_source(
     source_key: &ObjectKey,
     source_version: Option<VersionName>,
     symlinks: Symlinks,
-) -> Result<ObjectRecord, OssError> {
+) -> Result<Arc<ObjectRecord>, OssError> {
     let found;
     let source_bucket = if *source_bucket == bucket.name {
         bucket
@@ -332,6 +336,7 @@ pub(super) async fn get(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssErr
     let range = part.clone().unwrap_or(0..object.size);
     let length = range.end - range.start;
     let mut answer = Answer::empty(if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
+    answer.headers.reserve(headers::OF_OBJECT);
     describe(&object, part.is_none(), &mut answer.headers);
     versions::show(bucket, object.version, &mut answer.headers);
     class::describe(&object, ask.now, &mut answer.headers);
@@ -374,7 +379,7 @@ pub(super) async fn meta(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssEr
     let mut answer = Answer::empty(StatusCode::OK);
     answer.headers.insert(header::ETAG, etag_value(object.etag));
     answer.headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
-    answer.headers.insert(CRC64, HeaderValue::from(object.crc64));
+    answer.headers.insert(&CRC64, HeaderValue::from(object.crc64));
     versions::show(bucket, object.version, &mut answer.headers);
     if ask.head.method == http::Method::HEAD {
         answer.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(object.size));
@@ -384,7 +389,11 @@ pub(super) async fn meta(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssEr
 
 /// The object that the request names, in the version that it names, when the caller may read it; of a symlink, with its
 /// target's body.
-pub(super) async fn readable(ask: &Ask<'_>, bucket: &BucketRecord, key: &ObjectKey) -> Result<ObjectRecord, OssError> {
+pub(super) async fn readable(
+    ask: &Ask<'_>,
+    bucket: &BucketRecord,
+    key: &ObjectKey,
+) -> Result<Arc<ObjectRecord>, OssError> {
     let object = readable_itself(ask, bucket, key).await?;
     symlink::follow(ask, bucket, object).await
 }
@@ -394,14 +403,14 @@ pub(super) async fn readable_itself(
     ask: &Ask<'_>,
     bucket: &BucketRecord,
     key: &ObjectKey,
-) -> Result<ObjectRecord, OssError> {
+) -> Result<Arc<ObjectRecord>, OssError> {
     versions::readable(ask, bucket, key, ask.version()).await
 }
 
 fn requested_part(ask: &Ask<'_>, object: &ObjectRecord) -> Result<Option<Range<u64>>, OssError> {
-    let Some(range) = ask.header("range") else { return Ok(None) };
+    let Some(range) = ask.header(header::RANGE) else { return Ok(None) };
     // A download that goes on must not be put together of two objects (RFC 9110, 13.1.5).
-    if !ask.header("if-range").is_none_or(|validator| is_current(object, &validator)) {
+    if !ask.header(header::IF_RANGE).is_none_or(|validator| is_current(object, &validator)) {
         return Ok(None);
     }
     let standard = ask.header("x-oss-range-behavior").is_some_and(|text| text.eq_ignore_ascii_case("standard"));
@@ -459,9 +468,9 @@ pub(super) fn describe(object: &ObjectRecord, whole: bool, headers: &mut HeaderM
     headers.insert(header::ETAG, etag_value(object.etag));
     headers.insert(header::LAST_MODIFIED, http_date(object.last_modified));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert("x-oss-object-type", HeaderValue::from_static(object_type(object.kind)));
+    headers.insert(&OBJECT_TYPE, HeaderValue::from_static(object_type(object.kind)));
     encryption::describe(object, headers);
-    headers.insert(CRC64, HeaderValue::from(object.crc64));
+    headers.insert(&CRC64, HeaderValue::from(object.crc64));
     if whole {
         put_content_md5(object, headers);
     }
@@ -474,17 +483,13 @@ fn put_content_md5(object: &ObjectRecord, headers: &mut HeaderMap) {
     use base64::Engine as _;
     if let Some(md5) = object.content_md5 {
         let text = base64::engine::general_purpose::STANDARD.encode(md5);
-        headers.insert("content-md5", HeaderValue::from_str(&text).expect("base64 is a header value"));
+        headers.insert(&CONTENT_MD5, HeaderValue::from_str(&text).expect("base64 is a header value"));
     }
 }
 
 /// The quoted, upper-case form.
 pub(super) fn etag_value(etag: ETag) -> HeaderValue {
-    let mut text = String::with_capacity(40);
-    text.push('"');
-    etag.push_hex(&mut text, b"0123456789ABCDEF");
-    text.push('"');
-    HeaderValue::try_from(text).expect("hex digits are a header value")
+    quoted(etag, b"0123456789ABCDEF")
 }
 
 // ---- ACL -----------------------------------------------------------------------------------------------------

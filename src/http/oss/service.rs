@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, AsHeaderName, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use md5::{Digest, Md5};
@@ -79,7 +79,11 @@ pub(crate) async fn answer(
     let circumstances = Circumstances::new(&head.headers, &accepted.query, door, now);
     let (peer, local) = (door.peer, door.local);
     let ask = Ask { deps, head, accepted: &accepted, request_id, now, peer, local, circumstances };
-    let mut outcome = at_pace(&ask, body, trail).await;
+    // Not a future around another: each is moved once more.
+    let mut outcome = match hold_back(&ask, body) {
+        Ok(limit) => dispatch(&ask, body, trail).await.map(|answer| at_pace(&ask, answer, limit)),
+        Err(error) => Err(error),
+    };
     if let (Ok(answer), true) = (&mut outcome, is_live(&accepted.operation)) {
         answer.headers.insert("x-oss-bucket-storage-type", HeaderValue::from_static("standard"));
     }
@@ -95,17 +99,21 @@ pub(crate) fn too_busy(head: &Parts, request_id: &str, trail: &mut Trail) -> Ans
     error_answer(&OssError::service_unavailable(), head, request_id, trail)
 }
 
-/// With `x-oss-traffic-limit` bodies move no faster than it says.
-async fn at_pace(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> Result<Answer, OssError> {
+/// With `x-oss-traffic-limit` bodies move no faster than it says: the request's.
+fn hold_back(ask: &Ask<'_>, body: &mut RequestBody) -> Result<Option<TrafficLimit>, OssError> {
     let limit = ask.traffic_limit()?;
     if let Some(limit) = limit {
         body.hold_back(limit);
     }
-    let mut answer = dispatch(ask, body, trail).await?;
+    Ok(limit)
+}
+
+/// The same of the answer's.
+fn at_pace(ask: &Ask<'_>, mut answer: Answer, limit: Option<TrafficLimit>) -> Answer {
     if let (Some(limit), true) = (limit, answer.content.is_of_object()) {
         answer.content = answer.content.held_back(limit, &ask.deps.clock);
     }
-    Ok(answer)
+    answer
 }
 
 async fn dispatch(ask: &Ask<'_>, body: &mut RequestBody, trail: &mut Trail) -> Result<Answer, OssError> {
@@ -286,7 +294,7 @@ impl Ask<'_> {
     }
 
     /// A header as text; bytes that are no visible ASCII are replaced, for comparisons and messages.
-    pub(super) fn header(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
+    pub(super) fn header(&self, name: impl AsHeaderName) -> Option<std::borrow::Cow<'_, str>> {
         self.head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
     }
 
@@ -303,7 +311,7 @@ impl Ask<'_> {
     /// none here, and is none the slower.)
     pub(super) fn traffic_limit(&self) -> Result<Option<TrafficLimit>, OssError> {
         use OssOperation as Op;
-        const NAME: &str = "x-oss-traffic-limit";
+        static NAME: HeaderName = HeaderName::from_static("x-oss-traffic-limit");
         let moves = matches!(
             self.accepted.operation,
             Op::PutObject(_)
@@ -314,7 +322,8 @@ impl Ask<'_> {
                 | Op::UploadPart { .. }
                 | Op::UploadPartCopy { .. }
         );
-        let Some(text) = self.header(NAME).or_else(|| self.accepted.query.text(NAME)).filter(|_| moves) else {
+        let Some(text) = self.header(&NAME).or_else(|| self.accepted.query.text(NAME.as_str())).filter(|_| moves)
+        else {
             return Ok(None);
         };
         TrafficLimit::read(&text).map(Some).ok_or_else(|| OssError::invalid_traffic_limit(&text))

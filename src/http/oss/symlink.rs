@@ -1,6 +1,8 @@
 //! Symlinks: put, get, and what stands behind one. A target is a key of the same bucket; whether it is there, what it is
 //! and who may read it is judged by who follows the link, not by who makes it.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 use md5::{Digest, Md5};
@@ -67,8 +69,8 @@ pub(super) async fn get(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssErr
 pub(super) async fn follow(
     ask: &Ask<'_>,
     bucket: &BucketRecord,
-    object: ObjectRecord,
-) -> Result<ObjectRecord, OssError> {
+    object: Arc<ObjectRecord>,
+) -> Result<Arc<ObjectRecord>, OssError> {
     let Some(key) = object.symlink_target() else { return Ok(object) };
     let target = existing_object(ask, bucket, &key).await?;
     let own_acl = target.as_ref().and_then(|target| target.acl);
@@ -77,6 +79,6 @@ pub(super) async fn follow(
     match target {
         None => Err(OssError::symlink_target_not_exist(key.as_bytes())),
         Some(target) if target.kind == ObjectKind::Symlink => Err(OssError::invalid_target_type(key.as_bytes())),
-        Some(target) => Ok(object.seen_through(target)),
+        Some(target) => Ok(Arc::new(Arc::unwrap_or_clone(object).seen_through(target))),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Which operations take a `versionId` the route decides; here it is already one.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue};
 
@@ -74,7 +76,7 @@ pub(super) async fn readable(
     bucket: &BucketRecord,
     key: &ObjectKey,
     version: Option<VersionName>,
-) -> Result<ObjectRecord, OssError> {
+) -> Result<Arc<ObjectRecord>, OssError> {
     let found = find(ask, bucket, key, version).await?;
     let own_acl = found.as_ref().and_then(Versioned::own_acl);
     // A version takes the right to the object, too: what denies the one must not be evaded by naming the other.
@@ -91,7 +93,7 @@ pub(super) async fn existing(
     bucket: &BucketRecord,
     key: &ObjectKey,
     version: Option<VersionName>,
-) -> Result<ObjectRecord, OssError> {
+) -> Result<Arc<ObjectRecord>, OssError> {
     object_of(find(ask, bucket, key, version).await?, key, version)
 }
 
@@ -108,9 +110,9 @@ fn object_of(
     found: Option<Versioned>,
     key: &ObjectKey,
     version: Option<VersionName>,
-) -> Result<ObjectRecord, OssError> {
+) -> Result<Arc<ObjectRecord>, OssError> {
     match (found, version) {
-        (Some(Versioned::Object(object)), _) => Ok(*object),
+        (Some(Versioned::Object(object)), _) => Ok(object),
         (Some(Versioned::Marker(marker)), Some(_)) => {
             Err(OssError::delete_marker_not_allowed().with_header(VERSION_ID, text(marker.version)))
         }

@@ -156,7 +156,7 @@ pub(super) async fn cors(ask: &Ask, name: &str) -> Result<GetBucketCorsOutput, S
         id: None,
         max_age_seconds: rule.max_age_seconds.and_then(|seconds| i32::try_from(seconds).ok()),
     };
-    Ok(GetBucketCorsOutput { cors_rules: Some(bucket.cors.rules.into_iter().map(rule).collect()) })
+    Ok(GetBucketCorsOutput { cors_rules: Some(bucket.cors.rules.iter().cloned().map(rule).collect()) })
 }
 
 pub(super) async fn put_cors(ask: &Ask, name: &str, configuration: CORSConfiguration) -> Result<Answer, S3Fault> {

@@ -7,8 +7,9 @@
 
 use std::borrow::Cow;
 
+use http::Uri;
+use http::header::{self, AsHeaderName, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Uri, header};
 use time::OffsetDateTime;
 
 use super::error::S3Fault;
@@ -41,10 +42,12 @@ pub(super) enum Claim<'a> {
 
 /// The header that holds a temporary credential's token; in URLs of V2 the argument, too.
 const TOKEN: &str = "x-amz-security-token";
+static TOKEN_HEADER: HeaderName = HeaderName::from_static(TOKEN);
+static DATE: HeaderName = HeaderName::from_static("x-amz-date");
 
 /// The token of a temporary credential, wherever this dialect's libraries put it.
 pub(super) fn security_token<'a>(headers: &'a HeaderMap, query: &'a Query) -> Option<&'a [u8]> {
-    let header = headers.get(TOKEN).map(|value| value.as_bytes().trim_ascii());
+    let header = headers.get(&TOKEN_HEADER).map(|value| value.as_bytes().trim_ascii());
     header.or_else(|| query.get("X-Amz-Security-Token")).or_else(|| query.get(TOKEN))
 }
 
@@ -121,7 +124,7 @@ fn read_url_v4(query: &Query) -> Result<sig_v4::Claim<'_>, S3Fault> {
 pub(super) fn check_v4(claim: &Claim<'_>, head: &Parts, exchange: &Exchange) -> Result<(), S3Fault> {
     match claim {
         Claim::HeaderV4(claim) => {
-            let text = header_text(&head.headers, "x-amz-date");
+            let text = header_text(&head.headers, &DATE);
             check_skew(&text, Wall::from_iso_basic(&text), exchange.now)?;
             check_all_signed(claim, &head.headers)
         }
@@ -300,7 +303,8 @@ fn mismatch(access_key_id: &str, signature: &str, string_to_sign: &str) -> S3Fau
 
 /// Every `x-amz-*` header, and the host, must have been signed.
 fn check_all_signed(claim: &sig_v4::Claim<'_>, headers: &HeaderMap) -> Result<(), S3Fault> {
-    let is_signed = |name: &str| claim.signed_names().any(|signed| signed == name);
+    let signed: Vec<&str> = claim.signed_names().collect();
+    let is_signed = |name: &str| signed.contains(&name);
     let amazon = headers.keys().map(|name| name.as_str()).filter(|name| name.starts_with("x-amz-"));
     let missing: Vec<&str> =
         amazon.chain(["host"]).filter(|name| !is_signed(name) && !UNSIGNED_ALLOWED.contains(name)).collect();
@@ -357,7 +361,7 @@ fn pairs(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
     headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
-fn header_text(headers: &HeaderMap, name: &str) -> String {
+fn header_text(headers: &HeaderMap, name: impl AsHeaderName) -> String {
     headers.get(name).map(|value| text_of(value).trim().to_owned()).unwrap_or_default()
 }
 

@@ -82,7 +82,7 @@ pub(super) struct Notes {
     pub(super) bucket_name: Option<String>,
     pub(super) key: Option<String>,
     /// The bucket, for the CORS headers of the answer.
-    pub(super) bucket: Option<BucketRecord>,
+    pub(super) bucket: Option<Arc<BucketRecord>>,
     /// The handler's own answer, which stands in place of what the library would render.
     pub(super) answer: Option<Answer>,
     /// The handler's or a hook's error, whole.
@@ -165,7 +165,7 @@ impl Ask {
     }
 
     /// The bucket of that name.
-    pub(super) async fn bucket(&self, name: &str) -> Result<BucketRecord, S3Fault> {
+    pub(super) async fn bucket(&self, name: &str) -> Result<Arc<BucketRecord>, S3Fault> {
         let bucket = self.any_bucket(name).await?;
         self.exchange.notes().bucket = Some(bucket.clone());
         let expected = self.header("x-amz-expected-bucket-owner");
@@ -176,14 +176,14 @@ impl Ask {
     }
 
     /// A bucket that is not the request's own (a copy's source).
-    pub(super) async fn any_bucket(&self, name: &str) -> Result<BucketRecord, S3Fault> {
+    pub(super) async fn any_bucket(&self, name: &str) -> Result<Arc<BucketRecord>, S3Fault> {
         let valid = BucketName::new(name).ok_or_else(|| S3Fault::no_such_bucket(name))?;
         let found = self.deps.meta.bucket(&valid).await;
         found.map_err(|error| self.store_error(&error))?.ok_or_else(|| S3Fault::no_such_bucket(name))
     }
 
     /// The bucket, when the caller may do `action` to it.
-    pub(super) async fn bucket_for(&self, name: &str, action: Action) -> Result<BucketRecord, S3Fault> {
+    pub(super) async fn bucket_for(&self, name: &str, action: Action) -> Result<Arc<BucketRecord>, S3Fault> {
         let bucket = self.bucket(name).await?;
         self.decide(&bucket, None, action)?;
         Ok(bucket)

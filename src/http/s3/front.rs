@@ -226,7 +226,7 @@ impl S3Front {
     }
 
     /// The bucket that host and path name, for the CORS headers of an answer that no handler made.
-    async fn bucket_of(&self, head: &Parts) -> Option<BucketRecord> {
+    async fn bucket_of(&self, head: &Parts) -> Option<Arc<BucketRecord>> {
         let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let name = host_bucket(&self.deps.hosts, host).or_else(|| {
             let first = head.uri.path().strip_prefix('/')?.split('/').next()?;
@@ -297,12 +297,12 @@ pub(crate) fn too_busy(head: &Parts, request_id: &str, trail: &mut Trail) -> Ans
 
 /// `x-amz-id-2`: opaque, and the same in the header and in `HostId`.
 fn host_id(request_id: &str) -> String {
-    BASE64.encode(format!("livebucket/{request_id}"))
+    BASE64.encode(["livebucket/", request_id].concat())
 }
 
 /// [`host_id`] as a header.
 pub(crate) fn host_id_value(request_id: &str) -> HeaderValue {
-    HeaderValue::from_str(&host_id(request_id)).expect("base64 is a header value")
+    HeaderValue::try_from(host_id(request_id)).expect("base64 is a header value")
 }
 
 fn fault_answer(fault: &S3Fault, head: &Parts, request_id: &str, trail: &mut Trail) -> Answer {

@@ -64,7 +64,7 @@ pub(super) async fn list_v2(ask: &Ask, input: ListObjectsV2Input) -> Result<List
     };
     let page = fetch(ask, &bucket, &input.prefix, &delimiter, after, max_keys).await?;
     let page = class::judged(ask, page, input.optional_object_attributes.as_ref());
-    let owner = input.fetch_owner.unwrap_or(false).then_some(&bucket);
+    let owner = input.fetch_owner.unwrap_or(false).then_some(&*bucket);
     let (contents, common_prefixes) = split(&page, names, owner);
     let last = page.entries.last().filter(|_| page.truncated);
     Ok(ListObjectsV2Output {

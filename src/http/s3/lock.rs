@@ -2,6 +2,8 @@
 //!
 //! "Locking objects with Object Lock" of the Amazon S3 user guide. What a lock forbids the store judges.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue};
 use s3s::dto::{
@@ -133,7 +135,7 @@ pub(super) fn bypasses(ask: &Ask, bucket: &BucketRecord, key: &ObjectKey) -> boo
         && ask.decide_on(Wanted { bucket, key: Some(key.as_bytes()), object: None, permission }).is_ok()
 }
 
-async fn locked_object(ask: &Ask, bucket: &str, key: &str) -> Result<ObjectRecord, S3Fault> {
+async fn locked_object(ask: &Ask, bucket: &str, key: &str) -> Result<Arc<ObjectRecord>, S3Fault> {
     let bucket = ask.bucket_for(bucket, Action::ReadSettings).await?;
     let key = ask.key(key)?;
     check_locks(&bucket)?;

@@ -1,6 +1,7 @@
 //! Multipart uploads: create, upload and copy parts, complete, abort, and the two listings.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use http::StatusCode;
 use http::header;
@@ -329,7 +330,7 @@ async fn open_upload(
     key: &str,
     upload: &str,
     number: u32,
-) -> Result<(BucketRecord, UploadRecord, PartRequest), S3Fault> {
+) -> Result<(Arc<BucketRecord>, UploadRecord, PartRequest), S3Fault> {
     let bucket = ask.bucket(bucket).await?;
     let key: ObjectKey = ask.key(key)?;
     existing_for_write(ask, &bucket, &key).await?;

@@ -1,5 +1,7 @@
 //! Objects: put, get, head, delete, copy, and their ACLs.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::StatusCode;
@@ -22,7 +24,7 @@ use super::{encryption, policy, settings, tagging, versions};
 use crate::auth::access::Action;
 use crate::http::access::Wanted;
 use crate::http::body::{Content, Promised};
-use crate::http::headers::{self, conditions};
+use crate::http::headers::{self, conditions, quoted};
 use crate::http::server::{Answer, http_date};
 use crate::limits;
 use crate::store::objects::{ConditionOutcome, Digests, Incoming, PutRequest, StoredBody, check_conditions};
@@ -305,15 +307,20 @@ pub(super) async fn copy_source(
     ask: &Ask,
     bucket: &BucketRecord,
     source: &CopySource,
-) -> Result<ObjectRecord, S3Fault> {
+) -> Result<Arc<ObjectRecord>, S3Fault> {
     let CopySource::Bucket { bucket: source_bucket, key: source_key, version_id } = source else {
         return Err(S3Fault::header_not_implemented("x-amz-copy-source"));
     };
     let version = version_id.as_deref().map(|text| versions::read_version(text, "versionId")).transpose()?;
-    let source_bucket =
-        if **source_bucket == *bucket.name.as_str() { bucket.clone() } else { ask.any_bucket(source_bucket).await? };
+    let found;
+    let source_bucket = if **source_bucket == *bucket.name.as_str() {
+        bucket
+    } else {
+        found = ask.any_bucket(source_bucket).await?;
+        &found
+    };
     let source_key = ask.key(source_key)?;
-    let source = versions::readable(ask, &source_bucket, &source_key, version).await?;
+    let source = versions::readable(ask, source_bucket, &source_key, version).await?;
     class::check_readable(ask, &source)?;
     match check_conditions(&source, &conditions(&ask.headers, "x-amz-copy-source-")) {
         ConditionOutcome::Proceed => {}
@@ -422,7 +429,7 @@ pub(super) async fn head(ask: &Ask, bucket: &str, key: &str) -> Result<Answer, S
 
 /// An object that may be read, and headers that stand beside its own or, where its URL says so, in their place.
 enum Opened {
-    Object(Box<ObjectRecord>, HeaderMap),
+    Object(Arc<ObjectRecord>, HeaderMap),
     NotModified(Answer),
 }
 
@@ -438,7 +445,7 @@ async fn open(ask: &Ask, bucket: &str, key: &str) -> Result<Opened, S3Fault> {
         lock::show(&object, &mut overrides);
     }
     match check_conditions(&object, &conditions(&ask.headers, "")) {
-        ConditionOutcome::Proceed => Ok(Opened::Object(Box::new(object), overrides)),
+        ConditionOutcome::Proceed => Ok(Opened::Object(object, overrides)),
         ConditionOutcome::Failed(condition) => Err(S3Fault::precondition_failed(condition)),
         ConditionOutcome::NotModified => {
             let mut answer = Answer::empty(StatusCode::NOT_MODIFIED);
@@ -478,6 +485,7 @@ fn overrides(ask: &Ask) -> Result<HeaderMap, S3Fault> {
 fn answer_for(ask: &Ask, object: &ObjectRecord, shown: &Selection, overrides: HeaderMap) -> Answer {
     let mut answer = Answer::empty(shown.status());
     let headers = &mut answer.headers;
+    headers.reserve(headers::OF_OBJECT);
     headers::describe(object, META_PREFIX, headers);
     headers::describe_tags(object, "x-amz-tagging-count", headers);
     encryption::describe(object, headers);
@@ -494,7 +502,7 @@ fn answer_for(ask: &Ask, object: &ObjectRecord, shown: &Selection, overrides: He
 
 /// The quoted, lower-case form.
 pub(super) fn etag_value(etag: ETag) -> HeaderValue {
-    HeaderValue::from_str(&format!("\"{}\"", etag.to_lower_hex())).expect("hex digits are a header value")
+    quoted(etag, b"0123456789abcdef")
 }
 
 pub(super) async fn acl(ask: &Ask, bucket: &str, key: &str) -> Result<GetObjectAclOutput, S3Fault> {

@@ -105,8 +105,8 @@ pub(super) fn check_head(ask: &Ask, bucket: &BucketRecord, key: &ObjectKey) -> R
 
 pub(super) async fn get(ask: &Ask, name: &str) -> Result<GetBucketPolicyOutput, S3Fault> {
     let bucket = ask.bucket_for(name, Action::ReadSettings).await?;
-    match bucket.settings.policy {
-        Some(policy) => Ok(GetBucketPolicyOutput { policy: Some(policy) }),
+    match &bucket.settings.policy {
+        Some(policy) => Ok(GetBucketPolicyOutput { policy: Some(policy.clone()) }),
         None => Err(no_policy(name)),
     }
 }

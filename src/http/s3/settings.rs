@@ -1,5 +1,7 @@
 //! Settings of a bucket that are one document each: kept, and given back. What a setting does is said where it acts.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use s3s::dto::{
     AccelerateConfiguration, BucketAccelerateStatus, BucketLoggingStatus, GetBucketAccelerateConfigurationOutput,
@@ -34,7 +36,7 @@ pub(super) async fn delete(ask: &Ask, name: &str, setting: BucketSetting) -> Res
 }
 
 /// The bucket whose setting may be put, the document being what the headers promise.
-pub(super) async fn writable(ask: &Ask, name: &str) -> Result<BucketRecord, S3Fault> {
+pub(super) async fn writable(ask: &Ask, name: &str) -> Result<Arc<BucketRecord>, S3Fault> {
     let bucket = ask.bucket_for(name, Action::WriteSettings).await?;
     ask.check_document(false)?;
     Ok(bucket)
@@ -50,7 +52,7 @@ pub(super) async fn logging(ask: &Ask, name: &str) -> Result<GetBucketLoggingOut
         target_object_key_format: None,
         target_prefix: target.prefix,
     };
-    Ok(GetBucketLoggingOutput { logging_enabled: bucket.settings.logging.map(enabled) })
+    Ok(GetBucketLoggingOutput { logging_enabled: bucket.settings.logging.clone().map(enabled) })
 }
 
 pub(super) async fn put_logging(ask: &Ask, name: &str, status: BucketLoggingStatus) -> Result<Answer, S3Fault> {

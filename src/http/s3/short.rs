@@ -8,8 +8,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use http::Method;
+use http::header::{self, AsHeaderName, HeaderMap, HeaderName};
 use http::request::Parts;
-use http::{HeaderMap, Method, header};
 
 use super::claim::{self, Claim};
 use super::error::S3Fault;
@@ -34,6 +35,8 @@ pub(super) struct Read {
 /// Headers of this dialect that a plain read may have. What it promises of a body is promised of none.
 const HEADERS: [&str; 5] =
     ["x-amz-checksum-mode", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-amz-user-agent"];
+static DATE: HeaderName = HeaderName::from_static("x-amz-date");
+static CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 /// Headers of HTTP by which a read is not plain: the library has its own word for those that cannot be read.
 const CONDITIONS: [&str; 5] = ["if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "range"];
 /// Arguments that it may have: those of the signature, and what SDKs add to the URLs that they sign.
@@ -112,7 +115,7 @@ pub(super) async fn answer(
 
 fn has_plain_headers(headers: &HeaderMap) -> bool {
     headers.keys().all(|name| match name.as_str() {
-        "x-amz-checksum-mode" => one(headers, "x-amz-checksum-mode") == Some("ENABLED"),
+        "x-amz-checksum-mode" => one(headers, name) == Some("ENABLED"),
         name if name.starts_with("x-amz-") => HEADERS.contains(&name),
         name => !CONDITIONS.contains(&name),
     })
@@ -132,7 +135,7 @@ fn subject(head: &Parts, hosts: &HostRules) -> Option<(String, String)> {
     }
     let path = percent_encoding::percent_decode_str(head.uri.path()).decode_utf8().ok()?;
     let rest = path.strip_prefix('/')?;
-    let (bucket, key) = match host_bucket(hosts, one(&head.headers, "host")?) {
+    let (bucket, key) = match host_bucket(hosts, one(&head.headers, header::HOST)?) {
         Some(bucket) => (Cow::Owned(bucket), rest),
         None => rest.split_once('/').map(|(bucket, key)| (Cow::Borrowed(bucket), key))?,
     };
@@ -158,13 +161,13 @@ async fn signer(
     let scope = scope(claim)?;
     let timestamp = match place {
         Place::Header => {
-            has_usual_form(one(&head.headers, header::AUTHORIZATION.as_str())?).then_some(())?;
-            one(&head.headers, "x-amz-date")?
+            has_usual_form(one(&head.headers, header::AUTHORIZATION)?).then_some(())?;
+            one(&head.headers, &DATE)?
         }
         Place::Url => std::str::from_utf8(exchange.query.get("X-Amz-Date")?).ok()?,
     };
-    let payload = head.headers.contains_key("x-amz-content-sha256");
-    let of_no_body = || one(&head.headers, "x-amz-content-sha256").is_some_and(|text| NO_BODY.contains(&text));
+    let payload = head.headers.contains_key(&CONTENT_SHA256);
+    let of_no_body = || one(&head.headers, &CONTENT_SHA256).is_some_and(|text| NO_BODY.contains(&text));
     // A header that is signed says so; a URL may leave it out.
     let payload_fits = if payload { of_no_body() } else { place == Place::Url };
     if !timestamp.starts_with(scope[0]) || !payload_fits || !names_are_plain(claim, &head.headers) {
@@ -223,7 +226,7 @@ fn names_are_plain(claim: &sig_v4::Claim<'_>, headers: &HeaderMap) -> bool {
 }
 
 /// The value of a header that came once and that every reader of blanks takes for the same text.
-fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn one(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let bytes = values.next()?.as_bytes();
     let mut before = b' ';

@@ -21,7 +21,7 @@ pub(super) async fn bucket_tags(ask: &Ask, name: &str) -> Result<GetBucketTaggin
     if bucket.tags.is_empty() {
         return Err(S3Fault::new("NoSuchTagSet").with("BucketName", name));
     }
-    Ok(GetBucketTaggingOutput { tag_set: bucket.tags.into_iter().map(wire).collect() })
+    Ok(GetBucketTaggingOutput { tag_set: bucket.tags.iter().cloned().map(wire).collect() })
 }
 
 /// `None` removes them.
@@ -38,7 +38,7 @@ pub(super) async fn object_tags(ask: &Ask, bucket: &str, key: &str) -> Result<Ge
     let key = ask.key(key)?;
     let object = versions::existing(ask, &bucket, &key, version).await?;
     let version_id = versions::shown(&bucket, object.version);
-    Ok(GetObjectTaggingOutput { tag_set: object.tags.into_iter().map(wire).collect(), version_id })
+    Ok(GetObjectTaggingOutput { tag_set: object.tags.iter().cloned().map(wire).collect(), version_id })
 }
 
 /// `None` removes them.

@@ -1,5 +1,7 @@
 //! Versions of objects: whether a bucket keeps them, their listing, and what `versionId` means to every other operation.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue};
 use s3s::dto::{
@@ -192,7 +194,7 @@ pub(super) async fn readable(
     bucket: &BucketRecord,
     key: &ObjectKey,
     version: Option<VersionName>,
-) -> Result<ObjectRecord, S3Fault> {
+) -> Result<Arc<ObjectRecord>, S3Fault> {
     let found = find(ask, bucket, key, version).await?;
     let own_acl = found.as_ref().and_then(Versioned::own_acl);
     // A version takes the right to the object, too: what denies the one must not be evaded by naming the other.
@@ -210,15 +212,15 @@ pub(super) async fn readable(
 async fn follow(
     ask: &Ask,
     bucket: &BucketRecord,
-    link: ObjectRecord,
+    link: Arc<ObjectRecord>,
     target: &ObjectKey,
-) -> Result<ObjectRecord, S3Fault> {
+) -> Result<Arc<ObjectRecord>, S3Fault> {
     let found = ask.existing(bucket, target).await?;
     let own_acl = found.as_ref().and_then(|object| object.acl);
     let permission = Permission::GetObject;
     ask.decide_on(Wanted { bucket, key: Some(target.as_bytes()), object: own_acl, permission })?;
     match found.filter(|object| object.kind != ObjectKind::Symlink) {
-        Some(object) => Ok(link.seen_through(object)),
+        Some(object) => Ok(Arc::new(Arc::unwrap_or_clone(link).seen_through(object))),
         None => Err(S3Fault::no_such_key(&link.key.to_string())
             .saying("The specified key is a symbolic link whose target does not exist.")),
     }
@@ -230,7 +232,7 @@ pub(super) async fn existing(
     bucket: &BucketRecord,
     key: &ObjectKey,
     version: Option<VersionName>,
-) -> Result<ObjectRecord, S3Fault> {
+) -> Result<Arc<ObjectRecord>, S3Fault> {
     object_of(find(ask, bucket, key, version).await?, key, version)
 }
 
@@ -243,9 +245,13 @@ async fn find(
     ask.deps.meta.object_version(bucket.id, key, version).await.map_err(|error| ask.store_error(&error))
 }
 
-fn object_of(found: Option<Versioned>, key: &ObjectKey, version: Option<VersionName>) -> Result<ObjectRecord, S3Fault> {
+fn object_of(
+    found: Option<Versioned>,
+    key: &ObjectKey,
+    version: Option<VersionName>,
+) -> Result<Arc<ObjectRecord>, S3Fault> {
     match (found, version) {
-        (Some(Versioned::Object(object)), _) => Ok(*object),
+        (Some(Versioned::Object(object)), _) => Ok(object),
         (Some(Versioned::Marker(marker)), Some(_)) => {
             Err(S3Fault::is_marker().with_header(VERSION_ID, text(marker.version)))
         }

@@ -25,7 +25,7 @@ const REDIRECT_STATUS: u16 = 301;
 pub(super) async fn get(ask: &Ask, name: &str) -> Result<GetBucketWebsiteOutput, S3Fault> {
     let bucket = ask.bucket_for(name, Action::ReadSettings).await?;
     let missing = || S3Fault::new("NoSuchWebsiteConfiguration").with("BucketName", name);
-    Ok(wire(bucket.settings.website.ok_or_else(missing)?))
+    Ok(wire(bucket.settings.website.clone().ok_or_else(missing)?))
 }
 
 pub(super) async fn put_website(ask: &Ask, name: &str, configuration: WebsiteConfiguration) -> Result<Answer, S3Fault> {

@@ -139,7 +139,7 @@ impl Running {
 
     pub(super) async fn bucket(&self, name: &str) -> BucketRecord {
         let name = BucketName::new(name).expect("valid");
-        self.meta.bucket(&name).await.expect("readable").expect("there")
+        BucketRecord::clone(&*self.meta.bucket(&name).await.expect("readable").expect("there"))
     }
 
     /// Finished blobs.

@@ -217,7 +217,7 @@ impl Walk<'_> {
     async fn tags(&self, key: &ObjectKey, version: Option<VersionName>) -> Result<Option<Vec<Tag>>> {
         let found = self.job.meta.object_version(self.bucket, key, version).await?;
         Ok(found.map(|found| match found {
-            Versioned::Object(object) => object.tags,
+            Versioned::Object(object) => object.tags.clone(),
             Versioned::Marker(_) => Vec::new(),
         }))
     }

@@ -168,7 +168,7 @@ macro_rules! meta_store_methods {
                 CreateBucketWith create_bucket_with(
                     name: &BucketName, owner: AccountId, acl: Acl, settings: BucketSettings, now: Wall
                 ) -> BucketRecord;
-                Bucket bucket(name: &BucketName) -> Option<BucketRecord>;
+                Bucket bucket(name: &BucketName) -> Option<Arc<BucketRecord>>;
                 ListBuckets list_buckets(owner: AccountId, prefix: &str, after: &str, limit: usize) -> Page<BucketRecord>;
                 SetBucketAcl set_bucket_acl(bucket: BucketId, acl: Acl) -> ();
                 SetBucketCors set_bucket_cors(bucket: BucketId, cors: CorsConfig) -> ();

@@ -15,7 +15,7 @@ mod uploads;
 mod versions;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
@@ -125,8 +125,8 @@ impl MetaStore for MemoryMetaStore {
         self.with(|s| s.create_bucket_with(name, owner, acl, settings, now))
     }
 
-    async fn bucket(&self, name: &BucketName) -> Result<Option<BucketRecord>> {
-        self.with(|s| Ok(s.buckets.values().find(|b| b.name == *name).cloned()))
+    async fn bucket(&self, name: &BucketName) -> Result<Option<Arc<BucketRecord>>> {
+        self.with(|s| Ok(s.buckets.values().find(|b| b.name == *name).cloned().map(Arc::new)))
     }
 
     async fn list_buckets(

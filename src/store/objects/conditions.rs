@@ -31,13 +31,13 @@ pub enum ConditionOutcome {
 /// Judges conditions against an object, in the order of RFC 9110 section 13.2.2: `If-Match` outranks
 /// `If-Unmodified-Since`, `If-None-Match` outranks `If-Modified-Since`.
 pub fn check_conditions(object: &ObjectRecord, conditions: &Conditions) -> ConditionOutcome {
-    let etag = object.etag.to_lower_hex();
+    let is_named = |list: &str, weak| names(list, &object.etag.to_lower_hex(), weak);
     let modified_after = |since: Wall| object.last_modified.unix_seconds() > since.unix_seconds();
     let if_match = present(&conditions.if_match);
     let if_none_match = present(&conditions.if_none_match);
 
     if let Some(list) = if_match {
-        if !names(list, &etag, Weak::NeverMatches) {
+        if !is_named(list, Weak::NeverMatches) {
             return ConditionOutcome::Failed("If-Match");
         }
     } else if conditions.if_unmodified_since.is_some_and(modified_after) {
@@ -45,7 +45,7 @@ pub fn check_conditions(object: &ObjectRecord, conditions: &Conditions) -> Condi
     }
 
     if let Some(list) = if_none_match {
-        if names(list, &etag, Weak::Matches) {
+        if is_named(list, Weak::Matches) {
             return ConditionOutcome::NotModified;
         }
     } else if conditions.if_modified_since.is_some_and(|since| !modified_after(since)) {

@@ -251,13 +251,13 @@ impl Run {
         assert_eq!(stores.check().await, [""; 0]);
     }
 
-    async fn bucket(&self, stores: &Stores, name: &str) -> BucketRecord {
+    async fn bucket(&self, stores: &Stores, name: &str) -> Arc<BucketRecord> {
         let name = BucketName::new(name).expect("valid");
         stores.meta.bucket(&name).await.expect("readable").expect("made before")
     }
 
     /// Keys, buckets and a channel come, some go again.
-    async fn buckets(&mut self, stores: &Stores) -> BucketRecord {
+    async fn buckets(&mut self, stores: &Stores) -> Arc<BucketRecord> {
         let now = self.clock.wall();
         let key = Self::ask(&self.watch, stores.meta.put_access_key("alice", "AK", "SK", now)).await;
         self.acknowledged(&key, vec![("key AK".into(), Some("enabled".into()))]);

@@ -38,7 +38,7 @@ pub(super) async fn bucket_is_made_with_its_settings(s: &dyn MetaStore) {
     let name = bucket_name("cold");
     let made = s.create_bucket_with(&name, owner, Acl::Private, settings.clone(), Wall(1)).await.expect("free");
     assert_eq!((&made.settings, made.versioning), (&settings, Versioning::Never));
-    assert_eq!(s.bucket(&name).await, Ok(Some(made)));
+    assert_eq!(s.bucket(&name).await, Ok(Some(made.into())));
     let again = s.create_bucket_with(&name, owner, Acl::Private, BucketSettings::default(), Wall(2)).await;
     assert_eq!(again, Err(StoreError::AlreadyExists(What::Bucket)));
     assert_eq!(s.bucket(&name).await.expect("readable").expect("there").settings, settings);
@@ -51,7 +51,7 @@ pub(super) async fn bucket_made_with_lock_keeps_versions(s: &dyn MetaStore) {
     let name = bucket_name("locked");
     let made = s.create_bucket_with(&name, owner, Acl::Private, settings.clone(), Wall(1)).await.expect("free");
     assert_eq!((&made.settings, made.versioning), (&settings, Versioning::Enabled));
-    assert_eq!(s.bucket(&name).await, Ok(Some(made.clone())));
+    assert_eq!(s.bucket(&name).await, Ok(Some(made.clone().into())));
     let suspended = s.set_bucket_versioning(made.id, Versioning::Suspended).await;
     assert_eq!(suspended, Err(StoreError::PreconditionFailed));
 }

@@ -81,9 +81,9 @@ pub(super) async fn each_write_makes_a_version(s: &dyn MetaStore) {
     assert_eq!(history(s, b, "a").await, "3 , 2 second, null old");
     assert_eq!(newest(s, b, "a").await, "");
     let found = s.object_version(b, &key("a"), Some(id(2))).await.expect("readable");
-    assert_eq!(found, Some(Versioned::Object(Box::new(second))), "as it was committed");
+    assert_eq!(found, Some(Versioned::Object(Arc::new(second))), "as it was committed");
     let found = s.object_version(b, &key("a"), Some(VersionName::Null)).await.expect("readable");
-    assert_eq!(found, Some(Versioned::Object(Box::new(old))));
+    assert_eq!(found, Some(Versioned::Object(Arc::new(old))));
     for (name, version) in [("a", id(9)), ("b", id(2)), ("b", VersionName::Null)] {
         assert_eq!(s.object_version(b, &key(name), Some(version)).await, Ok(None), "{name} {version}");
     }
@@ -279,7 +279,7 @@ pub(super) async fn settings_of_a_version(s: &dyn MetaStore) {
     assert_eq!(s.set_object_tags(b, &k, None, tags.clone()).await, Ok(Some(version_id(2))), "the current one");
     assert_eq!(s.set_object_tags(b, &k, Some(id(1)), tags.clone()).await, Ok(Some(version_id(1))));
     let read = async |number| s.object_version(b, &k, Some(id(number))).await.expect("readable");
-    let of = |object| Some(Versioned::Object(Box::new(object)));
+    let of = |object| Some(Versioned::Object(Arc::new(object)));
     assert_eq!(read(1).await, of(ObjectRecord { acl, tags: tags.clone(), ..first }));
     assert_eq!(read(2).await, of(ObjectRecord { tags: tags.clone(), ..second }));
     delete_all(s, b, &["a"], 3).await;

@@ -1,6 +1,7 @@
 //! Versions that are not the current object of their key, and delete markers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::State;
 use super::objects::summary;
@@ -74,9 +75,9 @@ impl State {
         }
         let (id, version) = ((object.bucket, object.key.clone()), object.version);
         let replaced = match self.objects.insert(id.clone(), object) {
-            Some(present) if present.version == version => Some(Versioned::Object(Box::new(present))),
+            Some(present) if present.version == version => Some(Versioned::Object(Arc::new(present))),
             Some(present) => {
-                self.versions.push(id.clone(), Versioned::Object(Box::new(present)));
+                self.versions.push(id.clone(), Versioned::Object(Arc::new(present)));
                 self.versions.remove(&id, version)
             }
             None => self.versions.remove(&id, version),
@@ -95,7 +96,7 @@ impl State {
     fn remove_version(&mut self, id: &ObjectId, version: Option<VersionId>, now: Wall) -> Option<Versioned> {
         let is_current = self.objects.get(id).is_some_and(|object| object.version == version);
         let removed = match is_current {
-            true => self.objects.remove(id).map(|object| Versioned::Object(Box::new(object))),
+            true => self.objects.remove(id).map(|object| Versioned::Object(Arc::new(object))),
             false => self.versions.remove(id, version),
         };
         self.retire_version(removed.clone(), now);
@@ -108,7 +109,7 @@ impl State {
             && let Some(Versioned::Object(object)) =
                 self.versions.pop_if(id, |newest| matches!(newest, Versioned::Object(_)))
         {
-            self.objects.insert(id.clone(), *object);
+            self.objects.insert(id.clone(), Arc::unwrap_or_clone(object));
         }
     }
 
@@ -164,7 +165,7 @@ impl State {
                     self.remove_version(&id, None, now);
                 }
                 if let Some(current) = self.objects.remove(&id) {
-                    self.versions.push(id.clone(), Versioned::Object(Box::new(current)));
+                    self.versions.push(id.clone(), Versioned::Object(Arc::new(current)));
                 }
                 let marker = DeleteMarker { version, last_modified: now };
                 self.versions.push(id.clone(), Versioned::Marker(marker));
@@ -188,7 +189,7 @@ impl State {
     }
 
     pub(super) fn history(&self, id: &ObjectId) -> impl Iterator<Item = Versioned> {
-        let current = self.objects.get(id).map(|object| Versioned::Object(Box::new(object.clone())));
+        let current = self.objects.get(id).map(|object| Versioned::Object(Arc::new(object.clone())));
         current.into_iter().chain(self.versions.get(id).iter().rev().cloned())
     }
 
@@ -207,7 +208,7 @@ impl State {
         }
         let mut history = self.versions.0.get_mut(&id).into_iter().flatten();
         match history.find(|version| version.id() == name.id()) {
-            Some(Versioned::Object(object)) => Ok(object),
+            Some(Versioned::Object(object)) => Ok(Arc::make_mut(object)),
             Some(Versioned::Marker(_)) => Err(StoreError::IsMarker),
             None => Err(StoreError::NotFound(What::Version)),
         }

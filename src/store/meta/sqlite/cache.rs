@@ -85,7 +85,7 @@ impl Cache {
         bucket: BucketId,
         key: &ObjectKey,
         load: impl FnOnce() -> Result<Option<ObjectRecord>>,
-    ) -> Result<Option<ObjectRecord>> {
+    ) -> Result<Option<Arc<ObjectRecord>>> {
         let hash = self.hash_object(bucket, key);
         let shelf = &self.objects[(hash >> 32) as usize % self.objects.len()];
         self.remembered(slot_of(hash), shelf, hash, |o| o.bucket == bucket && o.key == *key, load)
@@ -95,7 +95,7 @@ impl Cache {
         &self,
         name: &BucketName,
         load: impl FnOnce() -> Result<Option<BucketRecord>>,
-    ) -> Result<Option<BucketRecord>> {
+    ) -> Result<Option<Arc<BucketRecord>>> {
         self.remembered(BUCKETS, &self.buckets, self.hasher.hash_one(name), |bucket| bucket.name == *name, load)
     }
 
@@ -103,7 +103,7 @@ impl Cache {
         &self,
         id: &str,
         load: impl FnOnce() -> Result<Option<AccessKeyRecord>>,
-    ) -> Result<Option<AccessKeyRecord>> {
+    ) -> Result<Option<Arc<AccessKeyRecord>>> {
         self.remembered(KEYS, &self.keys, self.hasher.hash_one(id), |key| key.id == id, load)
     }
 
@@ -111,7 +111,7 @@ impl Cache {
         &self,
         id: &str,
         load: impl FnOnce() -> Result<Option<SessionKeyRecord>>,
-    ) -> Result<Option<SessionKeyRecord>> {
+    ) -> Result<Option<Arc<SessionKeyRecord>>> {
         self.remembered(KEYS, &self.sessions, self.hasher.hash_one(id), |session| session.id == id, load)
     }
 
@@ -122,17 +122,17 @@ impl Cache {
         hash: u64,
         is_meant: impl FnOnce(&T) -> bool,
         load: impl FnOnce() -> Result<Option<T>>,
-    ) -> Result<Option<T>> {
+    ) -> Result<Option<Arc<T>>> {
         let generation = self.generations[slot.0].load(Ordering::SeqCst);
         if !is_even(generation) {
-            return load();
+            return Ok(load()?.map(Arc::new));
         }
         if let Some(row) = find(&mut lock(shelf), hash, generation)
             && is_meant(&row)
         {
-            return Ok(Some(T::clone(&row)));
+            return Ok(Some(row));
         }
-        let loaded = load()?;
+        let loaded = load()?.map(Arc::new);
         metrics::counter!("livebucket_meta_cache_misses_total", "of" => T::NAME).increment(1);
         if let Some(row) = &loaded {
             keep(&mut lock(shelf), hash, generation, row);
@@ -223,7 +223,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 // ---- one kind of row -----------------------------------------------------------------------------------------
 
 /// A row that can be kept.
-trait Kept: Clone {
+trait Kept {
     /// What it is, for metrics.
     const NAME: &'static str;
     /// Bytes that it takes, about.
@@ -237,8 +237,8 @@ fn find<T>(shelf: &mut Rows<T>, hash: u64, generation: u64) -> Option<Arc<T>> {
     shelf.get(&hash).filter(|(of, _)| *of == generation).map(|(_, row)| row.clone())
 }
 
-fn keep<T: Kept>(shelf: &mut Rows<T>, hash: u64, generation: u64, row: &T) {
-    shelf.put(hash, (generation, Arc::new(row.clone())), row.weight());
+fn keep<T: Kept>(shelf: &mut Rows<T>, hash: u64, generation: u64, row: &Arc<T>) {
+    shelf.put(hash, (generation, row.clone()), row.weight());
 }
 
 /// What an entry takes beside the row: its places in the map and in the order, and the counts.

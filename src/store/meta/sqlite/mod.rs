@@ -131,7 +131,8 @@ impl MetaStore for SqliteMetaStore {
     }
 
     async fn access_key(&self, id: &str) -> Result<Option<AccessKeyRecord>> {
-        self.cache.access_key(id, || self.readers.point("access_key", |c| accounts::access_key(c, id)))
+        let key = self.cache.access_key(id, || self.readers.point("access_key", |c| accounts::access_key(c, id)))?;
+        Ok(key.map(Arc::unwrap_or_clone))
     }
 
     async fn list_access_keys(&self) -> Result<Vec<AccessKeyRecord>> {
@@ -151,7 +152,8 @@ impl MetaStore for SqliteMetaStore {
     }
 
     async fn session_key(&self, id: &str) -> Result<Option<SessionKeyRecord>> {
-        self.cache.session_key(id, || self.readers.point("session_key", |c| sessions::session_key(c, id)))
+        let load = || self.readers.point("session_key", |c| sessions::session_key(c, id));
+        Ok(self.cache.session_key(id, load)?.map(Arc::unwrap_or_clone))
     }
 
     async fn forget_session_keys(&self, before: Wall, limit: usize) -> Result<u64> {
@@ -173,7 +175,7 @@ impl MetaStore for SqliteMetaStore {
         self.writer.submit("create_bucket", Scope::Nothing, work).await
     }
 
-    async fn bucket(&self, name: &BucketName) -> Result<Option<BucketRecord>> {
+    async fn bucket(&self, name: &BucketName) -> Result<Option<Arc<BucketRecord>>> {
         self.cache.bucket(name, || self.readers.point("bucket", |c| accounts::bucket(c, name)))
     }
 
@@ -248,7 +250,7 @@ impl MetaStore for SqliteMetaStore {
 
     async fn object(&self, bucket: BucketId, key: &ObjectKey) -> Result<Option<ObjectRecord>> {
         let load = || self.readers.point("object", |c| objects::object(c, bucket, key));
-        self.cache.object(bucket, key, load)
+        Ok(self.cache.object(bucket, key, load)?.map(Arc::unwrap_or_clone))
     }
 
     async fn object_version(
@@ -257,10 +259,11 @@ impl MetaStore for SqliteMetaStore {
         key: &ObjectKey,
         version: Option<VersionName>,
     ) -> Result<Option<Versioned>> {
-        if version.is_none()
-            && let Some(object) = self.object(bucket, key).await?
-        {
-            return Ok(Some(Versioned::Object(Box::new(object))));
+        if version.is_none() {
+            let load = || self.readers.point("object", |c| objects::object(c, bucket, key));
+            if let Some(object) = self.cache.object(bucket, key, load)? {
+                return Ok(Some(Versioned::Object(object)));
+            }
         }
         self.readers.point("object_version", |c| versions::version(c, bucket, key, version))
     }

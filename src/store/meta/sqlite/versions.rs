@@ -226,7 +226,7 @@ pub(super) fn version(
     key: &ObjectKey,
     name: Option<VersionName>,
 ) -> Sql<Option<Versioned>> {
-    let object = |object| Versioned::Object(Box::new(object));
+    let object = |object| Versioned::Object(Arc::new(object));
     let Some(name) = name else {
         // The one statement of every GET; only where there is no object a second one has something to say.
         return match objects::object(conn, bucket, key)? {
@@ -245,7 +245,7 @@ fn newest(conn: &Connection, bucket: BucketId, key: &ObjectKey) -> Sql<Option<Ve
     let _snapshot = conn.unchecked_transaction()?;
     // It may have come since it was looked for.
     if let Some(object) = objects::object(conn, bucket, key)? {
-        return Ok(Some(Versioned::Object(Box::new(object))));
+        return Ok(Some(Versioned::Object(Arc::new(object))));
     }
     let sql = "SELECT version FROM version WHERE bucket = ?1 AND key = ?2 ORDER BY rank DESC LIMIT 1";
     match one(conn, sql, params![bucket.0, key.as_bytes()], |row| rows::version_id(row, 0))? {
@@ -265,7 +265,7 @@ fn kept(conn: &Connection, bucket: BucketId, key: &ObjectKey, version: Option<Ve
     }
     let mut statement = conn.prepare_cached(&object_sql())?;
     let found = gather(statement.query(id)?)?.pop();
-    Ok(found.map(|object| Versioned::Object(Box::new(object))))
+    Ok(found.map(|object| Versioned::Object(Arc::new(object))))
 }
 
 /// Of one version that is not current: whether it is a marker, and when it was made.

@@ -86,7 +86,7 @@ async fn allow(bench: &Bench, bytes: Option<u64>, objects: Option<u64>) -> Bucke
     let quota = BucketSetting::Quota(BucketQuota { bytes, objects });
     bench.meta.set_bucket_setting(bench.bucket, quota).await.expect("there");
     let name = BucketName::new("bucket").expect("valid");
-    bench.meta.bucket(&name).await.expect("meta").expect("there")
+    BucketRecord::clone(&*bench.meta.bucket(&name).await.expect("meta").expect("there"))
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ fn a_missing_row_and_a_failure_are_not_remembered() {
 fn of_two_rows_with_one_hash_neither_is_taken_for_the_other() {
     let cache = Cache::new();
     let other = BucketName::new("music").expect("valid");
-    keep(&mut lock(&cache.buckets), cache.hasher.hash_one(&other), 0, &row(1));
+    keep(&mut lock(&cache.buckets), cache.hasher.hash_one(&other), 0, &Arc::new(row(1)));
     assert_eq!(cache.bucket(&other, || Ok(None)), Ok(None));
 }
 
@@ -159,5 +159,5 @@ async fn a_hit_asks_the_database_nothing() {
     assert_eq!(store.bucket(&name()).await, row);
     assert_eq!(store.object(b, &key).await, found);
     let stored = found.expect("readable").expect("it was put above");
-    assert_eq!(store.object_version(b, &key, None).await, Ok(Some(Versioned::Object(Box::new(stored)))));
+    assert_eq!(store.object_version(b, &key, None).await, Ok(Some(Versioned::Object(Arc::new(stored)))));
 }

@@ -203,7 +203,7 @@ async fn objects_tags_and_uploads_of_the_fourth_version_are_kept() {
         .await
         .expect("deleted");
     let null = store.object_version(films.id, &a, Some(VersionName::Null)).await;
-    assert_eq!(null, Ok(Some(Versioned::Object(Box::new(kept)))));
+    assert_eq!(null, Ok(Some(Versioned::Object(Arc::new(kept)))));
     assert_eq!(store.audit_backend().await, Ok(vec![]));
 }
 
