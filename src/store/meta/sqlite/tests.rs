@@ -134,10 +134,14 @@ async fn a_commit_that_was_cut_off_in_the_log_is_as_if_it_never_was() {
     let b = bucket(&store).await;
     store.commit_object(object(b, "first", b"x"), Wall(2)).await.expect("stored");
     let log = db.path.with_extension("db-wal");
-    let whole = std::fs::read(&log).expect("readable").len();
+    let before = std::fs::read(&log).expect("readable");
     store.commit_object(object(b, "second", &[7; 9_000]), Wall(2)).await.expect("stored");
     let longer = std::fs::read(&log).expect("readable");
-    for cut in [whole + 1, whole + 5_000, longer.len() - 1] {
+    // A log that began anew has old bytes behind its end.
+    let is_new = |at: &usize| longer.get(*at) != before.get(*at);
+    let from = (0..longer.len()).find(is_new).expect("it was written to");
+    let last = (0..longer.len()).rfind(is_new).expect("likewise");
+    for cut in [from + 1, from + 5_000, last] {
         let crashed = database();
         std::fs::copy(&db.path, &crashed.path).expect("copied");
         std::fs::write(crashed.path.with_extension("db-wal"), &longer[..cut]).expect("written");
