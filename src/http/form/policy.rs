@@ -116,7 +116,7 @@ impl Policy {
     pub fn judge<'a>(
         &self,
         now: Wall,
-        raw_key: &str,
+        raw_key: &[u8],
         value: impl Fn(&str) -> Option<&'a [u8]>,
     ) -> Result<SizeRange, PolicyFault> {
         if now > self.expiration {
@@ -132,7 +132,7 @@ impl Policy {
                     let said = value(name).unwrap_or_default();
                     let holds = match rule {
                         Rule::Equals(wanted) => {
-                            said == wanted.as_bytes() || (name == "key" && raw_key == wanted.as_str())
+                            said == wanted.as_bytes() || (name == "key" && raw_key == wanted.as_bytes())
                         }
                         Rule::StartsWith(start) => said.starts_with(start.as_bytes()),
                         Rule::In(list) => list.iter().any(|wanted| said == wanted.as_bytes()),

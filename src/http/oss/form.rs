@@ -130,6 +130,7 @@ fn judge_policy(ask: &Ask<'_>, form: &PostedForm, key: &ObjectKey) -> Result<Siz
     let value = |name: &str| match name {
         "key" => Some(key.as_bytes()),
         "bucket" => Some(bucket.as_bytes()),
+        "content-type" => content_type(form),
         other => form.get(other).map(<[u8]>::trim_ascii),
     };
     let judged = Policy::read(&policy).and_then(|policy| {
@@ -138,7 +139,7 @@ fn judge_policy(ask: &Ask<'_>, form: &PostedForm, key: &ObjectKey) -> Result<Siz
         let foreign = policy.fields().find(|name| *name == "acl" || name.starts_with("x-amz-"));
         match foreign {
             Some(name) => Err(PolicyFault::ExtraField(name.to_owned())),
-            None => policy.judge(ask.now, &form.text("key").unwrap_or_default(), value),
+            None => policy.judge(ask.now, form.get("key").unwrap_or_default(), value),
         }
     });
     judged.map_err(|fault| {
@@ -157,6 +158,9 @@ fn judge_policy(ask: &Ask<'_>, form: &PostedForm, key: &ObjectKey) -> Result<Siz
 fn restated_head(head: &Parts, form: &PostedForm) -> Result<Parts, OssError> {
     let wanted = |field| match field {
         "x-oss-content-type" => None,
+        // The same by another name: what a policy says of the one must not be evaded by the other.
+        "x-oss-callback" if form.get("callback").is_some() => None,
+        "x-oss-callback-var" if form.get("callback-var").is_some() => None,
         "callback" => Some("x-oss-callback"),
         "callback-var" => Some("x-oss-callback-var"),
         field if field.starts_with("x-oss-") || CONTENT_FIELDS.contains(&field) => Some(field),
@@ -169,16 +173,21 @@ fn restated_head(head: &Parts, form: &PostedForm) -> Result<Parts, OssError> {
     let (mut parts, ()) = Request::new(()).into_parts();
     (parts.method, parts.uri, parts.version) = (head.method.clone(), head.uri.clone(), head.version);
     parts.headers = as_headers(form, wanted).map_err(unfit)?;
-    // Browsers write the first of these by themselves, and it is often wrong; who fills in a field knows better.
-    let of_file = form.file_type().filter(|_| !parts.headers.contains_key(header::CONTENT_TYPE));
-    if let Some(kind) = form.get("x-oss-content-type").or(of_file.map(|kind| kind.as_ref())) {
-        let value = HeaderValue::from_bytes(kind.trim_ascii()).map_err(|_| unfit("x-oss-content-type".into()))?;
+    if let Some(kind) = content_type(form) {
+        let value = HeaderValue::from_bytes(kind).map_err(|_| unfit("x-oss-content-type".into()))?;
         parts.headers.insert(header::CONTENT_TYPE, value);
     }
     if let Some(host) = head.headers.get(header::HOST) {
         parts.headers.insert(header::HOST, host.clone());
     }
     Ok(parts)
+}
+
+/// The type that the object gets, by whichever name: a policy that speaks of it means this one. Browsers write the file's own
+/// by themselves, and it is often wrong; who fills in a field knows better.
+fn content_type(form: &PostedForm) -> Option<&[u8]> {
+    let field = form.get("x-oss-content-type").or_else(|| form.get("content-type"));
+    field.or_else(|| form.file_type().map(|kind| kind.as_ref())).map(<[u8]>::trim_ascii)
 }
 
 fn form_error(ask: &Ask<'_>, fault: FormFault) -> OssError {

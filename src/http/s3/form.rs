@@ -157,7 +157,7 @@ fn judge_policy(
         other => form.get(other).map(<[u8]>::trim_ascii),
     };
     let judged = Policy::read(&text).and_then(|policy| {
-        let sizes = policy.judge(exchange.now, &form.text("key").unwrap_or_default(), value)?;
+        let sizes = policy.judge(exchange.now, form.get("key").unwrap_or_default(), value)?;
         let needs_none = |field: &str| WITHOUT_CONDITION.contains(&field) || field.starts_with("x-ignore-");
         match form.fields().find(|(field, _)| !needs_none(field) && !policy.mentions(field)) {
             Some((field, _)) => Err(PolicyFault::ExtraField(field.to_owned())),

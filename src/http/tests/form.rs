@@ -323,6 +323,45 @@ async fn what_is_wrong_with_a_form_is_told_and_the_old_object_stays() {
 }
 
 #[tokio::test]
+async fn what_a_policy_judges_is_what_is_acted_on() {
+    let running = Running::start().await;
+    // Blanks belong to a key: another key is not the one that was signed for.
+    for key in [" k", "k ", "k\u{a0}"] {
+        let form = || Form::default().field("key", key).file("f", b"content");
+        for signed in [form().v1(r#"{"key": "k"}"#), form().v4(r#"{"key": "k"}"#)] {
+            running.call(signed.call()).await.assert_error(403, "AccessDenied", Some("0006-00000227"));
+        }
+        let reply = running.call(form().s3_v4(r#"{"key": "k"}"#).call()).await;
+        assert_eq!((reply.status, reply.element("Code").as_str()), (403, "AccessDenied"), "{key:?}");
+    }
+    // Whichever field or part says the type, it is the type.
+    let images = r#"["in", "$content-type", ["image/jpeg"]]"#;
+    let no_pages = r#"["not-in", "$content-type", ["text/html"]]"#;
+    let form = |fields: &[(&str, &str)]| {
+        let form = Form::default().field("key", "k");
+        fields.iter().fold(form, |form, (name, value)| form.field(name, value)).file("f", b"content")
+    };
+    let (kind, own) = ("content-type", "x-oss-content-type");
+    for (what, form, status) in [
+        ("the file's own", form(&[]).v1(images), 204),
+        ("the file's own is refused", form(&[]).v1(r#"["not-in", "$content-type", ["image/jpeg"]]"#), 403),
+        ("a field", form(&[(kind, "text/html")]).v1(images), 403),
+        ("a field that outranks another", form(&[(kind, "image/jpeg"), (own, "text/html")]).v1(images), 403),
+        ("the same, alone", form(&[(own, "text/html")]).v1(no_pages), 403),
+        ("the same, allowed", form(&[(kind, "text/html"), (own, "image/jpeg")]).v1(images), 204),
+        ("the field itself", form(&[(own, "image/jpeg")]).v1(r#"{"x-oss-content-type": "image/jpeg"}"#), 204),
+    ] {
+        assert_eq!(running.call(form.call()).await.status, status, "{what}");
+    }
+    // A callback that was signed for is the one that is made. (The other one would be refused before the upload.)
+    let callback = |url: &str| BASE64.encode(format!("{{\"callbackUrl\":\"{url}\",\"callbackBody\":\"b\"}}"));
+    let (meant, slipped) = (callback("http://127.0.0.1:1/"), callback("http://10.0.0.1/"));
+    let signed =
+        form(&[("callback", &meant), ("x-oss-callback", &slipped)]).v1(&format!("{{\"callback\": \"{meant}\"}}"));
+    assert_eq!(running.call(signed.call()).await.status, 203);
+}
+
+#[tokio::test]
 async fn what_is_no_form_is_malformed() {
     let running = Running::start().await;
     let form = Form::default().field("key", "k").v1("").file("f", b"content");

@@ -19,7 +19,7 @@ fn judge(conditions: &str) -> Result<SizeRange, PolicyFault> {
         "acl" => Some(&b""[..]),
         _ => None,
     };
-    policy(conditions).expect("valid").judge(NOW, "user/eric/${filename}", value)
+    policy(conditions).expect("valid").judge(NOW, b"user/eric/${filename}", value)
 }
 
 #[test]
@@ -66,8 +66,8 @@ fn sizes_narrow_each_other() {
 #[test]
 fn a_policy_holds_to_its_very_second() {
     let policy = policy("").expect("valid");
-    assert!(policy.judge(NOW, "", |_| None).is_ok());
-    assert_eq!(policy.judge(Wall(NOW.0 + 1), "", |_| None), Err(PolicyFault::Expired));
+    assert!(policy.judge(NOW, b"", |_| None).is_ok());
+    assert_eq!(policy.judge(Wall(NOW.0 + 1), b"", |_| None), Err(PolicyFault::Expired));
 }
 
 #[test]
