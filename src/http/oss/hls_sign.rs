@@ -14,6 +14,7 @@ use super::class;
 use super::error::OssError;
 use super::object;
 use super::operation::Query;
+use super::route::{names_sub_resource, object_key};
 use super::service::Ask;
 use crate::auth::{SignedRequest, oss_v1, oss_v2, oss_v4};
 use crate::http::body::Content;
@@ -151,7 +152,8 @@ fn rewrite(
     }
 }
 
-/// One URI with its signature. What points to another host is left alone: this key says nothing there.
+/// One URI with its signature. What points to another host is left alone: this key says nothing there. So is what is no plain
+/// object: whoever may write a playlist would get the bucket's listing, or an ACL, signed with somebody else's key.
 fn sign_uri(
     uri: &str,
     playlist_key: &[u8],
@@ -161,10 +163,13 @@ fn sign_uri(
     if has_scheme || uri.starts_with("//") {
         return Ok(uri.to_owned());
     }
-    let uri = uri.split('#').next().unwrap_or(uri);
-    let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
-    let key = resolve(playlist_key, path);
-    Ok(format!("{path}?{}", sign(&key, &Query::parse(query))?))
+    let bare = uri.split('#').next().unwrap_or(uri);
+    let (path, query) = bare.split_once('?').unwrap_or((bare, ""));
+    let (key, query) = (resolve(playlist_key, path), Query::parse(query));
+    if object_key(&key).is_err() || names_sub_resource(&query) {
+        return Ok(uri.to_owned());
+    }
+    Ok(format!("{path}?{}", sign(&key, &query)?))
 }
 
 /// The key that a player asks for when it follows `path` from the playlist (RFC 3986, 5.2): beside the playlist, with dot
@@ -237,6 +242,14 @@ mod tests {
     fn another_host_is_left_alone() {
         let text = "#EXTM3U\nhttps://cdn.example/1.ts\n//cdn.example/2.ts\n";
         assert_eq!(marked(text).expect("a media playlist"), text);
+    }
+
+    #[test]
+    fn nothing_but_objects_is_signed() {
+        for line in ["/", "/?policy", "../", "../?list-type=2", "1.ts?acl", "?uploads", "1.ts?x=1&tagging"] {
+            let text = format!("#EXTM3U\n{line}\n");
+            assert_eq!(marked(&text).expect("a media playlist"), text);
+        }
     }
 
     #[test]
