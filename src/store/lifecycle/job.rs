@@ -10,7 +10,7 @@ use crate::clock::{Clock, Wall};
 use crate::limits;
 use crate::store::objects::fresh_version;
 use crate::store::{
-    BucketId, ListEntry, ListQuery, MetaStore, ObjectKey, Result, StorageClass, StoreError, Tag, UploadEntry,
+    BucketId, ListEntry, ListQuery, MetaStore, ObjectKey, Result, StorageClass, StoreError, Tag, UploadEntry, UploadId,
     UploadsQuery, VersionEntry, VersionName, Versioned, Versioning, VersionsQuery, What,
 };
 use crate::task::Stop;
@@ -163,8 +163,7 @@ impl Walk<'_> {
                 };
                 due.push((verdict, Seen::current(&object)));
             }
-            self.carry_out(due, now).await?;
-            if !page.truncated {
+            if !self.carry_out(due, now).await? || !page.truncated {
                 break;
             }
             self.pause().await;
@@ -180,7 +179,9 @@ impl Walk<'_> {
             let page = self.job.meta.list_versions(self.bucket, &query).await?;
             let now = self.job.clock.wall();
             // Only now that the listing has gone on behind them: it may not find its place again where a version was.
-            self.carry_out(std::mem::take(&mut waiting), now).await?;
+            if !self.carry_out(std::mem::take(&mut waiting), now).await? {
+                break;
+            }
             for entry in &page.entries {
                 if let Some((key, version)) = place_of(entry) {
                     (query.after, query.after_version) = (Some(key.as_bytes().to_vec()), Some(version));
@@ -222,7 +223,20 @@ impl Walk<'_> {
         }))
     }
 
-    async fn carry_out(&mut self, due: Due, now: Wall) -> Result<()> {
+    /// Whether the rules are still those of which this walk was begun. A walk over many objects lasts, and what it judged by
+    /// may have been taken away since: nothing more is done by it then, and the next pass goes by what there is.
+    async fn rules_stand(&self) -> Result<bool> {
+        Ok(self.job.meta.bucket_lifecycle(self.bucket).await? == *self.lifecycle)
+    }
+
+    /// `false`: nothing was done, because the rules are others now.
+    async fn carry_out(&mut self, due: Due, now: Wall) -> Result<bool> {
+        if due.iter().all(|(verdict, _)| *verdict == Verdict::Keep) {
+            return Ok(true);
+        }
+        if !self.rules_stand().await? {
+            return Ok(false);
+        }
         let of =
             |wanted: Verdict| due.iter().filter(move |(verdict, _)| *verdict == wanted).map(|(_, seen)| seen.clone());
         let expiry = |seen| Ok(Expiry { seen, marker: fresh_version(now)? });
@@ -241,7 +255,7 @@ impl Walk<'_> {
                 metrics::counter!("livebucket_lifecycle_moved_total").increment(count);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn uploads(&mut self, prefix: &str) -> Result<()> {
@@ -250,20 +264,19 @@ impl Walk<'_> {
         while !self.stop.is_pulled() {
             let page = self.job.meta.list_uploads(self.bucket, &query).await?;
             let now = self.job.clock.wall();
+            let mut due = Vec::new();
             for entry in page.entries {
                 let UploadEntry::Upload(upload) = entry else { continue };
                 (query.after, query.after_id) = (Some(upload.key.as_bytes().to_vec()), Some(upload.id));
                 if self.lifecycle.aborts(upload.key.as_bytes(), upload.initiated, now) {
-                    match self.job.meta.abort_upload(self.bucket, &upload.key, upload.id, now).await {
-                        Ok(()) => {
-                            self.pass.aborted += 1;
-                            metrics::counter!("livebucket_lifecycle_aborted_uploads_total").increment(1);
-                        }
-                        // Completed or aborted since the listing.
-                        Err(StoreError::NotFound(What::Upload)) => {}
-                        Err(error) => return Err(error),
-                    }
+                    due.push((upload.key, upload.id));
                 }
+            }
+            if !due.is_empty() && !self.rules_stand().await? {
+                break;
+            }
+            for (key, id) in due {
+                self.abort(&key, id, now).await?;
             }
             if !page.truncated {
                 break;
@@ -271,6 +284,19 @@ impl Walk<'_> {
             self.pause().await;
         }
         Ok(())
+    }
+
+    async fn abort(&mut self, key: &ObjectKey, id: UploadId, now: Wall) -> Result<()> {
+        match self.job.meta.abort_upload(self.bucket, key, id, now).await {
+            Ok(()) => {
+                self.pass.aborted += 1;
+                metrics::counter!("livebucket_lifecycle_aborted_uploads_total").increment(1);
+                Ok(())
+            }
+            // Completed or aborted since the listing.
+            Err(StoreError::NotFound(What::Upload)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -315,6 +315,32 @@ async fn what_was_written_since_it_was_seen_stays() {
 }
 
 #[tokio::test]
+async fn rules_that_are_taken_away_end_nothing_more() {
+    let bed = Bed::new(lifecycle([expiring("", Due::Days(1))])).await;
+    let page = crate::limits::LIFECYCLE_PAGE as u64;
+    for n in 0..page * 3 {
+        bed.put(bed.object(&format!("a/{n}"))).await;
+    }
+    bed.clock.set_wall(at(2, 0));
+    let times = LifecycleTimes { pause: Duration::from_secs(1), ..LifecycleTimes::every(Duration::from_secs(60)) };
+    let job = LifecycleJob::new(bed.meta.clone(), Arc::new(bed.clock.clone()), times);
+    let objects = || async { bed.meta.bucket_usage(bed.bucket).await.expect("there").objects };
+    let taken_away = async {
+        while objects().await == page * 3 {
+            tokio::task::yield_now().await;
+        }
+        bed.meta.set_bucket_lifecycle(bed.bucket, Lifecycle::default()).await.expect("there");
+        for _ in 0..100 {
+            bed.clock.advance(Duration::from_secs(1));
+            tokio::task::yield_now().await;
+        }
+    };
+    let stop = Stop::new();
+    let (pass, ()) = tokio::join!(job.pass(&stop), taken_away);
+    assert_eq!((pass.expired, pass.failed, objects().await), (page, 0, page * 2));
+}
+
+#[tokio::test]
 async fn stale_uploads_are_aborted() {
     let bed = Bed::new(lifecycle([LifecycleRule { abort_upload: Some(Due::Days(3)), ..rule("u/") }])).await;
     for (id, name) in ["u/1", "u/2", "v/1"].into_iter().enumerate() {
