@@ -58,6 +58,11 @@ async fn rules_read_back_over_both_dialects() {
 
     for (rule, code) in [
         ("<Rule><ID>a</ID><Prefix/><Status>Enabled</Status></Rule>", "InvalidRequest"),
+        (
+            "<Rule><ID>a</ID><Filter><Prefix>a/</Prefix><And><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter>\
+             <Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>",
+            "MalformedXML",
+        ),
         ("<Rule><ID>a</ID><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>", "MalformedXML"),
         (
             "<Rule><ID>a</ID><Prefix/><Status>Enabled</Status><Expiration><Days>0</Days></Expiration></Rule>",

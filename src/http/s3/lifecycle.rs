@@ -121,7 +121,11 @@ fn each<T, U>(list: Option<Vec<T>>, read: impl Fn(T) -> Result<U, S3Fault>) -> R
 fn read_filter(filter: LifecycleRuleFilter) -> Result<LifecycleFilter, S3Fault> {
     let bytes = |size: Option<i64>| size.map(|size| u64::try_from(size).map_err(|_| malformed())).transpose();
     let LifecycleRuleFilter { and, object_size_greater_than, object_size_less_than, prefix, tag, .. } = filter;
+    let stands_alone =
+        prefix.is_none() && tag.is_none() && object_size_greater_than.is_none() && object_size_less_than.is_none();
     let (prefix, tags, larger, smaller) = match and {
+        // What stands beside it would narrow the rule, and be lost.
+        Some(_) if !stands_alone => return Err(malformed()),
         Some(and) => (and.prefix, and.tags, and.object_size_greater_than, and.object_size_less_than),
         None => (prefix, tag.map(|tag| vec![tag]), object_size_greater_than, object_size_less_than),
     };

@@ -133,6 +133,7 @@ fn read_rule(rule: &Element) -> Result<LifecycleRule, OssError> {
         read.abort_upload = Some(read_due(abort)?.ok_or_else(OssError::malformed_xml)?);
     }
     if let Some(noncurrent) = rule.child("NoncurrentVersionExpiration") {
+        refuse_newest_kept(noncurrent)?;
         read.noncurrent_expiration = Some(NoncurrentExpiration { days: days(noncurrent, "NoncurrentDays")?, keep: 0 });
     }
     Ok(read)
@@ -144,12 +145,18 @@ fn read_filter(rule: &Element) -> Result<LifecycleFilter, OssError> {
         tags: rule.all("Tag").map(read_tag).collect::<Result<_, _>>()?,
         ..LifecycleFilter::default()
     };
+    // What narrows a rule must be understood: left out, it would let the rule end what it was meant to spare.
+    if ["Prefix", "Filter"].iter().any(|name| rule.all(name).count() > 1) {
+        return Err(OssError::malformed_xml());
+    }
     let Some(element) = rule.child("Filter") else { return Ok(filter) };
+    only(element, &["Not", "ObjectSizeGreaterThan", "ObjectSizeLessThan"])?;
     let bytes =
         |name| element.word_of(name).map(|word| word.parse().map_err(|_| OssError::malformed_xml())).transpose();
     filter.larger_than = bytes("ObjectSizeGreaterThan")?;
     filter.smaller_than = bytes("ObjectSizeLessThan")?;
     let exclusion = |not: &Element| {
+        only(not, &["Prefix", "Tag"])?;
         let tag = not.child("Tag").map(read_tag).transpose()?;
         let prefix = not.text_of("Prefix").unwrap_or_default();
         // It is part of what the rule concerns, or it would spare nothing; a bare one would spare everything.
@@ -158,6 +165,20 @@ fn read_filter(rule: &Element) -> Result<LifecycleFilter, OssError> {
     };
     filter.not = element.all("Not").map(exclusion).collect::<Result<_, OssError>>()?;
     Ok(filter)
+}
+
+/// Refuses children of other names.
+fn only(element: &Element, names: &[&str]) -> Result<(), OssError> {
+    match element.children.iter().all(|child| names.contains(&child.name.as_str())) {
+        true => Ok(()),
+        false => Err(OssError::malformed_xml()),
+    }
+}
+
+/// S3's way to spare the newest versions, which this dialect has no word for.
+fn refuse_newest_kept(noncurrent: &Element) -> Result<(), OssError> {
+    const NAME: &str = "NewerNoncurrentVersions";
+    if noncurrent.child(NAME).is_some() { Err(OssError::not_implemented(NAME)) } else { Ok(()) }
 }
 
 fn read_tag(tag: &Element) -> Result<Tag, OssError> {
@@ -172,6 +193,7 @@ fn read_transition(transition: &Element) -> Result<Transition, OssError> {
 }
 
 fn read_noncurrent(transition: &Element) -> Result<NoncurrentTransition, OssError> {
+    refuse_newest_kept(transition)?;
     refuse_access_time(transition)?;
     let class = read_class(transition)?;
     Ok(NoncurrentTransition { days: days(transition, "NoncurrentDays")?, keep: 0, class })
@@ -308,6 +330,20 @@ mod tests {
             ("<Filter><ObjectSizeLessThan>x</ObjectSizeLessThan></Filter>", "MalformedXML"),
             ("<Filter><Not><Prefix>a/</Prefix></Not></Filter>", "InvalidArgument"),
             ("<Filter><Not><Prefix>b/</Prefix></Not></Filter>", "InvalidArgument"),
+            // What would narrow the rule and is not understood must not widen it.
+            ("<Filter><Prefix>a/b/</Prefix></Filter>", "MalformedXML"),
+            ("<Filter><And><Prefix>a/b/</Prefix></And></Filter>", "MalformedXML"),
+            ("<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>", "MalformedXML"),
+            (
+                "<Filter><Not><Prefix>a/b</Prefix><ObjectSizeLessThan>1</ObjectSizeLessThan></Not></Filter>",
+                "MalformedXML",
+            ),
+            ("<Prefix>a/b/</Prefix>", "MalformedXML"),
+            (
+                "<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays>\
+                 <NewerNoncurrentVersions>2</NewerNoncurrentVersions></NoncurrentVersionExpiration>",
+                "NotImplemented",
+            ),
         ] {
             let refused = rule(&format!("{good}{inside}").replacen(
                 good,
