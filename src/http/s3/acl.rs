@@ -44,6 +44,11 @@ pub(super) fn from_headers(headers: &HeaderMap, owner: &str) -> Result<Canned, S
     }
 }
 
+/// Whether a head says anything of an ACL.
+pub(super) fn in_headers(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-amz-acl") || GRANT_HEADERS.iter().any(|(name, _)| headers.contains_key(*name))
+}
+
 /// `x-amz-grant-*`: each a list of grantees, `id="..."`, `uri="..."` or `emailAddress="..."`.
 fn header_grants(headers: &HeaderMap) -> Result<Vec<Grant>, S3Fault> {
     let mut grants = Vec::new();
@@ -99,9 +104,7 @@ pub(super) fn requested(
     bucket: &BucketRecord,
 ) -> Result<Canned, S3Fault> {
     let owner = owner_id(bucket);
-    let in_headers =
-        ask.headers.contains_key("x-amz-acl") || GRANT_HEADERS.iter().any(|(name, _)| ask.headers.contains_key(*name));
-    match (in_headers, document) {
+    match (in_headers(&ask.headers), document) {
         (true, Some(_)) => Err(S3Fault::new("UnexpectedContent")),
         (true, None) => from_headers(&ask.headers, &owner),
         (false, Some(policy)) => from_grants(policy.grants.as_deref().unwrap_or_default(), &owner),

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use s3s::dto::{GetBucketPolicyOutput, GetBucketPolicyStatusOutput, PolicyStatus};
 
+use super::acl;
 use super::error::S3Fault;
 use super::exchange::Ask;
 use crate::auth::access::Action;
@@ -91,13 +92,13 @@ pub(super) fn permission(operation: &str) -> Option<Permission> {
 /// An ACL, tags and locks in the head of a request that makes an object take rights of their own.
 pub(super) fn check_head(ask: &Ask, bucket: &BucketRecord, key: &ObjectKey) -> Result<(), S3Fault> {
     let heads = [
-        ("x-amz-acl", Permission::PutObjectAcl),
         ("x-amz-tagging", Permission::PutObjectTagging),
         ("x-amz-object-lock-mode", Permission::PutObjectRetention),
         ("x-amz-object-lock-legal-hold", Permission::PutObjectLegalHold),
     ];
     let sent = heads.into_iter().filter(|(name, _)| ask.headers.contains_key(*name));
-    for (_, permission) in sent {
+    let acl = acl::in_headers(&ask.headers).then_some(Permission::PutObjectAcl);
+    for permission in sent.map(|(_, permission)| permission).chain(acl) {
         ask.decide_beside(Wanted { bucket, key: Some(key.as_bytes()), object: None, permission })?;
     }
     Ok(())

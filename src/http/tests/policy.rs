@@ -10,6 +10,9 @@ use crate::store::{BucketSetting, NewSessionKey};
 const OWNER_READS: &str = r#"{"Version":"1","Statement":[{"Effect":"Allow","Principal":["other"],
     "Action":["oss:GetObject"],"Resource":["acs:oss:*:*:examplebucket/*"]}]}"#;
 
+/// Whom a header of S3's grants something.
+const EVERYBODY: &str = "uri=\"http://acs.amazonaws.com/groups/global/AllUsers\"";
+
 fn owner() -> Key {
     Key::new("ownerKey", "ownerSecret")
 }
@@ -202,6 +205,9 @@ async fn an_acl_or_tags_in_the_head_of_a_put_take_their_own_rights() {
         (r#""s3:PutObject""#, put(Dialect::S3, "x-amz-acl", "public-read"), 403),
         (r#""s3:PutObject","s3:PutObjectAcl""#, put(Dialect::S3, "x-amz-acl", "public-read"), 200),
         (r#""s3:PutObject""#, put(Dialect::S3, "x-amz-tagging", "a=b"), 403),
+        (r#""s3:PutObject""#, put(Dialect::S3, "x-amz-grant-read", EVERYBODY), 403),
+        (r#""s3:PutObject""#, put(Dialect::S3, "x-amz-grant-full-control", "id=1"), 403),
+        (r#""s3:PutObject","s3:PutObjectAcl""#, put(Dialect::S3, "x-amz-grant-read", EVERYBODY), 200),
     ] {
         running.call(Call::new("PUT", "/?policy").body(policy(actions))).await.assert_empty(200);
         let got = send(&running, plain, Some(&other()), Place::Header).await;
