@@ -73,7 +73,7 @@ pub(super) async fn upload_part_copy(
     source_version: Option<VersionName>,
 ) -> Result<Answer, OssError> {
     let bucket = writable_upload(ask, upload).await?;
-    let source = copy_source(ask, bucket, source_bucket, source_key, source_version, Symlinks::Followed).await?;
+    let source = copy_source(ask, source_bucket, source_key, source_version, Symlinks::Followed).await?;
     match check_conditions(&source, &conditions(&ask.head.headers, "x-oss-copy-source-")) {
         ConditionOutcome::Proceed => {}
         ConditionOutcome::NotModified => return Ok(not_modified(&source)),

@@ -138,7 +138,7 @@ pub(super) async fn copy(
 ) -> Result<Answer, OssError> {
     let bucket = ask.accepted.existing_bucket()?;
     existing_for_write(ask, bucket, key).await?;
-    let source = copy_source(ask, bucket, source_bucket, source_key, source_version, Symlinks::Themselves).await?;
+    let source = copy_source(ask, source_bucket, source_key, source_version, Symlinks::Themselves).await?;
     match check_conditions(&source, &conditions(&ask.head.headers, "x-oss-copy-source-")) {
         ConditionOutcome::Proceed => {}
         ConditionOutcome::NotModified => return Ok(not_modified(&source)),
@@ -164,6 +164,7 @@ pub(super) async fn copy(
         }
     }
     if tagging::copies_tags(ask)? {
+        tagging::check_copy(ask, (bucket, key), source_bucket, &source).await?;
         request.tags = source.tags.clone();
     }
     let copied = ask.deps.objects.copy(&source, request).await.map_err(|error| ask.key_error(error, key))?;
@@ -193,30 +194,28 @@ pub(super) enum Symlinks {
 /// The object that a copy names, when the caller may read it and it is not archived.
 pub(super) async fn copy_source(
     ask: &Ask<'_>,
-    bucket: &BucketRecord,
     source_bucket: &BucketName,
     source_key: &ObjectKey,
     source_version: Option<VersionName>,
     symlinks: Symlinks,
 ) -> Result<Arc<ObjectRecord>, OssError> {
-    let found;
-    let source_bucket = if *source_bucket == bucket.name {
-        bucket
-    } else {
-        let record = ask.deps.meta.bucket(source_bucket).await.map_err(|error| ask.store_error(error))?;
-        found = record.ok_or_else(|| OssError::no_such_bucket(source_bucket.as_str()))?;
-        &found
-    };
-    let source = versions::readable(ask, source_bucket, source_key, source_version).await?;
+    let source_bucket = bucket_of_source(ask, source_bucket).await?;
+    let source = versions::readable(ask, &source_bucket, source_key, source_version).await?;
     let source = match symlinks {
         Symlinks::Themselves => source,
-        Symlinks::Followed => symlink::follow(ask, source_bucket, source).await?,
+        Symlinks::Followed => symlink::follow(ask, &source_bucket, source).await?,
     };
     // A link that is copied as such has no bytes to wait for.
     if symlinks == Symlinks::Followed || source.kind != ObjectKind::Symlink {
         class::check_readable(ask, &source)?;
     }
     Ok(source)
+}
+
+/// The bucket that a copy names, which may be its own.
+pub(super) async fn bucket_of_source(ask: &Ask<'_>, name: &BucketName) -> Result<Arc<BucketRecord>, OssError> {
+    let found = ask.deps.meta.bucket(name).await.map_err(|error| ask.store_error(error))?;
+    found.ok_or_else(|| OssError::no_such_bucket(name.as_str()))
 }
 
 pub(super) async fn delete(ask: &Ask<'_>, key: &ObjectKey) -> Result<Answer, OssError> {

@@ -256,7 +256,12 @@ impl Ask<'_> {
 
     /// `Ok` when the caller may do this beside what the request asks for in the first place.
     pub(super) fn decide_beside(&self, wanted: Wanted<'_>) -> Result<(), OssError> {
-        let (who, main) = (self.accepted.caller.identity(), self.accepted.operation.permission());
+        self.decide_beside_of(wanted, self.accepted.operation.permission())
+    }
+
+    /// The same beside `main`, which ACLs allow it with.
+    pub(super) fn decide_beside_of(&self, wanted: Wanted<'_>, main: Permission) -> Result<(), OssError> {
+        let who = self.accepted.caller.identity();
         let allowed = access::decide_beside(&self.deps.policies, who, wanted, main, &self.circumstances);
         if allowed { Ok(()) } else { Err(OssError::object_access_denied()) }
     }

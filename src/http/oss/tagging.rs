@@ -3,16 +3,19 @@
 use http::StatusCode;
 
 use super::error::OssError;
+use super::object::bucket_of_source;
 use super::service::Ask;
 use super::versions;
 use super::xml;
 use crate::auth::access::Action;
+use crate::auth::permission::Permission;
+use crate::http::access::Wanted;
 use crate::http::body::RequestBody;
 use crate::http::headers::tags_of_header;
 use crate::http::server::Answer;
 use crate::limits;
 use crate::store::tags::{TagError, TagRules, check_tags};
-use crate::store::{BucketRecord, ObjectKey, Tag};
+use crate::store::{BucketName, BucketRecord, ObjectKey, ObjectRecord, Tag};
 
 const OBJECT: TagRules = TagRules { count_max: limits::OBJECT_TAGS_MAX, extra_marks: "" };
 const BUCKET: TagRules = TagRules { count_max: limits::OSS_BUCKET_TAGS_MAX, extra_marks: "" };
@@ -95,6 +98,25 @@ pub(super) fn copies_tags(ask: &Ask<'_>) -> Result<bool, OssError> {
         Some(text) if text.eq_ignore_ascii_case("Replace") => Ok(false),
         Some(text) => Err(OssError::invalid_argument("The tagging directive must be Copy or Replace.", NAME, text)),
     }
+}
+
+/// Decides over the tags that a copy takes along: to read the source's and to write those of `to` takes rights of their own,
+/// as where a request names them. ACLs give them with the read and the write.
+pub(super) async fn check_copy(
+    ask: &Ask<'_>,
+    to: (&BucketRecord, &ObjectKey),
+    source_bucket: &BucketName,
+    source: &ObjectRecord,
+) -> Result<(), OssError> {
+    if source.tags.is_empty() {
+        return Ok(());
+    }
+    let (bucket, key) = to;
+    let from = bucket_of_source(ask, source_bucket).await?;
+    let (read, written) = (Permission::GetObjectTagging, Permission::PutObjectTagging);
+    let wanted = Wanted { bucket: &from, key: Some(source.key.as_bytes()), object: source.acl, permission: read };
+    ask.decide_beside_of(wanted, Permission::GetObject)?;
+    ask.decide_beside(Wanted { bucket, key: Some(key.as_bytes()), object: None, permission: written })
 }
 
 fn checked(tags: Vec<Tag>, rules: TagRules) -> Result<Vec<Tag>, OssError> {

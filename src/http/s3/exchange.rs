@@ -216,7 +216,12 @@ impl Ask {
 
     /// `Ok` when the caller may do this beside what the request asks for in the first place.
     pub(super) fn decide_beside(&self, wanted: Wanted<'_>) -> Result<(), S3Fault> {
-        let (main, by) = (self.permission()?, &self.exchange.circumstances);
+        self.decide_beside_of(wanted, self.permission()?)
+    }
+
+    /// The same beside `main`, which ACLs allow it with.
+    pub(super) fn decide_beside_of(&self, wanted: Wanted<'_>, main: Permission) -> Result<(), S3Fault> {
+        let by = &self.exchange.circumstances;
         let allowed = access::decide_beside(&self.deps.policies, self.caller.identity(), wanted, main, by);
         if allowed { Ok(()) } else { Err(S3Fault::new("AccessDenied")) }
     }

@@ -76,8 +76,8 @@ pub(super) async fn upload_part(ask: &Ask, mut input: UploadPartInput) -> Result
 
 pub(super) async fn upload_part_copy(ask: &Ask, input: UploadPartCopyInput) -> Result<UploadPartCopyOutput, S3Fault> {
     let number = part_number(input.part_number)?;
-    let (bucket, upload, request) = open_upload(ask, &input.bucket, &input.key, &input.upload_id, number).await?;
-    let source = copy_source(ask, &bucket, &input.copy_source).await?;
+    let (_, upload, request) = open_upload(ask, &input.bucket, &input.key, &input.upload_id, number).await?;
+    let source = copy_source(ask, &input.copy_source).await?;
     let range = match ask.header("x-amz-copy-source-range") {
         None => 0..source.size,
         Some(text) => source_range(&text, &source)?,

@@ -249,7 +249,7 @@ pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObject
     let bucket = ask.bucket(&input.bucket).await?;
     let key = ask.key(&input.key)?;
     let existing = existing_for_write(ask, &bucket, &key).await?;
-    let source = copy_source(ask, &bucket, &input.copy_source).await?;
+    let source = copy_source(ask, &input.copy_source).await?;
     let wire = |name: &str| ask.headers.get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
     let parse = |text: String| text.parse::<ETagCondition>().map_err(|_| S3Fault::new("InvalidRequest"));
     let if_match = wire("if-match").map(parse).transpose()?;
@@ -276,6 +276,9 @@ pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObject
         request.user_metadata = source.user_metadata.clone();
     }
     if tagging::copies_tags(ask)? {
+        if let CopySource::Bucket { bucket: name, .. } = &input.copy_source {
+            tagging::check_copy(ask, (&bucket, &key), name, &source).await?;
+        }
         request.tags = source.tags.clone();
     }
     request.attributes.checksum = checksum::of_copy(ask, &source, checksum::asked_algorithm(&ask.headers)?).await?;
@@ -303,24 +306,14 @@ pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObject
 }
 
 /// The object that a copy names, when the caller may read it and the copy's conditions hold.
-pub(super) async fn copy_source(
-    ask: &Ask,
-    bucket: &BucketRecord,
-    source: &CopySource,
-) -> Result<Arc<ObjectRecord>, S3Fault> {
+pub(super) async fn copy_source(ask: &Ask, source: &CopySource) -> Result<Arc<ObjectRecord>, S3Fault> {
     let CopySource::Bucket { bucket: source_bucket, key: source_key, version_id } = source else {
         return Err(S3Fault::header_not_implemented("x-amz-copy-source"));
     };
     let version = version_id.as_deref().map(|text| versions::read_version(text, "versionId")).transpose()?;
-    let found;
-    let source_bucket = if **source_bucket == *bucket.name.as_str() {
-        bucket
-    } else {
-        found = ask.any_bucket(source_bucket).await?;
-        &found
-    };
+    let source_bucket = ask.any_bucket(source_bucket).await?;
     let source_key = ask.key(source_key)?;
-    let source = versions::readable(ask, source_bucket, &source_key, version).await?;
+    let source = versions::readable(ask, &source_bucket, &source_key, version).await?;
     class::check_readable(ask, &source)?;
     match check_conditions(&source, &conditions(&ask.headers, "x-amz-copy-source-")) {
         ConditionOutcome::Proceed => {}

@@ -7,11 +7,13 @@ use super::error::S3Fault;
 use super::exchange::Ask;
 use super::versions;
 use crate::auth::access::Action;
+use crate::auth::permission::Permission;
+use crate::http::access::Wanted;
 use crate::http::headers::tags_of_header;
 use crate::http::server::Answer;
 use crate::limits;
-use crate::store::Tag;
 use crate::store::tags::{TagError, TagRules, check_tags};
+use crate::store::{BucketRecord, ObjectKey, ObjectRecord, Tag};
 
 const OBJECT: TagRules = TagRules { count_max: limits::OBJECT_TAGS_MAX, extra_marks: "@" };
 const BUCKET: TagRules = TagRules { count_max: limits::S3_BUCKET_TAGS_MAX, extra_marks: "@" };
@@ -94,6 +96,25 @@ pub(super) fn copies_tags(ask: &Ask) -> Result<bool, S3Fault> {
         Some("REPLACE") => Ok(false),
         Some(text) => Err(S3Fault::invalid_argument("Unknown tagging directive.", NAME, text)),
     }
+}
+
+/// Decides over the tags that a copy takes along: to read the source's and to write those of `to` takes rights of their own,
+/// as where a request names them. ACLs give them with the read and the write.
+pub(super) async fn check_copy(
+    ask: &Ask,
+    to: (&BucketRecord, &ObjectKey),
+    source_bucket: &str,
+    source: &ObjectRecord,
+) -> Result<(), S3Fault> {
+    if source.tags.is_empty() {
+        return Ok(());
+    }
+    let (bucket, key) = to;
+    let from = ask.any_bucket(source_bucket).await?;
+    let (read, written) = (Permission::GetObjectTagging, Permission::PutObjectTagging);
+    let wanted = Wanted { bucket: &from, key: Some(source.key.as_bytes()), object: source.acl, permission: read };
+    ask.decide_beside_of(wanted, Permission::GetObject)?;
+    ask.decide_beside(Wanted { bucket, key: Some(key.as_bytes()), object: None, permission: written })
 }
 
 fn checked(tags: Vec<Tag>, rules: TagRules) -> Result<Vec<Tag>, S3Fault> {

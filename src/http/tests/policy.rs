@@ -216,6 +216,40 @@ async fn an_acl_or_tags_in_the_head_of_a_put_take_their_own_rights() {
 }
 
 #[tokio::test]
+async fn tags_that_a_copy_takes_along_take_the_rights_to_read_and_to_write_them() {
+    let running = Running::start().await;
+    running.call(Call::new("PUT", "/k").header("x-oss-tagging", "a=b").body("text")).await.assert_empty(200);
+    running.call(Call::new("PUT", "/plain").body("text")).await.assert_empty(200);
+    let policy = |actions: &str| {
+        format!(
+            r#"{{"Version":"1","Statement":[{{"Effect":"Allow","Principal":["other"],"Action":[{actions}],
+            "Resource":["acs:oss:*:*:examplebucket/*"]}}]}}"#
+        )
+    };
+    let copy = |dialect, source: &str, directive: &str| {
+        let brand = if dialect == Dialect::Oss { "oss" } else { "amz" };
+        let copy = ask(dialect, "PUT", "copy", "").header(&format!("x-{brand}-copy-source"), source);
+        copy.header(&format!("x-{brand}-tagging-directive"), directive)
+    };
+    const BOTH: &str = r#""oss:GetObject","oss:PutObject""#;
+    for dialect in [Dialect::Oss, Dialect::S3] {
+        for (more, source, directive, status) in [
+            ("", "/examplebucket/k", "COPY", 403),
+            (r#","oss:GetObjectTagging""#, "/examplebucket/k", "COPY", 403),
+            (r#","oss:PutObjectTagging""#, "/examplebucket/k", "COPY", 403),
+            (r#","oss:GetObjectTagging","oss:PutObjectTagging""#, "/examplebucket/k", "COPY", 200),
+            ("", "/examplebucket/k", "REPLACE", 200),
+            ("", "/examplebucket/plain", "COPY", 200),
+        ] {
+            let text = policy(&[BOTH, more].concat());
+            running.call(Call::new("PUT", "/?policy").body(text.as_str())).await.assert_empty(200);
+            let got = send(&running, copy(dialect, source, directive), Some(&other()), Place::Header).await;
+            assert_eq!(got.status, status, "{dialect:?} {text} {source} {directive}: {got:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_version_takes_the_right_to_the_object_too() {
     let running = with_object().await;
     let policy = |effect: &str, actions: &str| {
