@@ -190,6 +190,8 @@ pub const PART_NUMBER_MAX: u32 = 10_000;
 /// Extents that a part shares with the object it was copied from. A source that is cut finer is written anew, so that
 /// copies of copies do not grow an object without bound: at most 80 000 extents.
 pub const PART_EXTENTS_SHARED_MAX: usize = 8;
+/// A copy of an object onto itself is begun so often, where others write the object in between: each try reads it anew.
+pub const COPY_ONTO_ITSELF_TRIES: usize = 8;
 /// What a completed upload came to is remembered this long: clients repeat a request whose answer was lost within
 /// minutes, a job that is started again within a day.
 pub const COMPLETED_UPLOAD_KEPT: Duration = Duration::from_secs(24 * 3600);

@@ -106,6 +106,7 @@ const PROOFS: &[(&str, &str, &str)] = &[
     ("FREE_SPACE_LOOK", QUOTAS, "what_is_written_between_two_looks_counts"),
     ("PART_NUMBER_MAX", "src/store/upload/tests.rs", "more_parts_than_there_are_numbers_are_refused"),
     ("PART_EXTENTS_SHARED_MAX", "src/store/upload/tests.rs", "parts_copied_from_a_finely_cut_object_are_written_anew"),
+    ("COPY_ONTO_ITSELF_TRIES", "src/http/tests/object.rs", "a_copy_onto_itself_does_not_bring_back_what_was_replaced"),
     ("COMPLETED_UPLOAD_KEPT", UPLOADS, "repeated_completion_is_forgotten_after_its_time"),
     ("READ_PIECES_LARGE_MAX", PIECES, "lent_and_kept_memory_is_bounded"),
     ("READ_PIECES_KEPT_BYTES", PIECES, "lent_and_kept_memory_is_bounded"),

@@ -26,7 +26,7 @@ use crate::store::objects::{
 };
 use crate::store::{
     Acl, BucketName, BucketRecord, DeleteOutcome, ETag, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord,
-    VersionName, WriteCondition,
+    StoreError, VersionName, WriteCondition,
 };
 
 const META_PREFIX: &str = "x-oss-meta-";
@@ -136,12 +136,28 @@ pub(super) async fn copy(
     source_key: &ObjectKey,
     source_version: Option<VersionName>,
 ) -> Result<Answer, OssError> {
+    for _ in 0..limits::COPY_ONTO_ITSELF_TRIES {
+        if let Some(answer) = copy_once(ask, key, source_bucket, source_key, source_version).await? {
+            return Ok(answer);
+        }
+    }
+    Err(OssError::service_unavailable())
+}
+
+/// `None`: the object was to be copied onto itself, and is another by now, which the copy would have undone.
+async fn copy_once(
+    ask: &Ask<'_>,
+    key: &ObjectKey,
+    source_bucket: &BucketName,
+    source_key: &ObjectKey,
+    source_version: Option<VersionName>,
+) -> Result<Option<Answer>, OssError> {
     let bucket = ask.accepted.existing_bucket()?;
     existing_for_write(ask, bucket, key).await?;
     let source = copy_source(ask, source_bucket, source_key, source_version, Symlinks::Themselves).await?;
     match check_conditions(&source, &conditions(&ask.head.headers, "x-oss-copy-source-")) {
         ConditionOutcome::Proceed => {}
-        ConditionOutcome::NotModified => return Ok(not_modified(&source)),
+        ConditionOutcome::NotModified => return Ok(Some(not_modified(&source))),
         ConditionOutcome::Failed(condition) => return Err(OssError::precondition_failed(condition)),
     }
     let mut request = put_request(ask, bucket, key, ObjectKind::Normal)?;
@@ -167,14 +183,22 @@ pub(super) async fn copy(
         tagging::check_copy(ask, (bucket, key), source_bucket, &source).await?;
         request.tags = source.tags.clone();
     }
-    let copied = ask.deps.objects.copy(&source, request).await.map_err(|error| ask.key_error(error, key))?;
+    let onto_itself = source.bucket == bucket.id && source.key == *key && source_version.is_none();
+    let may_be_repeated = onto_itself && request.condition == WriteCondition::Always;
+    if may_be_repeated {
+        request.condition = WriteCondition::IfETag(source.etag);
+    }
+    let copied = match ask.deps.objects.copy(&source, request).await {
+        Err(StoreError::PreconditionFailed) if may_be_repeated => return Ok(None),
+        copied => copied.map_err(|error| ask.key_error(error, key))?,
+    };
     let mut answer = Answer::xml(xml::copy_object_result(copied.etag, copied.last_modified));
     answer.headers.insert(header::ETAG, etag_value(copied.etag));
     answer.headers.insert(&CRC64, HeaderValue::from(copied.crc64));
     versions::show(bucket, copied.version, &mut answer.headers);
     versions::show_source(&source, &mut answer.headers);
     encryption::describe(&copied, &mut answer.headers);
-    Ok(answer)
+    Ok(Some(answer))
 }
 
 fn take_headers(source: &ObjectRecord, request: &mut PutRequest) {

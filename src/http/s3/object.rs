@@ -29,7 +29,8 @@ use crate::http::server::{Answer, http_date};
 use crate::limits;
 use crate::store::objects::{ConditionOutcome, Digests, Incoming, PutRequest, StoredBody, check_conditions};
 use crate::store::{
-    BucketRecord, Checksum, DeleteOutcome, ETag, ObjectChecksum, ObjectKey, ObjectKind, ObjectRecord, WriteCondition,
+    BucketRecord, Checksum, DeleteOutcome, ETag, ObjectChecksum, ObjectKey, ObjectKind, ObjectRecord, StoreError,
+    WriteCondition,
 };
 
 const META_PREFIX: &str = "x-amz-meta-";
@@ -246,6 +247,16 @@ fn refuse_what_is_not_kept(ask: &Ask) -> Result<(), S3Fault> {
 }
 
 pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObjectOutput, S3Fault> {
+    for _ in 0..limits::COPY_ONTO_ITSELF_TRIES {
+        if let Some(output) = copy_once(ask, &input).await? {
+            return Ok(output);
+        }
+    }
+    Err(ask.store_error(&StoreError::Unavailable("others write the object that is copied onto itself".into())))
+}
+
+/// `None`: the object was to be copied onto itself, and is another by now, which the copy would have undone.
+async fn copy_once(ask: &Ask, input: &CopyObjectInput) -> Result<Option<CopyObjectOutput>, S3Fault> {
     let bucket = ask.bucket(&input.bucket).await?;
     let key = ask.key(&input.key)?;
     let existing = existing_for_write(ask, &bucket, &key).await?;
@@ -286,7 +297,17 @@ pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObject
     if encryption::is_requested(ask) && source.has_plain_blob() {
         return Err(S3Fault::header_not_implemented("x-amz-server-side-encryption"));
     }
-    let copied = ask.deps.objects.copy(&source, request).await.map_err(|error| ask.store_error(&error))?;
+    // What is read through a symlink is not what stands under the key.
+    let onto_itself = bucket.id == source.bucket && key == source.key && source.kind != ObjectKind::Symlink;
+    let of_a_version = matches!(&input.copy_source, CopySource::Bucket { version_id: Some(_), .. });
+    let may_be_repeated = onto_itself && !of_a_version && request.condition == WriteCondition::Always;
+    if may_be_repeated {
+        request.condition = WriteCondition::IfETag(source.etag);
+    }
+    let copied = match ask.deps.objects.copy(&source, request).await {
+        Err(StoreError::PreconditionFailed) if may_be_repeated => return Ok(None),
+        copied => copied.map_err(|error| ask.store_error(&error))?,
+    };
     let sum = copied.attributes.checksum;
     let result = with_checksum!(
         sum,
@@ -296,13 +317,13 @@ pub(super) async fn copy(ask: &Ask, input: CopyObjectInput) -> Result<CopyObject
             last_modified: Some(timestamp(copied.last_modified)),
         }
     );
-    Ok(CopyObjectOutput {
+    Ok(Some(CopyObjectOutput {
         copy_object_result: Some(result),
         server_side_encryption: encryption::told(copied.is_encrypted_as_stated()),
         version_id: versions::shown(&bucket, copied.version),
         copy_source_version_id: versions::source(&source),
         ..CopyObjectOutput::default()
-    })
+    }))
 }
 
 /// The object that a copy names, when the caller may read it and the copy's conditions hold.

@@ -24,6 +24,7 @@ use crate::net::host::HostRules;
 use crate::net::listen::DoorStream;
 use crate::store::blob::memory::MemoryBlobStore;
 use crate::store::blob::sealed::SealedBlobStore;
+use crate::store::meta::faulty::FaultyMetaStore;
 use crate::store::meta::memory::MemoryMetaStore;
 use crate::store::objects::ObjectService;
 use crate::store::seal::MasterKeys;
@@ -73,10 +74,28 @@ impl Running {
         Self::start_with(MasterKeys::default(), crowd).await
     }
 
+    /// The same over a metadata store that follows a script; `meta` is the one inside, which does not.
+    pub(super) async fn start_scripted() -> (Self, Arc<FaultyMetaStore>) {
+        let inside: Arc<dyn MetaStore> = Arc::new(MemoryMetaStore::new());
+        let scripted = Arc::new(FaultyMetaStore::new(inside.clone()));
+        let defaults = (MasterKeys::default(), CrowdRules::default());
+        (Self::start_over(inside, scripted.clone(), defaults).await, scripted)
+    }
+
     async fn start_with(keys: MasterKeys, crowd: CrowdRules) -> Self {
+        let meta: Arc<dyn MetaStore> = Arc::new(MemoryMetaStore::new());
+        Self::start_over(meta.clone(), meta, (keys, crowd)).await
+    }
+
+    /// The service has `served`, the test has `own`.
+    async fn start_over(
+        own: Arc<dyn MetaStore>,
+        served: Arc<dyn MetaStore>,
+        (keys, crowd): (MasterKeys, CrowdRules),
+    ) -> Self {
         let clock = ManualClock::new(NOW);
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        let meta: Arc<dyn MetaStore> = Arc::new(MemoryMetaStore::new());
+        let meta = served;
         let memory = Arc::new(MemoryBlobStore::new(shared.clone()));
         let blobs: Arc<dyn BlobStore> = Arc::new(SealedBlobStore::new(memory, keys));
         let objects = ObjectService::new(meta.clone(), blobs.clone(), shared.clone());
@@ -122,7 +141,7 @@ impl Running {
                 }
             }
         });
-        Running { service, address, clock, meta, blobs, registry, stop, tasks }
+        Running { service, address, clock, meta: own, blobs, registry, stop, tasks }
     }
 
     pub(super) async fn connect(&self) -> Socket {

@@ -1,9 +1,11 @@
 //! Objects over the wire: what is sent comes back, and what cannot be is refused in its words.
 
 use super::harness::{Call, NOW, NOW_TEXT, Running, Socket, Who};
+use super::signed::{Dialect, Key, Place, Plain};
 use crate::limits;
+use crate::store::meta::faulty::MetaCall;
 use crate::store::seal::{MasterKey, MasterKeys};
-use crate::store::{Acl, Extent, ObjectCommit, ObjectKey, WriteCondition};
+use crate::store::{Acl, Extent, ObjectCommit, ObjectKey, ObjectRecord, WriteCondition};
 
 /// 1000 bytes that differ from their neighbours.
 fn thousand() -> Vec<u8> {
@@ -579,4 +581,35 @@ async fn a_bucket_has_tags_of_its_own() {
     running.call(Call::new("DELETE", "/?tagging")).await.assert_empty(204);
     running.call(Call::new("DELETE", "/?tagging")).await.assert_empty(204);
     assert!(running.call(Call::new("GET", "/?tagging")).await.text().contains("<TagSet></TagSet>"));
+}
+
+#[tokio::test]
+async fn a_copy_onto_itself_does_not_bring_back_what_was_replaced() {
+    for (dialect, brand) in [(Dialect::Oss, "oss"), (Dialect::S3, "amz")] {
+        let (running, scripted) = Running::start_scripted().await;
+        running.call(Call::new("PUT", "/k").body("old")).await.assert_empty(200);
+        running.call(Call::new("PUT", "/n").body("new")).await.assert_empty(200);
+        let stall = scripted.stall(MetaCall::CommitObject);
+        let copy = Plain::new(dialect, "PUT", "examplebucket", "k", "")
+            .header(&format!("x-{brand}-copy-source"), "/examplebucket/k")
+            .header(&format!("x-{brand}-metadata-directive"), "REPLACE")
+            .header(&format!("x-{brand}-meta-a"), "b");
+        let replaced = async {
+            while scripted.calls(MetaCall::CommitObject) < 3 {
+                tokio::task::yield_now().await;
+            }
+            let (bucket, key) = (running.bucket("examplebucket").await.id, |name| ObjectKey::new(name).expect("a key"));
+            let new = running.meta.object(bucket, &key("n")).await.expect("readable").expect("there");
+            let commit =
+                ObjectCommit { object: ObjectRecord { key: key("k"), ..new }, condition: WriteCondition::Always };
+            running.meta.commit_object(commit, NOW).await.expect("replaced");
+            drop(stall);
+        };
+        let mut socket = running.connect().await;
+        let copy = copy.signed(Some(&Key::new("ownerKey", "ownerSecret")), Place::Header);
+        let (reply, ()) = tokio::join!(copy.send(&mut socket), replaced);
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let got = running.call(Call::new("GET", "/k")).await;
+        assert_eq!((got.text().as_str(), got.header("x-oss-meta-a")), ("new", Some("b")), "{dialect:?}");
+    }
 }
