@@ -27,11 +27,14 @@ pub(super) fn content_headers(headers: &HeaderMap) -> ContentHeaders {
 /// The conditional headers that begin with `prefix` (RFC 9110, 13.1; empty, or that of a copy's source).
 pub(super) fn conditions(headers: &HeaderMap, prefix: &str) -> Conditions {
     let text = |name: HeaderName| {
-        let value = match prefix {
-            "" => headers.get(&name),
-            prefix => headers.get(format!("{prefix}{name}")),
-        }?;
-        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        let lines = match prefix {
+            "" => headers.get_all(&name),
+            prefix => headers.get_all(format!("{prefix}{name}")),
+        };
+        // A list may be written in several lines (RFC 9110, 5.3).
+        let joined =
+            lines.iter().map(|line| String::from_utf8_lossy(line.as_bytes())).reduce(|list, more| list + ", " + more);
+        joined.map(std::borrow::Cow::into_owned)
     };
     // A date that cannot be read is no condition (RFC 9110, 13.1.3).
     let date = |name: HeaderName| {
@@ -132,6 +135,18 @@ pub(super) fn is_host(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_tags_may_be_written_in_several_lines() {
+        let mut headers = HeaderMap::new();
+        for tag in ["\"a\"", "\"b\""] {
+            headers.append(header::IF_MATCH, HeaderValue::from_static(tag));
+            headers.append("x-oss-copy-source-if-none-match", HeaderValue::from_static(tag));
+        }
+        assert_eq!(conditions(&headers, "").if_match.as_deref(), Some("\"a\", \"b\""));
+        let of_source = conditions(&headers, "x-oss-copy-source-");
+        assert_eq!((of_source.if_match, of_source.if_none_match.as_deref()), (None, Some("\"a\", \"b\"")));
+    }
 
     #[test]
     fn tags_of_a_header_are_decoded_once() {
