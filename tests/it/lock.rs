@@ -108,6 +108,11 @@ async fn what_is_locked_over_s3_stays_over_both_dialects() {
     let over_s3 = s3.send("POST", "/films?delete", &[("content-md5", &digest)], both).await.expect(200).text();
     assert_eq!(over_s3.matches("<Error>").count(), 1, "{over_s3}");
     has(&over_s3, "Code", "AccessDenied");
+    // Without words it would pass for gone.
+    let quiet =
+        format!("<Delete><Quiet>true</Quiet><Object><Key>a</Key><VersionId>{kept}</VersionId></Object></Delete>");
+    let digest = [("content-md5", &*STANDARD.encode(Md5::digest(&quiet)))];
+    has(&oss.send("POST", "/films?delete", &digest, quiet).await.expect(409).text(), "Code", "FileImmutable");
     // A marker hides it, and is itself removed; what is locked is there as before.
     oss.delete("/films/a").await.expect(204);
     assert_eq!(oss.get(&kept_target).await.expect(200).text(), "kept");

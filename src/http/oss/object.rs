@@ -278,7 +278,9 @@ pub(super) async fn delete_multiple(
     let outcomes = ask.deps.objects.delete_versions(bucket.id, request.targets.clone(), false).await;
     let outcomes = outcomes.map_err(|error| ask.store_error(error))?;
     if request.quiet {
-        return Ok(Answer::empty(StatusCode::OK));
+        // An answer of no words would say that everything is gone.
+        let is_kept = outcomes.contains(&DeleteOutcome::Locked);
+        return if is_kept { Err(OssError::file_immutable()) } else { Ok(Answer::empty(StatusCode::OK)) };
     }
     // What a lock keeps is left out: this document has no place for what was not deleted.
     let deleted = request.targets.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome != DeleteOutcome::Locked);
