@@ -50,6 +50,17 @@ pub(super) fn conditions(headers: &HeaderMap, prefix: &str) -> Conditions {
     }
 }
 
+/// Whether a range is of the object that a download was begun with: `If-Range`, where there is one, names its entity tag or
+/// the exact time of its last change (RFC 9110, 13.1.5).
+pub(super) fn if_range_holds(object: &ObjectRecord, headers: &HeaderMap) -> bool {
+    let Some(validator) = headers.get(header::IF_RANGE) else { return true };
+    let validator = String::from_utf8_lossy(validator.as_bytes());
+    let validator = validator.trim();
+    let tag = validator.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(validator);
+    tag.eq_ignore_ascii_case(&object.etag.to_lower_hex())
+        || http_date(object.last_modified).as_bytes() == validator.as_bytes()
+}
+
 /// User metadata, whose headers begin with `prefix`: names in lower case, values as bytes, a repeated name's values joined
 /// by a comma. `None` when names and values come to more than `bytes_max`.
 pub(super) fn user_metadata(headers: &HeaderMap, prefix: &str, bytes_max: usize) -> Option<Vec<(String, Bytes)>> {

@@ -435,7 +435,7 @@ pub(super) async fn readable_itself(
 fn requested_part(ask: &Ask<'_>, object: &ObjectRecord) -> Result<Option<Range<u64>>, OssError> {
     let Some(range) = ask.header(header::RANGE) else { return Ok(None) };
     // A download that goes on must not be put together of two objects (RFC 9110, 13.1.5).
-    if !ask.header(header::IF_RANGE).is_none_or(|validator| is_current(object, &validator)) {
+    if !headers::if_range_holds(object, &ask.head.headers) {
         return Ok(None);
     }
     let standard = ask.header("x-oss-range-behavior").is_some_and(|text| text.eq_ignore_ascii_case("standard"));
@@ -445,14 +445,6 @@ fn requested_part(ask: &Ask<'_>, object: &ObjectRecord) -> Result<Option<Range<u
         RangeOutcome::Partial(part) => Ok(Some(part)),
         RangeOutcome::Unsatisfiable => Err(OssError::invalid_range(&range, object.size)),
     }
-}
-
-/// Whether `If-Range` names this very object: its entity tag, or the exact time of its last change.
-fn is_current(object: &ObjectRecord, validator: &str) -> bool {
-    let validator = validator.trim();
-    let tag = validator.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(validator);
-    tag.eq_ignore_ascii_case(&object.etag.to_lower_hex())
-        || http_date(object.last_modified).as_bytes() == validator.as_bytes()
 }
 
 /// `response-*` of the query. Only a signature proves that whoever made the link meant them.

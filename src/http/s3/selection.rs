@@ -8,6 +8,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use super::checksum;
 use super::error::S3Fault;
 use super::exchange::Ask;
+use crate::http::headers::if_range_holds;
 use crate::store::objects::{RangeOutcome, RangeRules, resolve_range};
 use crate::store::{ObjectChecksum, ObjectKind, ObjectPart, ObjectRecord};
 
@@ -36,7 +37,10 @@ impl Selection {
             return Self::of_part(object, parts.as_deref(), &number);
         }
         let whole = Selection::whole(object);
-        let Some(range) = ask.header("range") else { return Ok(whole) };
+        // A download that goes on must not be put together of two objects.
+        let Some(range) = ask.header("range").filter(|_| if_range_holds(object, &ask.headers)) else {
+            return Ok(whole);
+        };
         match resolve_range(&range, object.size, RangeRules::S3) {
             RangeOutcome::Whole => Ok(whole),
             // The checksum of all bytes is none of these: a client that compares would find the object broken.

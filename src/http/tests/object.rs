@@ -232,6 +232,10 @@ async fn a_range_of_another_object_than_the_one_begun_is_the_whole_object() {
         let reply = socket.call(call).await;
         let expected = if status == 206 { "34" } else { "123456789" };
         assert_eq!((reply.status, reply.text().as_str()), (status, expected), "{validator}");
+        let get = Plain::new(Dialect::S3, "GET", "examplebucket", "a", "").header("Range", "bytes=2-3");
+        let get = get.header("If-Range", validator).signed(Some(&Key::new("ownerKey", "ownerSecret")), Place::Header);
+        let reply = get.send(&mut socket).await;
+        assert_eq!((reply.status, reply.text().as_str()), (status, expected), "{validator} over S3");
     }
 }
 
