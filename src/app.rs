@@ -149,13 +149,14 @@ impl Service {
             endpoint: Some(config.public_endpoint.clone().unwrap_or_else(|| local_endpoint(&listen))),
             clock: clock.clone(),
         };
+        let rtmp_listen = bind(&config.rtmp_listen).await?;
+        let admin_listen = bind(config.admin_listen.as_slice()).await?;
+        let control = control::listen(&stores.data).map_err(StartError::Control)?;
+        // Last of all that may fail: the secret of the first key is shown by the start that makes it, or never.
         let first_key = ensure_keys(&admin, config).await?;
         if config.demo {
             ensure_demo(&admin).await?;
         }
-        let rtmp_listen = bind(&config.rtmp_listen).await?;
-        let admin_listen = bind(config.admin_listen.as_slice()).await?;
-        let control = control::listen(&stores.data).map_err(StartError::Control)?;
 
         let ready = Arc::new(AtomicBool::new(false));
         let is_ready = ready.clone();

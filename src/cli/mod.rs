@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_macros, reason = "this is the room that prints")]
 
 use std::future::Future;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -131,7 +132,8 @@ pub fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("livebucket: {}", failure.why);
+            // The exit code says it, too, where standard error takes nothing.
+            let _ = writeln!(std::io::stderr(), "livebucket: {}", failure.why);
             ExitCode::from(failure.code)
         }
     }

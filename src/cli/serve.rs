@@ -1,6 +1,6 @@
 //! `livebucket serve`: logging, signals, and the lines a newcomer can paste.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -61,7 +61,7 @@ fn start_logging(config: &Config) -> Result<(), Failure> {
     let directives = format!("refinery_core=warn,{}", config.log_level);
     let filter = tracing_subscriber::EnvFilter::try_new(directives)
         .map_err(|error| Failure::usage(format!("log_level: {error}")))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLines);
     // The S3 library reports every refused request as an error; each has its line here anyway. Its traces tell the signature
     // that a refused request should have had, so that no directive brings them out.
     let ours = filter_fn(|metadata| !metadata.target().starts_with("s3s"));
@@ -70,6 +70,23 @@ fn start_logging(config: &Config) -> Result<(), Failure> {
         LogFormat::Json => builder.json().flatten_event(true).finish().with(ours).init(),
     }
     Ok(())
+}
+
+/// Standard error, for lines that may be lost. It may be a file on the disk that is full, or a pipe that nobody reads any more;
+/// the logging library would then say so there, and panic in the middle of whatever wrote a line.
+struct LogLines;
+
+impl Write for LogLines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if io::stderr().write_all(line).is_err() {
+            metrics::counter!("livebucket_log_lines_lost_total").increment(1);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 async fn announce(service: &Service, config: &Config) {
@@ -93,7 +110,11 @@ async fn announce(service: &Service, config: &Config) {
         let now = service.admin.clock.wall().unix_seconds();
         let endpoint = service.admin.endpoint.as_deref().unwrap_or_default();
         let host = endpoint.split_once("://").map_or(endpoint, |(_, host)| host);
-        print!("{}", welcome(&key, first.is_some(), host, config, now));
+        let text = welcome(&key, first.is_some(), host, config, now);
+        // Nobody may be there to read it, which is no reason to end the service.
+        if let Err(error) = io::stdout().write_all(text.as_bytes()) {
+            tracing::warn!(%error, "the first lines cannot be printed; `livebucket key create` makes a key that is seen");
+        }
     }
 }
 

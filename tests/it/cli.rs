@@ -1,6 +1,8 @@
 //! The program as an operator meets it: first start, keys, signed URLs, the checker, exit codes.
 
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 use crate::support::program::{Program, command, data, run, run_ok};
 use crate::support::rtmp::{Publisher, capture};
@@ -35,6 +37,52 @@ async fn the_first_start_prints_a_key_once_and_it_works() {
     assert!(client.get("/").await.expect(200).text().contains("<Name>demo</Name>"));
     let (printed, _) = program.terminate();
     assert_eq!(printed, "", "nothing is printed once there is a key");
+}
+
+#[tokio::test]
+async fn a_first_start_that_fails_leaves_the_key_to_the_next() {
+    let dir = temp();
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = holder.local_addr().expect("bound").to_string();
+    let data = data(dir.path());
+    let data = data.to_str().expect("UTF-8");
+    for (rtmp, admin) in [(taken.as_str(), "none"), ("none", taken.as_str())] {
+        let mut args = vec!["serve", "--data", data, "--listen", "127.0.0.1:0"];
+        args.extend(["--rtmp-listen", rtmp, "--admin-listen", admin]);
+        let failed = run(&args);
+        let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+        assert_eq!(failed.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("livebucket: listen on {taken}: ")), "{said}");
+    }
+    let (printed, _) = Program::start_bare(dir.path(), &[]).terminate();
+    assert_eq!(field(&printed, "access key").len(), 20, "{printed}");
+}
+
+/// The log may go to a file on the disk that is full; the lines for a newcomer to a pipe that is closed.
+#[tokio::test]
+async fn the_service_outlives_whoever_reads_what_it_says() {
+    let dir = temp();
+    let data = data(dir.path());
+    let mut args = vec!["serve", "--data", data.to_str().expect("UTF-8"), "--listen", "127.0.0.1:0"];
+    args.extend(["--rtmp-listen", "none", "--admin-listen", "none"]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let mut child = command(&args).stdout(Stdio::piped()).stderr(full).spawn().expect("the program starts");
+    drop(child.stdout.take());
+    let socket = data.join("control.sock");
+    while !socket.exists() {
+        assert_eq!(child.try_wait().expect("a child"), None, "it is to run on");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The log has the address, and is lost.
+    let url = run_ok(&["url", "object", "my-bucket", "a", "--data", data.to_str().expect("UTF-8")]);
+    let addr = url.strip_prefix("http://").and_then(|url| url.split('/').next()).expect("an address");
+    let client = Client::anonymous(addr.parse().expect("an address"));
+    for _ in 0..2 {
+        client.get("/my-bucket/a").await.expect(404);
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+    assert_eq!(child.wait().expect("a child").code(), Some(0));
 }
 
 #[tokio::test]
