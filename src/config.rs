@@ -261,7 +261,7 @@ impl Settings {
                 _ => return Err(value_error("tls_cert", "tls_cert and tls_key are given together or not at all")),
             },
             log_format: self.log_format.unwrap_or_default(),
-            log_level: self.log_level.unwrap_or_else(|| "info".to_owned()),
+            log_level: log_level(self.log_level.unwrap_or_else(|| "info".to_owned()))?,
             demo: self.demo.unwrap_or(false),
             listen,
         })
@@ -366,7 +366,10 @@ fn hosts(bases: Vec<String>, cnames: Vec<String>) -> Result<HostRules, ConfigErr
         if BucketName::new(bucket).is_none() {
             return Err(value_error("cname", format!("`{bucket}` is not a bucket name")));
         }
-        rules.cnames.insert(host.to_ascii_lowercase(), bucket.to_owned());
+        let before = rules.cnames.insert(host.to_ascii_lowercase(), bucket.to_owned());
+        if before.is_some_and(|before| before != bucket) {
+            return Err(value_error("cname", format!("`{host}` is bound to two buckets")));
+        }
     }
     Ok(rules)
 }
@@ -375,13 +378,45 @@ fn public_endpoint(url: &str) -> Result<String, ConfigError> {
     let parsed: Option<http::Uri> = url.parse().ok();
     let good = parsed.filter(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.host().is_some_and(|host| !host.is_empty())
+            && uri.authority().is_some_and(is_endpoint)
             && uri.path() == "/"
             && uri.query().is_none()
     });
     match good {
         Some(_) => Ok(url.trim_end_matches('/').to_owned()),
         None => Err(value_error("public_endpoint", format!("`{url}` is not a URL like https://oss.example.com"))),
+    }
+}
+
+/// A host and at most a port, which must be one. What else an authority may have would be handed out with every URL.
+fn is_endpoint(authority: &http::uri::Authority) -> bool {
+    let host = authority.host();
+    let port = authority.as_str().strip_prefix(host);
+    let is_port = |port: &str| port.is_empty() || authority.port_u16().is_some_and(|port| port > 0);
+    !host.is_empty() && port.is_some_and(is_port)
+}
+
+/// A word that is no level would be taken for the only target that is logged, and all else, errors included, be lost.
+fn log_level(directives: String) -> Result<String, ConfigError> {
+    let is_level = |word: &str| {
+        let levels = ["off", "error", "warn", "info", "debug", "trace", "0", "1", "2", "3", "4", "5"];
+        levels.iter().any(|level| word.eq_ignore_ascii_case(level))
+    };
+    // What stands in brackets names spans, whose fields may hold commas; the logging library reads it.
+    if directives.contains('[') {
+        return Ok(directives);
+    }
+    let mut parts = directives.split(',').map(str::trim).filter(|part| !part.is_empty()).peekable();
+    let wrong =
+        if parts.peek().is_none() { Some("") } else { parts.find(|part| !part.contains('=') && !is_level(part)) };
+    match wrong {
+        Some(part) => Err(value_error(
+            "log_level",
+            format!(
+                "`{part}` is neither error, warn, info, debug, trace or off, nor a directive like livebucket::rtmp=debug"
+            ),
+        )),
+        None => Ok(directives),
     }
 }
 
@@ -537,13 +572,43 @@ mod tests {
             ("tls_cert = 'a.pem'", "tls_cert: tls_cert and tls_key"),
             ("public_endpoint = 'oss.example.com'", "public_endpoint: `oss.example.com`"),
             ("public_endpoint = 'http://oss.example.com/x'", "public_endpoint:"),
+            ("public_endpoint = 'http://oss.example.com:99999'", "public_endpoint: `http://oss.example.com:99999`"),
+            ("public_endpoint = 'http://oss.example.com:'", "public_endpoint:"),
+            ("public_endpoint = 'http://user:secret@oss.example.com'", "public_endpoint:"),
+            ("log_level = 'warning'", "log_level: `warning` is neither error, warn,"),
+            ("log_level = 'info,livebucket'", "log_level: `livebucket` is neither"),
+            ("log_level = ''", "log_level: `` is neither"),
             ("base_domain = ['http://a']", "base_domain: `http://a`"),
             ("[cname]\n'a.example.org' = 'X'", "cname: `X` is not a bucket name"),
+            (
+                "[cname]\n'a.example.org' = 'films'\n'A.example.org' = 'songs'",
+                "cname: `a.example.org` is bound to two buckets",
+            ),
             ("region = 'Here'", "region: `Here`"),
             ("log_format = 'xml'", "unknown variant `xml`"),
         ] {
             let error = from(text).expect_err(text).to_string();
             assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn log_levels_and_public_endpoints_of_every_form_are_taken() {
+        for level in [
+            "INFO",
+            "off",
+            "3",
+            "info,",
+            "info,livebucket::rtmp=debug",
+            "livebucket=trace, warn",
+            "info,[x{a=1,b}]=debug",
+        ] {
+            assert_eq!(from(&format!("log_level = '{level}'")).expect(level).log_level, level);
+        }
+        for url in
+            ["http://a", "https://oss.example.com:8443", "http://192.0.2.7:80", "http://[::1]", "http://[::1]:9000"]
+        {
+            assert_eq!(from(&format!("public_endpoint = '{url}/'")).expect(url).public_endpoint.as_deref(), Some(url));
         }
     }
 
