@@ -10,7 +10,7 @@ use bytes::BytesMut;
 
 use super::Failure;
 use crate::app::Stores;
-use crate::codec::m3u8::{PLAYLIST_BYTES_MAX, Playlist};
+use crate::codec::m3u8::{PLAYLIST_BYTES_MAX, Playlist, Segment};
 use crate::codec::playback::{ForcedCuts, PlaybackChecker};
 use crate::limits;
 use crate::live::segmenter::Settings;
@@ -67,7 +67,9 @@ impl Media<'_> {
         let known = self.known(&bucket, folder, &playlist).await?;
         let goes_on = known.goes_on(&playlist);
         let forced = self.forced_cuts(&bucket, folder).await?;
-        let mut checker = PlaybackChecker::new(&playlist, forced).of_one_connection(|index| goes_on[index]);
+        let unlisted = known.behind_unlisted(&playlist);
+        let checker = PlaybackChecker::new(&playlist, forced).of_one_connection(|index| goes_on[index]);
+        let mut checker = checker.behind_unlisted(|index| unlisted[index]);
         for segment in &playlist.segments {
             let fragment = match sibling(folder, &segment.uri) {
                 Some(key) => self.body(&bucket, &key, u64::MAX).await,
@@ -163,6 +165,20 @@ impl Known {
         [false].into_iter().take(places.len()).chain(pairs).collect()
     }
 
+    /// Of each fragment, whether its channel had one before it that the playlist does not name there; `None`: nothing is known.
+    fn behind_unlisted(&self, playlist: &Playlist) -> Vec<Option<bool>> {
+        let by_name: BTreeMap<i64, u64> = self.index.iter().map(|record| (record.name_ms, record.sequence)).collect();
+        let mut before = None;
+        let number = |segment: &Segment| by_name.get(&name_ms(&segment.uri)?).copied();
+        let is = playlist.segments.iter().enumerate().map(|(position, segment)| {
+            let this = number(segment);
+            let expected = if position == 0 { Some(0) } else { before };
+            before = this.map(|this| this + 1);
+            Some(this? != expected?)
+        });
+        is.collect()
+    }
+
     /// The only connection that was open at this time, in milliseconds.
     fn connection(&self, at: i64) -> Option<usize> {
         let was_open = |connection: &ConnectionRecord| {
@@ -237,7 +253,6 @@ fn compare(playlist: &Playlist, index: &[FragmentRecord]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::clock::Wall;
-    use crate::codec::m3u8::Segment;
     use crate::media::MediaTime;
     use crate::store::ConnectionId;
 
@@ -334,6 +349,19 @@ mod tests {
         assert_eq!(goes_on(known(overlapping), &listed), [false, true, false, false, false, false]);
         assert_eq!(goes_on(known(&[]), &listed), [false; 6]);
         assert_eq!(goes_on(known(two), &[]), [false; 0]);
+    }
+
+    #[test]
+    fn a_fragment_whose_number_does_not_follow_is_behind_one_that_is_not_listed() {
+        let known = |from| Known { index: (from..10).map(|n| record(n, false)).collect(), ..Known::default() };
+        let segment =
+            |name: &u64| Segment { uri: format!("{name}.ts"), duration: MediaTime::ZERO, discontinuity: false };
+        let behind = |known: Known, names: &[u64]| {
+            known.behind_unlisted(&Playlist { segments: names.iter().map(segment).collect(), ..Playlist::default() })
+        };
+        assert_eq!(behind(known(0), &[1_000, 1_001, 1_003]), [Some(false), Some(false), Some(true)]);
+        assert_eq!(behind(known(3), &[1_003, 1_002, 1_004, 1_005]), [Some(true), None, None, Some(false)]);
+        assert_eq!(behind(Known::default(), &[1_000]), [None]);
     }
 
     #[test]

@@ -166,6 +166,8 @@ pub struct PlaybackChecker {
     checker: Checker,
     /// Of each fragment, whether its connection is known to be that of the one before, with nothing lost between.
     goes_on: Vec<bool>,
+    /// Of each fragment, whether one stands before it that the playlist does not name: it may have been cut by force.
+    behind_unlisted: Vec<bool>,
     /// Bytes of each fragment that was taken, or why it could not be had.
     taken: Vec<Result<u64, String>>,
 }
@@ -173,6 +175,9 @@ pub struct PlaybackChecker {
 impl PlaybackChecker {
     /// Before the first fragment.
     pub fn new(playlist: &Playlist, forced: ForcedCuts) -> Self {
+        // What stood before the first has left the window, or is out of the range of an on-demand playlist, whose numbers all
+        // begin at 0.
+        let first_is_behind = playlist.media_sequence > 0 || playlist.ended;
         PlaybackChecker {
             forced,
             media_sequence: playlist.media_sequence,
@@ -180,6 +185,7 @@ impl PlaybackChecker {
             segments: playlist.segments.clone(),
             checker: Checker::new(),
             goes_on: vec![false; playlist.segments.len()],
+            behind_unlisted: (0..playlist.segments.len()).map(|index| index == 0 && first_is_behind).collect(),
             taken: Vec::with_capacity(playlist.segments.len()),
         }
     }
@@ -188,6 +194,15 @@ impl PlaybackChecker {
     /// go on, also where the playlist states a discontinuity. Without this none is known to be.
     pub fn of_one_connection(mut self, goes_on: impl Fn(usize) -> bool) -> Self {
         self.goes_on = (0..self.segments.len()).map(goes_on).collect();
+        self
+    }
+
+    /// Which fragments follow one that the playlist does not name, where that is known. Without this the first does, unless it
+    /// is that of a live playlist which nothing has left.
+    pub fn behind_unlisted(mut self, is: impl Fn(usize) -> Option<bool>) -> Self {
+        for (index, unlisted) in self.behind_unlisted.iter_mut().enumerate() {
+            *unlisted = is(index).unwrap_or(*unlisted);
+        }
         self
     }
 
@@ -230,14 +245,15 @@ impl PlaybackChecker {
 
     /// What a fragment may do after the one before it. After a missing one nothing can be said.
     fn expectation(&self, index: usize) -> Expectation {
+        let unlisted = self.behind_unlisted[index];
         let Some(before) = index.checked_sub(1) else {
-            // What stood before it has left the window and may have been cut by force.
-            return Expectation { forced_cut: self.media_sequence > 0, ..Expectation::default() };
+            return Expectation { forced_cut: unlisted, ..Expectation::default() };
         };
         Expectation {
             discontinuity: self.segments[index].discontinuity || self.taken[before].is_err(),
             goes_on: self.goes_on[index] && self.taken[before].is_ok(),
-            forced_cut: self.segments[before].duration + EXTINF_TOLERANCE >= self.forced.after
+            forced_cut: unlisted
+                || self.segments[before].duration + EXTINF_TOLERANCE >= self.forced.after
                 || self.taken[before].as_ref().is_ok_and(|&bytes| bytes >= self.forced.bytes),
         }
     }

@@ -115,6 +115,29 @@ fn a_new_connection_needs_its_discontinuity() {
 }
 
 #[test]
+fn what_follows_a_fragment_that_is_not_listed_may_follow_a_forced_cut() {
+    let mut muxer = TsMuxer::new();
+    let fragments = [(0, true), (2_000, false), (4_000, false)];
+    let fragments = fragments.map(|(from, keyframe)| fragment(&mut muxer, from, from + 2_000, keyframe));
+    let vod = Playlist { media_sequence: 0, ended: true, ..playlist(&PLAIN[1..]) };
+    let faults = |playlist: &Playlist, fragments: &[Vec<u8>], known: &[Option<bool>]| {
+        let mut checker = PlaybackChecker::new(playlist, FORCED).behind_unlisted(|index| known[index]);
+        fragments.iter().for_each(|bytes| checker.fragment(Ok(bytes)));
+        checker.finish().faults.iter().map(|fault| fault.fragment).collect::<Vec<_>>()
+    };
+    // The range of an on-demand playlist begins anywhere, and only its first fragment is behind what it leaves out.
+    assert_eq!(faults(&vod, &fragments[1..], &[None; 2]), [Some(1)]);
+    assert_eq!(faults(&vod, &fragments[1..], &[Some(false), None]), [Some(0), Some(1)], "the very first of a channel");
+    // One between was deleted.
+    let gap = Playlist { media_sequence: 0, ended: true, ..playlist(&[PLAIN[0], (2_000, true)]) };
+    let around = [fragments[0].clone(), fragments[2].clone()];
+    assert_eq!(faults(&gap, &around, &[None; 2]), [Some(1)]);
+    assert_eq!(faults(&gap, &around, &[None, Some(true)]), []);
+    // A live playlist that nothing has left begins with a key frame.
+    assert_eq!(faults(&Playlist { ended: false, ..vod }, &fragments[1..2], &[None; 2])[0], Some(0));
+}
+
+#[test]
 fn the_target_duration_covers_every_fragment() {
     let low = check(&Playlist { target_duration: 1, ..playlist(&PLAIN) }, &three());
     assert_eq!(low.faults.len(), 3);
