@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use refinery::error::Kind;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
@@ -92,6 +93,11 @@ fn keep_statements(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// The number of the last migration that this release knows.
+fn newest() -> Option<refinery::SchemaVersion> {
+    embedded::migrations::runner().get_migrations().iter().map(refinery::Migration::version).max()
+}
+
 fn migrate(conn: &mut Connection) -> Result<()> {
     // Grouped: one transaction for all that is missing and for the note that it was done. By itself the runner notes each
     // migration in a transaction after it, and a process that ends between the two leaves a file that no start can open.
@@ -104,7 +110,15 @@ fn migrate(conn: &mut Connection) -> Result<()> {
             }
             cause = inner.source();
         }
-        StoreError::Corrupt("the metadata schema is not one that this version knows".into())
+        match error.kind() {
+            // Refused before anything is written. It is whole: who is told of damage would put an old backup in its place.
+            Kind::MissingVersion(migration) if newest().is_some_and(|newest| migration.version() > newest) => {
+                StoreError::Unavailable(
+                    "the metadata was written by a later release, which has to be used again".into(),
+                )
+            }
+            _ => StoreError::Corrupt("the metadata schema is not one that this version knows".into()),
+        }
     })?;
     for migration in report.applied_migrations() {
         tracing::info!(%migration, "metadata schema migrated");

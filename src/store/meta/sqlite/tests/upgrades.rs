@@ -131,15 +131,18 @@ async fn upgraded_database_equals_a_fresh_one_and_keeps_its_rows() {
 }
 
 #[tokio::test]
-async fn database_of_a_newer_version_is_refused() {
+async fn database_of_a_newer_version_is_refused_as_it_is_and_not_called_damaged() {
     let db = database();
     drop(open(&db.path));
     let conn = Connection::open(&db.path).expect("opened");
     conn.execute_batch("INSERT INTO refinery_schema_history VALUES (999, 'future', '2026-01-01T00:00:00Z', '1')")
         .expect("written");
     drop(conn);
+    let before = std::fs::read(&db.path).expect("readable");
     let opened = SqliteMetaStore::open(&db.path, Arc::new(SystemClock::new()));
-    assert!(matches!(opened, Err(StoreError::Corrupt(_))), "{opened:?}");
+    let is_told = matches!(&opened, Err(StoreError::Unavailable(why)) if why.contains("written by a later release"));
+    assert!(is_told, "{opened:?}");
+    assert_eq!(std::fs::read(&db.path).expect("readable"), before);
 }
 
 #[test]
