@@ -329,6 +329,9 @@ fn tls_config(cert: &Path, key: &Path) -> Result<Arc<rustls::ServerConfig>, Star
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect)
         .map_err(|error| fail(cert, error.to_string()))?;
+    if chain.is_empty() {
+        return Err(fail(cert, "there is no certificate in it".to_owned()));
+    }
     let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| fail(key, error.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)

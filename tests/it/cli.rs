@@ -374,6 +374,19 @@ fn the_effective_configuration_is_printed_and_a_bad_one_named() {
     assert_eq!(bad.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&bad.stderr).contains("tls_cert and tls_key are given together"));
     let dir = temp();
+    let empty = dir.path().join("empty.pem");
+    std::fs::write(&empty, "").expect("writable");
+    let pem = empty.to_str().expect("UTF-8");
+    let bad = run(&["serve", "--tls-cert", pem, "--tls-key", pem]);
+    assert_eq!(bad.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8_lossy(&bad.stderr),
+        format!("livebucket: TLS: {pem}: there is no certificate in it\n")
+    );
+    let foreign = run(&["key", "create", "--data", dir.path().to_str().expect("UTF-8")]);
+    assert_eq!(foreign.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&foreign.stderr).into_owned();
+    assert!(said.contains("holds no store, but \"empty.pem\""), "{said}");
     let file = dir.path().join("bad.toml");
     std::fs::write(&file, "lisen = []").expect("writable");
     let unknown = run(&["config", "--config", file.to_str().expect("UTF-8")]);
