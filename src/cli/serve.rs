@@ -1,5 +1,6 @@
 //! `livebucket serve`: logging, signals, and the lines a newcomer can paste.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 
@@ -61,7 +62,7 @@ fn start_logging(config: &Config) -> Result<(), Failure> {
     let directives = format!("refinery_core=warn,{}", config.log_level);
     let filter = tracing_subscriber::EnvFilter::try_new(directives)
         .map_err(|error| Failure::usage(format!("log_level: {error}")))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLines);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLines(io::stderr()));
     // The S3 library reports every refused request as an error; each has its line here anyway. Its traces tell the signature
     // that a refused request should have had, so that no directive brings them out.
     let ours = filter_fn(|metadata| !metadata.target().starts_with("s3s"));
@@ -72,21 +73,42 @@ fn start_logging(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Standard error, for lines that may be lost. It may be a file on the disk that is full, or a pipe that nobody reads any more;
-/// the logging library would then say so there, and panic in the middle of whatever wrote a line.
-struct LogLines;
+/// Where log lines go that may be lost: standard error may be a file on the disk that is full, or a pipe that nobody reads any
+/// more. The logging library would say so there, and panic in the middle of whatever wrote a line.
+///
+/// It writes one event at a time. Names that clients choose stand in some as they are, and a line break among them would
+/// begin a line that the service never wrote.
+struct LogLines<W>(W);
 
-impl Write for LogLines {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if io::stderr().write_all(line).is_err() {
+impl<W: Write> Write for LogLines<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        if self.0.write_all(&one_line(event)).is_err() {
             metrics::counter!("livebucket_log_lines_lost_total").increment(1);
         }
-        Ok(line.len())
+        Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// An event whose only line break is its last byte.
+fn one_line(event: &[u8]) -> Cow<'_, [u8]> {
+    let (text, end) = event.split_at(event.len() - usize::from(event.ends_with(b"\n")));
+    if !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        return Cow::Borrowed(event);
+    }
+    let mut line = Vec::with_capacity(event.len() + 16);
+    for &byte in text {
+        match byte {
+            b'\n' => line.extend_from_slice(b"\\n"),
+            b'\r' => line.extend_from_slice(b"\\r"),
+            other => line.push(other),
+        }
+    }
+    line.extend_from_slice(end);
+    Cow::Owned(line)
 }
 
 async fn announce(service: &Service, config: &Config) {
@@ -167,7 +189,37 @@ fn welcome(key: &Key, is_new: bool, host: &str, config: &Config, now: i64) -> St
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("one thread").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_a_client_calls_its_channel() {
+        let written = Written::default();
+        let sink = written.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || LogLines(sink.clone())).finish();
+        tracing::subscriber::with_default(log, || {
+            tracing::info!(channel = %"a\r\n2026-01-01T00:00:00Z  INFO forged", "publish begins");
+            tracing::info!("next");
+        });
+        let written = written.0.lock().expect("one thread").clone();
+        let lines: Vec<&str> = std::str::from_utf8(&written).expect("UTF-8").lines().collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].ends_with("publish begins channel=a\\r\\n2026-01-01T00:00:00Z  INFO forged"), "{lines:?}");
+    }
 
     #[test]
     fn the_printed_lines_name_the_key_once_and_sign_the_publish_url() {
