@@ -28,14 +28,6 @@ pub enum DataDirError {
     /// Another process owns it.
     #[error("data directory {0} is in use by another process")]
     InUse(PathBuf),
-    /// It is somebody else's.
-    #[error("data directory {path} holds no store, but {entry:?}: name a new directory or an empty one")]
-    Foreign {
-        /// Where it is.
-        path: PathBuf,
-        /// What is in it.
-        entry: PathBuf,
-    },
     /// There is none.
     #[error("data directory {0} does not exist")]
     Missing(PathBuf),
@@ -50,17 +42,20 @@ pub enum DataDirError {
 }
 
 impl DataDir {
-    /// Owns the directory; makes it when it is missing, so that its name is durable before anything is in it. One that holds
-    /// other things and no store is left as it is.
+    /// Owns the directory; makes it when it is missing, so that its name is durable before anything is in it. It becomes private
+    /// unless other things are in it as well; what the store puts there is private in itself.
     pub fn create_and_lock(path: &Path) -> Result<DataDir, DataDirError> {
         let at = |source| DataDirError::Io { path: path.to_owned(), source };
         make_durably(path).map_err(at)?;
-        // Before it is made private: a slip of the pen (`--data /`) would shut everybody else out of the machine.
-        if let Some(entry) = foreign_entry(path).map_err(at)? {
-            return Err(DataDirError::Foreign { path: path.to_owned(), entry });
+        match foreign_entry(path).map_err(at)? {
+            // Secrets are inside, and the directory may have been made by somebody's script.
+            None => fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(at)?,
+            // A slip of the pen (`--data /`) must not shut everybody else out of the machine.
+            Some(entry) => tracing::warn!(
+                path = %path.display(), entry = %entry.display(),
+                "the data directory holds other things: its mode is left as it is"
+            ),
         }
-        // Secrets are inside, and the directory may have been made by somebody's script.
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(at)?;
         DataDir::lock(path)
     }
 
@@ -101,16 +96,13 @@ impl DataDir {
     }
 }
 
-/// What shows that a directory without a store is not meant for one. A file system of its own may have its `lost+found`, and
-/// hidden files say nothing; a first start that was cut off leaves names of ours.
+/// What shows that a directory is not a store's alone. A file system of its own may have its `lost+found`, and hidden files say
+/// nothing.
 fn foreign_entry(path: &Path) -> io::Result<Option<PathBuf>> {
-    if path.join("meta.db").exists() {
-        return Ok(None);
-    }
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
         let is_ours = ["lock", "control.sock", "blobs", "lost+found"].iter().any(|ours| name == *ours);
-        if !is_ours && !name.as_encoded_bytes().starts_with(b".") {
+        if !is_ours && ![&b"."[..], b"meta.db"].iter().any(|start| name.as_encoded_bytes().starts_with(start)) {
             return Ok(Some(name.into()));
         }
     }
@@ -162,21 +154,22 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_of_somebody_else_is_left_as_it_is() {
+    fn a_directory_that_is_not_the_stores_alone_keeps_its_mode() {
         let temp = tempfile::tempdir().expect("a directory");
         let path = temp.path().join("home");
+        let mode = || fs::metadata(&path).expect("there").permissions().mode() & 0o777;
+        let opened = || drop(DataDir::create_and_lock(&path).expect("nobody owns it"));
         fs::create_dir_all(path.join("lost+found")).expect("made");
-        fs::write(path.join(".profile"), "").expect("made");
-        drop(DataDir::create_and_lock(&path).expect("nothing is in it that counts"));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
+        for name in [".profile", "meta.db", "meta.db-wal"] {
+            fs::write(path.join(name), "").expect("made");
+        }
+        let by_others = || fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
+        by_others();
+        opened();
+        assert_eq!(mode(), 0o700, "nothing is in it that counts");
+        by_others();
         fs::write(path.join("letter.txt"), "").expect("made");
-        let refused = DataDir::create_and_lock(&path).expect_err("a letter is in it");
-        assert!(
-            matches!(&refused, DataDirError::Foreign { entry, .. } if entry == Path::new("letter.txt")),
-            "{refused}"
-        );
-        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o755);
-        fs::write(path.join("meta.db"), "").expect("made");
-        drop(DataDir::create_and_lock(&path).expect("a store is in it"));
+        opened();
+        assert_eq!(mode(), 0o755, "a letter is in it");
     }
 }
