@@ -41,7 +41,7 @@ use crate::store::data_dir::{DataDir, DataDirError};
 use crate::store::meta::sqlite::SqliteMetaStore;
 use crate::store::objects::Quota;
 use crate::store::seal::MasterKeys;
-use crate::store::{Acl, BlobStore, BucketName, ChannelConfig, ChannelName, ChannelStatus, MetaStore, StoreError};
+use crate::store::{Acl, BlobStore, BucketName, ChannelConfig, ChannelName, MetaStore, StoreError};
 use crate::task::Stop;
 
 /// The demo's bucket and channel.
@@ -279,12 +279,9 @@ async fn ensure_demo(admin: &Admin) -> Result<(), StartError> {
     };
     let config = ChannelConfig {
         description: "made by --demo".into(),
-        display_name: None,
-        status: ChannelStatus::Enabled,
         frag_duration: 2,
         frag_count: 5,
-        playlist_name: "playlist.m3u8".into(),
-        snapshot: None,
+        ..ChannelConfig::default()
     };
     match meta.put_channel(bucket, &channel_name, config, true, now).await {
         Ok(_) | Err(StoreError::AlreadyExists(_)) => Ok(()),

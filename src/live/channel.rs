@@ -5,12 +5,6 @@
 
 use crate::store::{ChannelConfig, ChannelName, ChannelStatus, SnapshotConfig};
 
-/// Seconds of a fragment when nothing is said.
-pub const FRAG_DURATION_DEFAULT: u32 = 5;
-/// Fragments in the window when nothing is said.
-pub const FRAG_COUNT_DEFAULT: u32 = 3;
-/// Name of the playlist when nothing is said.
-pub const PLAYLIST_NAME_DEFAULT: &str = "playlist.m3u8";
 /// Longest description in bytes.
 pub const DESCRIPTION_BYTES_MAX: usize = 128;
 /// Longest playlist name in bytes.
@@ -132,13 +126,14 @@ impl ChannelSettings {
         if self.kind.as_deref().map(str::trim) != Some("HLS") {
             return Err(ChannelRuleError::Type);
         }
-        let frag_duration = number(self.frag_duration.as_deref(), FRAG_DURATION_DEFAULT);
+        let absent = ChannelConfig::default();
+        let frag_duration = number(self.frag_duration.as_deref(), absent.frag_duration);
         let frag_duration = frag_duration.ok_or(ChannelRuleError::FragDuration)?;
-        let frag_count = number(self.frag_count.as_deref(), FRAG_COUNT_DEFAULT);
+        let frag_count = number(self.frag_count.as_deref(), absent.frag_count);
         let frag_count = frag_count.ok_or(ChannelRuleError::FragCount)?;
         let playlist_name = match self.playlist_name {
             Some(name) if !name.is_empty() => name,
-            _ => PLAYLIST_NAME_DEFAULT.to_owned(),
+            _ => absent.playlist_name,
         };
         check_playlist_name(&playlist_name)?;
         Ok(ChannelConfig {

@@ -16,8 +16,8 @@ use crate::store::meta::faulty::FaultyMetaStore;
 use crate::store::meta::memory::MemoryMetaStore;
 use crate::store::objects::{ObjectService, Quota};
 use crate::store::{
-    Acl, BucketName, BucketRecord, ChannelConfig, ChannelName, ChannelStatus, ConnectionRecord, FragmentRecord,
-    MetaStore, ObjectKey, ObjectRecord,
+    Acl, BucketName, BucketRecord, ChannelConfig, ChannelName, ConnectionRecord, FragmentRecord, MetaStore, ObjectKey,
+    ObjectRecord,
 };
 
 /// Wall time at which every test begins.
@@ -73,15 +73,7 @@ impl Bed {
     }
 
     pub(crate) async fn put_channel(&self, bucket: &BucketRecord, name: &str, frag_duration: u32) {
-        let config = ChannelConfig {
-            description: String::new(),
-            display_name: None,
-            status: ChannelStatus::Enabled,
-            frag_duration,
-            frag_count: 3,
-            playlist_name: "playlist.m3u8".into(),
-            snapshot: None,
-        };
+        let config = ChannelConfig { frag_duration, ..ChannelConfig::default() };
         let name = ChannelName::new(name).expect("valid");
         self.meta.put_channel(bucket.id, &name, config, false, Wall(BEGIN)).await.expect("not live");
     }

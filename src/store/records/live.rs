@@ -73,6 +73,21 @@ pub struct ChannelConfig {
     pub snapshot: Option<SnapshotConfig>,
 }
 
+/// What a channel has whose document leaves everything out that may be (PutLiveChannel, `LiveChannelConfiguration`).
+impl Default for ChannelConfig {
+    fn default() -> Self {
+        ChannelConfig {
+            description: String::new(),
+            display_name: None,
+            status: ChannelStatus::Enabled,
+            frag_duration: 5,
+            frag_count: 3,
+            playlist_name: "playlist.m3u8".into(),
+            snapshot: None,
+        }
+    }
+}
+
 /// A live channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelRecord {

@@ -91,15 +91,7 @@ fn completion(upload: &UploadRecord) -> CompleteCommit {
 /// A channel, and a claim on it.
 async fn claim(bench: &Bench, name: &str) -> (ChannelName, Claim) {
     let channel = ChannelName::new(name).expect("valid");
-    let config = ChannelConfig {
-        description: String::new(),
-        display_name: None,
-        status: ChannelStatus::Enabled,
-        frag_duration: 5,
-        frag_count: 3,
-        playlist_name: "playlist.m3u8".into(),
-        snapshot: None,
-    };
+    let config = ChannelConfig::default();
     let now = bench.clock.wall();
     bench.meta.put_channel(bench.bucket, &channel, config, false, now).await.expect("channel");
     let request = ClaimRequest {

@@ -14,9 +14,9 @@ use livebucket::store::recovery::{Collector, CollectorTimes};
 use livebucket::store::seal::MasterKeys;
 use livebucket::store::upload::PartRequest;
 use livebucket::store::{
-    Acl, BucketName, BucketRecord, ChannelConfig, ChannelName, ChannelStatus, CompleteCommit, ContentHeaders,
-    DeleteOutcome, ExpectedObject, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord, PartChoice, StorageClass,
-    StoreError, TerminationCause, UploadRecord, VersionId, VersionName, Versioning, WriteCondition,
+    Acl, BucketName, BucketRecord, ChannelConfig, ChannelName, CompleteCommit, ContentHeaders, DeleteOutcome,
+    ExpectedObject, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord, PartChoice, StorageClass, StoreError,
+    TerminationCause, UploadRecord, VersionId, VersionName, Versioning, WriteCondition,
 };
 use livebucket::task::Stop;
 use serde::{Deserialize, Serialize};
@@ -571,15 +571,7 @@ fn part_request(upload: &UploadRecord, number: u32) -> PartRequest {
 }
 
 fn channel_config() -> ChannelConfig {
-    ChannelConfig {
-        description: String::new(),
-        display_name: None,
-        status: ChannelStatus::Enabled,
-        frag_duration: 1,
-        frag_count: 3,
-        playlist_name: "playlist.m3u8".into(),
-        snapshot: None,
-    }
+    ChannelConfig { frag_duration: 1, ..ChannelConfig::default() }
 }
 
 fn publish_request(bucket: &BucketRecord, channel: &ChannelName) -> PublishRequest {

@@ -13,9 +13,7 @@ use livebucket::media::MediaTime;
 use livebucket::store::blob::memory::MemoryBlobStore;
 use livebucket::store::meta::memory::MemoryMetaStore;
 use livebucket::store::objects::ObjectService;
-use livebucket::store::{
-    Acl, BlobStore, BucketName, BucketRecord, ChannelConfig, ChannelName, ChannelStatus, MetaStore, ObjectKey,
-};
+use livebucket::store::{Acl, BlobStore, BucketName, BucketRecord, ChannelConfig, ChannelName, MetaStore, ObjectKey};
 
 /// The wall time of every run.
 pub const NOW: Wall = Wall(1_700_000_000_000);
@@ -55,15 +53,7 @@ impl Room {
         let key = meta.put_access_key("alice", KEY.0, KEY.1, NOW).await.expect("a fresh store");
         let name = BucketName::new("films").expect("valid");
         let bucket = meta.create_bucket(&name, key.account, Acl::Private, NOW).await.expect("a fresh store");
-        let config = ChannelConfig {
-            description: String::new(),
-            display_name: None,
-            status: ChannelStatus::Enabled,
-            frag_duration,
-            frag_count,
-            playlist_name: "playlist.m3u8".into(),
-            snapshot: None,
-        };
+        let config = ChannelConfig { frag_duration, frag_count, ..ChannelConfig::default() };
         meta.put_channel(bucket.id, &channel(), config, false, NOW).await.expect("not live");
         Room { meta, blobs, objects, registry, clock, bucket }
     }

@@ -242,15 +242,7 @@ impl Matrix {
         meta.set_bucket_cors(films.id, CorsConfig::default()).await.expect("there");
         meta.set_bucket_tags(films.id, Vec::new()).await.expect("there");
         put_object(meta, films.id, KEY, object).await;
-        let config = ChannelConfig {
-            description: String::new(),
-            display_name: None,
-            status: ChannelStatus::Enabled,
-            frag_duration: 5,
-            frag_count: 3,
-            playlist_name: "playlist.m3u8".into(),
-            snapshot: None,
-        };
+        let config = ChannelConfig::default();
         let channel = ChannelName::new("cam").expect("valid");
         meta.put_channel(films.id, &channel, config, false, NOW).await.expect("not live");
         let id = UploadId(u128::from(self.count) + 1);

@@ -194,15 +194,7 @@ fn channel_name(name: &str) -> ChannelName {
 }
 
 fn config() -> ChannelConfig {
-    ChannelConfig {
-        description: "A camera".into(),
-        display_name: None,
-        status: ChannelStatus::Enabled,
-        frag_duration: 5,
-        frag_count: 3,
-        playlist_name: "playlist.m3u8".into(),
-        snapshot: None,
-    }
+    ChannelConfig { description: "A camera".into(), ..ChannelConfig::default() }
 }
 
 async fn channel(store: &dyn MetaStore, bucket: BucketId, name: &str) -> ChannelRecord {

@@ -51,15 +51,7 @@ async fn some_of_everything(store: &SqliteMetaStore) -> (BucketId, ChannelName) 
     let b = bucket(store).await;
     store.commit_object(object(b, "a", b"text"), Wall(2)).await.expect("stored");
     let channel = ChannelName::new("cam").expect("valid");
-    let config = ChannelConfig {
-        description: String::new(),
-        display_name: None,
-        status: ChannelStatus::Enabled,
-        frag_duration: 5,
-        frag_count: 3,
-        playlist_name: "playlist.m3u8".into(),
-        snapshot: None,
-    };
+    let config = ChannelConfig::default();
     store.put_channel(b, &channel, config, true, Wall(3)).await.expect("free");
     let request = ClaimRequest {
         bucket: b,
