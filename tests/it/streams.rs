@@ -196,6 +196,12 @@ stories! {
         interleaved([vec![header(0, false), audio_header(0)], only(Video, media(0, 20_000)), sounds])
     }
 
+    fn sound_that_begins_when_the_picture_has_ended() {
+        let before = [vec![header(0, false)], only(Video, media(0, 4_000)), vec![audio_header(8_000)]].concat();
+        // And the picture returns.
+        [before, interleaved([sounds(8_000, 18_000), only(Video, media(22_000, 4_000))])].concat()
+    }
+
     fn no_key_frame_for_minutes() {
         let pictures = (0..150_000).step_by(200).map(|at| picture(at, at == 0, 0, 200)).collect();
         interleaved([vec![header(0, false), audio_header(0)], pictures, sounds(0, 150_000)])
