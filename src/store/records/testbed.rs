@@ -1,10 +1,11 @@
-//! Objects for the tests of this room and of the transports, made in one place. A test says only what it is about:
+//! Objects and uploads for the tests of this room and of the transports, made in one place. A test says only what it is about:
 //! `ObjectRecord { kind, ..empty_object("k") }`.
 
 use bytes::Bytes;
 
 use super::{
     BucketId, ContentHeaders, ETag, Extent, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord, StorageClass,
+    UploadId, UploadRecord,
 };
 use crate::clock::Wall;
 use crate::store::digest::Crc64;
@@ -43,4 +44,11 @@ pub(crate) fn inline_object(bucket: BucketId, key: impl AsRef<[u8]>, body: &[u8]
         extents: vec![Extent::Inline(Bytes::copy_from_slice(body))],
         ..empty_object(key)
     }
+}
+
+/// An open upload of this key with nothing set that may be left out.
+pub(crate) fn empty_upload(bucket: BucketId, key: impl AsRef<[u8]>, id: UploadId) -> UploadRecord {
+    let ObjectRecord { key, acl, headers, user_metadata, tags, storage_class, attributes, .. } = empty_object(key);
+    let (initiated, checksum) = (Wall(0), None);
+    UploadRecord { bucket, key, id, initiated, acl, headers, user_metadata, tags, storage_class, attributes, checksum }
 }

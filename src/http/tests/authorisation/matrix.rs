@@ -11,7 +11,7 @@ use crate::http::oss::route::route;
 use crate::http::query::Query;
 use crate::http::s3::OPERATIONS;
 use crate::store::credentials::token_digest;
-use crate::store::records::testbed::inline_object;
+use crate::store::records::testbed::{empty_upload, inline_object};
 
 /// Who asks, and how they prove it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -354,18 +354,6 @@ async fn put_object(meta: &Arc<dyn MetaStore>, bucket: BucketId, key: &str, acl:
 }
 
 async fn begin_upload(meta: &Arc<dyn MetaStore>, bucket: BucketId, id: UploadId) {
-    let upload = UploadRecord {
-        bucket,
-        key: ObjectKey::new(KEY).expect("valid"),
-        id,
-        initiated: NOW,
-        acl: None,
-        headers: ContentHeaders::default(),
-        user_metadata: Vec::new(),
-        tags: Vec::new(),
-        storage_class: StorageClass::default(),
-        attributes: ObjectAttributes::default(),
-        checksum: None,
-    };
+    let upload = UploadRecord { initiated: NOW, ..empty_upload(bucket, KEY, id) };
     meta.begin_upload(upload, NOW).await.expect("open");
 }

@@ -26,7 +26,7 @@ use crate::store::digest::Crc64;
 use crate::store::meta::faulty::FaultyMetaStore;
 use crate::store::meta::memory::MemoryMetaStore;
 use crate::store::meta::sqlite::SqliteMetaStore;
-use crate::store::records::testbed::empty_object;
+use crate::store::records::testbed::{empty_object, empty_upload};
 use crate::store::seal::{MasterKey, MasterKeys};
 use crate::store::*;
 
@@ -165,19 +165,7 @@ fn upload_id(number: u64) -> UploadId {
 
 /// An upload of `name` without headers.
 fn upload_record(bucket: BucketId, name: impl AsRef<[u8]>, id: u64) -> UploadRecord {
-    UploadRecord {
-        bucket,
-        key: key(name),
-        id: upload_id(id),
-        initiated: Wall(0),
-        acl: None,
-        headers: ContentHeaders::default(),
-        user_metadata: Vec::new(),
-        tags: Vec::new(),
-        storage_class: StorageClass::default(),
-        attributes: ObjectAttributes::default(),
-        checksum: None,
-    }
+    empty_upload(bucket, name, upload_id(id))
 }
 
 /// A part whose CRC-64 is that of its inline text (blobs count as no bytes in it), and whose digest follows from it.

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::query::run;
 use super::*;
 use crate::clock::SystemClock;
-use crate::store::records::testbed::inline_object;
+use crate::store::records::testbed::{empty_upload, inline_object};
 
 pub(super) mod upgrades;
 mod writer;
@@ -201,7 +201,7 @@ async fn listing_uploads_costs_its_page_and_not_what_prefixes_hold() {
     let b = bucket(&store).await;
     let begun = (0..2_100u32).map(|n| {
         let key = format!("{}/{:03}", ["a", "b", "c"][n as usize / 700], n % 700);
-        store.begin_upload(upload(b, &key, n), Wall(2))
+        store.begin_upload(empty_upload(b, &key, UploadId(u128::from(n))), Wall(2))
     });
     assert!(join_all(begun).await.iter().all(Result::is_ok));
     let conn = schema::open_reader(&db.path).expect("readable");
@@ -243,22 +243,6 @@ async fn usage_costs_the_same_whatever_the_bucket_holds() {
     let kept = conn.prepare_cached(objects::FINELY_CUT_SQL).expect("kept by the call");
     let steps = kept.get_status(StatementStatus::VmStep);
     assert!((1..50).contains(&steps), "took {steps} steps over 2100 objects");
-}
-
-fn upload(bucket: BucketId, key: &str, id: u32) -> UploadRecord {
-    UploadRecord {
-        bucket,
-        key: ObjectKey::new(key).expect("valid"),
-        id: UploadId(u128::from(id)),
-        initiated: Wall(0),
-        acl: None,
-        headers: ContentHeaders::default(),
-        user_metadata: Vec::new(),
-        tags: Vec::new(),
-        storage_class: StorageClass::default(),
-        attributes: ObjectAttributes::default(),
-        checksum: None,
-    }
 }
 
 #[tokio::test]
