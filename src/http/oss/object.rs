@@ -26,7 +26,7 @@ use crate::store::objects::{
 };
 use crate::store::{
     Acl, BucketName, BucketRecord, DeleteOutcome, ETag, ObjectAttributes, ObjectKey, ObjectKind, ObjectRecord,
-    StoreError, VersionName, WriteCondition,
+    VersionName, WriteCondition,
 };
 
 const META_PREFIX: &str = "x-oss-meta-";
@@ -183,15 +183,12 @@ async fn copy_once(
         tagging::check_copy(ask, (bucket, key), source_bucket, &source).await?;
         request.tags = source.tags.clone();
     }
-    let onto_itself = source.bucket == bucket.id && source.key == *key && source_version.is_none();
-    let may_be_repeated = onto_itself && request.condition == WriteCondition::Always;
-    if may_be_repeated {
-        request.condition = WriteCondition::IfETag(source.etag);
-    }
-    let copied = match ask.deps.objects.copy(&source, request).await {
-        Err(StoreError::PreconditionFailed) if may_be_repeated => return Ok(None),
-        copied => copied.map_err(|error| ask.key_error(error, key))?,
+    let objects = &ask.deps.objects;
+    let copied = match source_version {
+        None => objects.copy_current(&source, request).await,
+        Some(_) => objects.copy(&source, request).await.map(Some),
     };
+    let Some(copied) = copied.map_err(|error| ask.key_error(error, key))? else { return Ok(None) };
     let mut answer = Answer::xml(xml::copy_object_result(copied.etag, copied.last_modified));
     answer.headers.insert(header::ETAG, etag_value(copied.etag));
     answer.headers.insert(&CRC64, HeaderValue::from(copied.crc64));

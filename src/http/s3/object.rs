@@ -297,17 +297,14 @@ async fn copy_once(ask: &Ask, input: &CopyObjectInput) -> Result<Option<CopyObje
     if encryption::is_requested(ask) && source.has_plain_blob() {
         return Err(S3Fault::header_not_implemented("x-amz-server-side-encryption"));
     }
-    // What is read through a symlink is not what stands under the key.
-    let onto_itself = bucket.id == source.bucket && key == source.key && source.kind != ObjectKind::Symlink;
+    let objects = &ask.deps.objects;
     let of_a_version = matches!(&input.copy_source, CopySource::Bucket { version_id: Some(_), .. });
-    let may_be_repeated = onto_itself && !of_a_version && request.condition == WriteCondition::Always;
-    if may_be_repeated {
-        request.condition = WriteCondition::IfETag(source.etag);
-    }
-    let copied = match ask.deps.objects.copy(&source, request).await {
-        Err(StoreError::PreconditionFailed) if may_be_repeated => return Ok(None),
-        copied => copied.map_err(|error| ask.store_error(&error))?,
+    // What is read through a symlink is not what stands under the key.
+    let copied = match of_a_version || source.kind == ObjectKind::Symlink {
+        true => objects.copy(&source, request).await.map(Some),
+        false => objects.copy_current(&source, request).await,
     };
+    let Some(copied) = copied.map_err(|error| ask.store_error(&error))? else { return Ok(None) };
     let sum = copied.attributes.checksum;
     let result = with_checksum!(
         sum,

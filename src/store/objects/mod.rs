@@ -169,6 +169,20 @@ impl ObjectService {
         })
     }
 
+    /// The same of an object that was read as its key's current one. `None` when it was to be copied onto itself, whatever stands
+    /// there, and is another by now: the copy would have undone that, and is to be begun anew.
+    pub async fn copy_current(&self, source: &ObjectRecord, mut request: PutRequest) -> Result<Option<ObjectRecord>> {
+        let onto_itself = source.bucket == request.bucket && source.key == request.key;
+        let may_be_repeated = onto_itself && request.condition == WriteCondition::Always;
+        if may_be_repeated {
+            request.condition = WriteCondition::IfETag(source.etag);
+        }
+        match self.copy(source, request).await {
+            Err(StoreError::PreconditionFailed) if may_be_repeated => Ok(None),
+            copied => copied.map(Some),
+        }
+    }
+
     /// Reads `range` of an object's body; what lies past its end is left out.
     pub fn read(&self, object: &ObjectRecord, range: Range<u64>) -> ObjectBody {
         ObjectBody::new(self.blobs.clone(), self.clock.clone(), object, range)

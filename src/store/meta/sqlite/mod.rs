@@ -110,6 +110,12 @@ impl SqliteMetaStore {
     pub fn writer_stats(&self) -> WriterStats {
         self.writer.stats()
     }
+
+    /// A key's current object, remembered or read.
+    fn current(&self, bucket: BucketId, key: &ObjectKey) -> Result<Option<Arc<ObjectRecord>>> {
+        let load = || self.readers.point("object", |c| objects::object(c, bucket, key));
+        self.cache.object(bucket, key, load)
+    }
 }
 
 /// Readies the writing connection for sealed values. Returns how many secrets were sealed anew.
@@ -249,8 +255,7 @@ impl MetaStore for SqliteMetaStore {
     }
 
     async fn object(&self, bucket: BucketId, key: &ObjectKey) -> Result<Option<ObjectRecord>> {
-        let load = || self.readers.point("object", |c| objects::object(c, bucket, key));
-        Ok(self.cache.object(bucket, key, load)?.map(Arc::unwrap_or_clone))
+        Ok(self.current(bucket, key)?.map(Arc::unwrap_or_clone))
     }
 
     async fn object_version(
@@ -259,11 +264,10 @@ impl MetaStore for SqliteMetaStore {
         key: &ObjectKey,
         version: Option<VersionName>,
     ) -> Result<Option<Versioned>> {
-        if version.is_none() {
-            let load = || self.readers.point("object", |c| objects::object(c, bucket, key));
-            if let Some(object) = self.cache.object(bucket, key, load)? {
-                return Ok(Some(Versioned::Object(object)));
-            }
+        if version.is_none()
+            && let Some(object) = self.current(bucket, key)?
+        {
+            return Ok(Some(Versioned::Object(object)));
         }
         self.readers.point("object_version", |c| versions::version(c, bucket, key, version))
     }
